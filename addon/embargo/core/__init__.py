@@ -1,0 +1,1 @@
+"""The pure part: values in, a value out. No file, no socket, no clock, no mitmproxy."""

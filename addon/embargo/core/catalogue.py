@@ -1,0 +1,83 @@
+"""The catalogue: apps, their endpoints, and the authorities that name them."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from embargo.core.pattern import Pattern
+from embargo.core.timeline import Timeline
+
+
+class Role(StrEnum):
+    """What an endpoint is to its app."""
+
+    API = "api"
+    WEB = "web"
+    LOGIN = "login"
+    PAYMENT = "payment"
+    MESSAGING = "messaging"
+    CDN = "cdn"
+    TELEMETRY = "telemetry"
+    ADS = "ads"
+    DOWNLOAD = "download"
+    UPDATE = "update"
+    STORE = "store"
+    CLIENT = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One pattern of an app, with what the catalogue knows of it."""
+
+    pattern: Pattern
+    role: Role = Role.API
+    shared: bool = False  # also serves others
+    evidence: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.pattern.kind.key}:{self.pattern.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class DomainList:
+    """A plain list of domains (`endpoints_from`); its names live in the matcher's index, not here."""
+
+    app: str
+    source: str  # the file as the policy names it
+    count: int
+    role: Role = Role.API
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Ids of an app in the app stores."""
+
+    apple: tuple[str, ...] = ()
+    google_play: tuple[str, ...] = ()
+    microsoft: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """An app of the catalogue."""
+
+    id: str
+    name: str
+    vendor: str | None = None
+    named_in: tuple[str, ...] = ()  # ids of authorities
+    endpoints: tuple[Endpoint, ...] = ()  # those made of `stores` included
+    exclude: tuple[Endpoint, ...] = ()
+    stores: Stores = field(default_factory=Stores)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authority:
+    """An order, statute or ruling."""
+
+    id: str
+    title: str
+    jurisdiction: str | None = None
+    url: str | None = None
+    reviewed: date | None = None
+    timeline: Timeline = Timeline()

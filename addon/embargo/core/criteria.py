@@ -1,0 +1,56 @@
+"""Whether a rule holds for an owner of a name, and if not, which criterion fails."""
+
+from embargo.core.catalogue import App, Authority
+from embargo.core.matcher import Owner
+from embargo.core.request import Name, Request
+from embargo.core.rules import Policy, Rule
+
+
+def failed_criterion(policy: Policy, rule: Rule, owner: Owner, name: Name, request: Request) -> str | None:
+    """The first criterion of *rule* (its word in a policy file) that does not hold; None where all do.
+
+    That the rule is for the owner's app is taken as given: `Policy.rules_of` lists only such rules.
+    """
+    endpoint = owner.endpoint
+    if rule.since is not None and request.time < rule.since:
+        return "from"
+    if rule.until is not None and request.time >= rule.until:
+        return "until"
+    if rule.shared is not None and rule.shared is not endpoint.shared:
+        return "shared"
+    if rule.roles and endpoint.role not in rule.roles:
+        return "roles"
+    if rule.surfaces and request.surface not in rule.surfaces:
+        return "surfaces"
+    if rule.hosts and not any(pattern.covers(name, request) for pattern in rule.hosts):
+        return "hosts"
+    if rule.users and request.user not in rule.users:
+        return "users"
+    if rule.clients and (request.client is None or not any(request.client in net for net in rule.clients)):
+        return "clients"
+    if rule.groups and not any(group.holds(request.client, request.user) for group in rule.groups):
+        return "groups"
+    if rule.not_groups and any(group.holds(request.client, request.user) is not False for group in rule.not_groups):
+        return "not_groups"
+    if rule.authority and not any(
+        authority.timeline.state_at(request.time) in rule.authority
+        for authority in selecting_authorities(policy, rule, policy.apps[owner.app])
+    ):
+        return "authority"
+    if rule.schedule is not None and not rule.schedule.holds(request.time):
+        return "schedule"
+    return None
+
+
+def selecting_authorities(policy: Policy, rule: Rule, app: App) -> list[Authority]:
+    """The authorities by which *rule* selects *app*: those of its own `named_in` that name the app, or,
+    where it has none, all that do.
+
+    An order that names another app never counts: one order in force must not ban what another one named.
+    """
+    own = rule.apps.named_in
+    return [
+        authority
+        for identifier in app.named_in
+        if (not own or identifier in own) and (authority := policy.authorities.get(identifier)) is not None
+    ]

@@ -1,0 +1,86 @@
+"""A verdict with all that explains it."""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from embargo.core.catalogue import Endpoint
+from embargo.core.request import Name
+from embargo.core.rules import Recording, Respond, Rule
+from embargo.core.timeline import State
+
+DEFAULT_RULE = "default"  # recorded where no rule of an owner holds
+
+
+class Verdict(IntEnum):
+    """What happens to a flow; the stricter is the larger."""
+
+    PASS = 0  # no app owns it: unlogged
+    ALLOW = 1
+    LOG = 2
+    BLOCK = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Reason(StrEnum):
+    """Why a verdict is what it is."""
+
+    NO_OWNER = "no-owner"
+    RULE = "rule"
+    DEFAULT = "default"  # no rule of an owner held: settings.default
+    MALFORMED = "malformed"  # the only names are no hosts
+    NAMELESS = "nameless"  # no name at all
+    UNDECIDED = "undecided"  # what was sent never became a protocol that can be judged
+    NO_POLICY = "no-policy"  # none has loaded yet
+    ERROR = "error"  # judging failed, so it is refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What was decided for a request, and why."""
+
+    verdict: Verdict
+    reason: Reason
+    apps: tuple[str, ...] = ()  # the owner whose rule decided; several where equally specific ones agree
+    endpoint: Endpoint | None = None  # of apps[0]
+    rule: Rule | None = None  # None for the default, and where no app owns it
+    name: Name | None = None  # the one that decided
+    would: Verdict | None = None  # what a shadow rule, or enforce in place of monitor, would have done
+    shadow_rule: str | None = None  # id of the shadow rule behind `would`
+    authorities: tuple[tuple[str, State | None], ...] = ()  # those that name the app, with their state
+    mismatch: bool = False  # its host names have different owners: fronting, or an attempt at it
+    lawful: bool = False  # an authority in force that binds the organization demands the block
+    error: str | None = None
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the flow is refused."""
+        return self.verdict is Verdict.BLOCK
+
+    @property
+    def rule_id(self) -> str | None:
+        """The id of what decided; `default` where no rule held."""
+        if self.rule is not None:
+            return self.rule.id
+        return DEFAULT_RULE if self.reason is Reason.DEFAULT else None
+
+    @property
+    def status(self) -> int | None:
+        """HTTP status of the refusal: 451 only on a legal demand (RFC 7725), else 403; None unless blocked."""
+        if not self.blocked:
+            return None
+        return 451 if self.lawful else 403
+
+    @property
+    def respond(self) -> tuple[Respond, ...]:
+        """How the rule wants the refusal to look; empty: what fits the surface."""
+        return self.rule.respond if self.rule is not None else ()
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether the record leaves out who it was."""
+        return self.rule is not None and self.rule.record is Recording.ANONYMOUS
+
+
+PASS = Decision(verdict=Verdict.PASS, reason=Reason.NO_OWNER)

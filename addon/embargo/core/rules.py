@@ -1,0 +1,171 @@
+"""The policy: rules, groups, settings, and all of them compiled for `decide`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from enum import StrEnum
+
+from embargo.core.address import Address, Network
+from embargo.core.catalogue import App, Authority, DomainList, Role
+from embargo.core.matcher import ListedDomains, Matcher
+from embargo.core.pattern import Pattern
+from embargo.core.request import Surface
+from embargo.core.schedule import Schedule
+from embargo.core.timeline import State
+
+
+class Action(StrEnum):
+    """What a rule does."""
+
+    BLOCK = "block"
+    LOG = "log"
+    ALLOW = "allow"
+
+
+class Mode(StrEnum):
+    """Whether blocks are carried out."""
+
+    ENFORCE = "enforce"
+    MONITOR = "monitor"  # every block becomes a log that says it would have blocked
+
+
+class Decrypt(StrEnum):
+    """Which TLS is opened."""
+
+    ALL = "all"
+    NEEDED = "needed"  # only where what is inside can turn the verdict into block
+    NONE = "none"
+
+
+class Respond(StrEnum):
+    """How a refusal looks to the client."""
+
+    PAGE = "page"
+    RESET = "reset"
+    NXDOMAIN = "nxdomain"
+    REFUSED = "refused"
+    NULL_ADDRESS = "null-address"
+
+
+class Recording(StrEnum):
+    """How much of a decision the log keeps."""
+
+    FULL = "full"
+    ANONYMOUS = "anonymous"  # no client, port, user, path, user agent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Clients and users under one name; a member is who matches any of them."""
+
+    id: str
+    clients: tuple[Network, ...] = ()
+    users: frozenset[str] = frozenset()
+
+    def holds(self, client: Address | None, user: str | None) -> bool | None:
+        """Whether they are a member; None where what is unknown of them could make them one."""
+        if (client is not None and any(client in network for network in self.clients)) or user in self.users:
+            return True
+        if (self.clients and client is None) or (self.users and user is None):
+            return None
+        return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppSelector:
+    """Which apps a rule is for: any criterion that holds selects."""
+
+    all: bool = False
+    ids: frozenset[str] = frozenset()
+    named_in: tuple[str, ...] = ()  # ids of authorities
+    vendors: frozenset[str] = frozenset()
+
+    def selects(self, app: App) -> bool:
+        """Whether the rule is for *app*."""
+        return (
+            self.all
+            or app.id in self.ids
+            or (app.vendor is not None and app.vendor in self.vendors)
+            or any(authority in app.named_in for authority in self.named_in)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One line of policy. An empty criterion holds always."""
+
+    id: str
+    apps: AppSelector
+    action: Action
+    hosts: tuple[Pattern, ...] = ()
+    roles: frozenset[Role] = frozenset()
+    shared: bool | None = None
+    surfaces: frozenset[Surface] = frozenset()
+    groups: tuple[Group, ...] = ()  # a member of any
+    not_groups: tuple[Group, ...] = ()  # a member of none, and known not to be
+    users: frozenset[str] = frozenset()
+    clients: tuple[Network, ...] = ()
+    schedule: Schedule | None = None
+    authority: frozenset[State] = frozenset()
+    since: datetime | None = None  # `from`: the first instant that counts
+    until: datetime | None = None  # the first instant that no longer does
+    respond: tuple[Respond, ...] = ()
+    shadow: bool = False
+    final: bool = False
+    enabled: bool = True
+    message: Mapping[str, str] = field(default_factory=dict)  # by language tag; "" where it names none
+    reason: str | None = None
+    ticket: str | None = None
+    approved_by: str | None = None
+    record: Recording = Recording.FULL
+    layer: str = ""  # the file it stands in
+    line: int = 0  # its line there, from 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """How the decision log is kept."""
+
+    flush: float = 0.2  # seconds: the most that a crash can lose (DESIGN 7)
+    rotate_size: int = 256 * 1024 * 1024  # bytes
+    rotate_age: float = 86_400.0  # seconds
+    retention: float = 365 * 86_400.0  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What holds for the whole policy."""
+
+    mode: Mode = Mode.ENFORCE
+    default: Action = Action.LOG  # what an app's traffic gets when no rule holds
+    decrypt: Decrypt = Decrypt.ALL
+    never_decrypt: tuple[Pattern, ...] = ()
+    bound_by: frozenset[str] = frozenset()  # authorities that bind this organization: only these give status 451
+    organization: str | None = None
+    contact: str | None = None
+    timezone: tzinfo = UTC
+    query_values: bool = False  # whether the log keeps the values of queries
+    log: LogSettings = LogSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything that `decide` needs, compiled; immutable, so a reload swaps one reference."""
+
+    settings: Settings = Settings()
+    authorities: Mapping[str, Authority] = field(default_factory=dict)
+    apps: Mapping[str, App] = field(default_factory=dict)
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()  # in effective order: finals first, then layer by layer
+    lists: tuple[DomainList, ...] = ()
+    listed: ListedDomains | None = None  # the names of `lists`
+    digest: str = ""  # SHA-256, hex, of the text of all layers and lists
+    files: tuple[str, ...] = ()  # the layers, earliest first
+    matcher: Matcher = field(init=False, repr=False, compare=False)
+    rules_of: Mapping[str, tuple[Rule, ...]] = field(init=False, repr=False, compare=False)  # by app id
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "matcher", Matcher(self.apps.values(), self.lists, self.listed))
+        enabled = [rule for rule in self.rules if rule.enabled]
+        rules_of = {app.id: tuple(rule for rule in enabled if rule.apps.selects(app)) for app in self.apps.values()}
+        object.__setattr__(self, "rules_of", rules_of)
