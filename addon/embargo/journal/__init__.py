@@ -1,0 +1,1 @@
+"""Decisions on disk: the record, its writer, and its readers."""
