@@ -1,0 +1,1 @@
+"""The questions of admin and auditor. Functions return values and print nothing."""

@@ -1,0 +1,1 @@
+"""What `mitmdump -s` loads: names the addon, nothing else."""
