@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import click
 
-type Json = None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]
+type Json = bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None
 
 _VERDICT_COLOURS = {"block": "red", "log": "yellow", "allow": "cyan", "pass": "green"}
 # what a terminal would take as a command, or a reader as the end of the row; a tab would shift the columns
