@@ -1,1 +1,13 @@
 """What `mitmdump -s` loads: names the addon, nothing else."""
+
+import sys
+
+try:
+    from embargo.enforce.addon import Embargo
+except ImportError as missing:
+    # SystemExit, since mitmproxy only logs other failures and would serve without us.
+    sys.exit(
+        f"embargo: {missing}. Install mitmproxy-embargo into mitmproxy's own Python: {sys.executable} -m pip install ."
+    )
+
+addons = [Embargo()]

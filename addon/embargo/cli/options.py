@@ -69,6 +69,6 @@ def at_option(function: Callable[..., None]) -> Callable[..., None]:
         "--at",
         "at",
         type=Instant(),
-        callback=lambda _ctx, _param, value: value or datetime.now(UTC),  # noqa: TID251 - the edge reads the clock
+        callback=lambda _ctx, _param, value: value or datetime.now(UTC),
         help="Judge as of this date (00:00 UTC) or RFC 3339 time. Default: now.",
     )(function)

@@ -1,0 +1,46 @@
+# Everything sets itself up: `make run` and `make test` work on a fresh machine with Python 3.12 or newer.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check-static bench format goldens clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PORT ?= 8080
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## make .venv with the embargo command
+
+$(STAMP): pyproject.toml tools/find-python
+	@tools/find-python --make-venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	@touch $(STAMP)
+
+run: setup  ## run the proxy on 127.0.0.1:8080 with domains.yaml (PORT=3128 for another port)
+	$(BIN)/embargo run --port $(PORT)
+
+test: setup  ## all tests and static checks; installs what they need first
+	tools/install-test-tools
+	$(MAKE) --no-print-directory check-static
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check-static: setup  ## ruff, mypy and the import contracts
+	$(BIN)/ruff check addon tests
+	$(BIN)/ruff format --check addon tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: setup  ## every figure beside its peer, in one run
+	$(BIN)/python -m tests.bench
+
+format: setup  ## bring the code into its form
+	$(BIN)/ruff check --fix addon tests
+	$(BIN)/ruff format addon tests
+
+goldens: setup  ## write the golden files anew; read the difference before you commit it
+	EMBARGO_RENEW_GOLDENS=1 $(BIN)/python -m pytest -q
+
+clean:  ## remove what setup and tests made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -1,0 +1,48 @@
+"""`embargo run`: the proxy with the addon."""
+
+from pathlib import Path
+
+import click
+
+from embargo.cli.options import log_option
+
+
+@click.command(
+    "run",
+    context_settings={"ignore_unknown_options": False},
+    epilog="\b\nExamples:\n  embargo run\n  embargo run --policy site.yaml --port 3128 -- --mode upstream:http://parent:8080",
+)
+@click.option(
+    "--policy",
+    "policy",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Policy file; repeat it for layers. Default: ./domains.yaml, else the shipped one.",
+)
+@log_option
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
+@click.option("--port", "-p", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
+@click.option("--block-page", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Jinja2 template.")
+@click.option("--console-url", default="", metavar="URL", help="The console's address, for the link on the page.")
+@click.argument("mitmproxy_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- MITMPROXY OPTIONS]")
+def command(
+    policy: tuple[Path, ...],
+    log: Path,
+    host: str,
+    port: int,
+    block_page: Path | None,
+    console_url: str,
+    mitmproxy_options: tuple[str, ...],
+) -> None:
+    """Run the proxy with embargo in it. Options after -- go to mitmproxy."""
+    from embargo.enforce.launcher import run  # not before it is needed: mitmproxy takes a third of a second
+
+    arguments = ["--listen-host", host, "--listen-port", str(port), "--set", f"embargo_log={log}"]
+    for path in policy:
+        arguments += ["--set", f"embargo_policy={path}"]
+    if block_page is not None:
+        arguments += ["--set", f"embargo_block_page={block_page}"]
+    if console_url:
+        arguments += ["--set", f"embargo_console={console_url}"]
+    run([*arguments, *mitmproxy_options])

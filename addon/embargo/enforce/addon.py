@@ -1,0 +1,217 @@
+"""The addon: its options and its life, and the one place in which everything is wired together."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateError
+from mitmproxy import ctx, exceptions
+from mitmproxy.addonmanager import Loader
+from mitmproxy.master import Master
+
+from embargo import __version__
+from embargo.core.rules import Policy
+from embargo.enforce.answers import load_template
+from embargo.enforce.entries import First, Last, Surfaces
+from embargo.enforce.gate import Gate, now
+from embargo.enforce.refusals import Look
+from embargo.enforce.reload import Reloader
+from embargo.enforce.status import StatusServer
+from embargo.journal.event import ProcessChanged
+from embargo.journal.writer import Journal
+from embargo.paths import default_policy, log_directory, private_directory, runtime_directory, state_directory
+
+logger = logging.getLogger("embargo")
+
+_OPTIONS = frozenset({"embargo_policy", "embargo_log", "embargo_block_page", "embargo_console"})
+
+
+class Runtime:
+    """The gate and all that serves it. One a process, mounted before any policy is read."""
+
+    def __init__(self) -> None:
+        self.gate = Gate()
+        self.surfaces = Surfaces(self.gate)
+        self.started = now()
+        self.journal: Journal | None = None
+        self.reloader: Reloader | None = None
+        self._status: StatusServer | None = None
+        self._options: tuple[tuple[Path, ...], Path] | None = None  # policy files and log directory in use
+        self._following: asyncio.Task[None] | None = None
+        self._status_task: asyncio.Task[None] | None = None
+        self._running = False
+
+    # -- life
+
+    def configure(self, updated: set[str]) -> None:
+        """Take up changed options; the first time, start loading. Raises OptionsError for a bad template."""
+        if not updated & _OPTIONS or "embargo_policy" not in ctx.options:
+            return
+        if updated & {"embargo_block_page", "embargo_console"}:
+            self._set_look(ctx.options.embargo_block_page, ctx.options.embargo_console)
+        self._follow_options()
+
+    def running(self) -> None:
+        """The proxy serves: say so, and warn of what a company would want otherwise."""
+        if self._running:
+            return
+        self._running = True
+        self._follow_options()
+        self._status = StatusServer(runtime_directory(), self.describe)
+        self._status_task = asyncio.create_task(self._status.start())
+        self._warn_of_settings()
+
+    def done(self) -> None:
+        """The process ends: what is in the queue is written."""
+        for task in (self._following, self._status_task):
+            if task is not None:
+                task.cancel()
+        if self._status is not None:
+            self._status.stop()
+        if self.journal is not None:
+            digest = self.gate.policy.digest if self.gate.policy is not None else None
+            self.gate.write(ProcessChanged(time=now(), action="stop", policy=digest))
+            self.journal.close()
+
+    def _follow_options(self) -> None:
+        """Open the log and follow the policy files that the options name, unless that is done already."""
+        log = Path(ctx.options.embargo_log).expanduser() if ctx.options.embargo_log else log_directory()
+        paths = tuple(Path(path).expanduser() for path in ctx.options.embargo_policy) or (default_policy(),)
+        if self._options == (paths, log):
+            return
+        self._options = (paths, log)
+        if self.journal is None or self.journal.directory != log:
+            if self.journal is not None:
+                self.journal.close()
+            self.journal = self.gate.journal = Journal(log)
+            self.gate.write(ProcessChanged(time=now(), action="start"))
+        if self._following is not None:
+            self._following.cancel()
+        state = state_directory()
+        try:
+            private_directory(state)
+        except OSError as error:
+            logger.warning("embargo: no compiled policy can be kept: %s", error)
+        self.reloader = Reloader(self.gate, paths, state, log)
+        self.reloader.on_policy = self._follow_policy
+        self._following = asyncio.create_task(_supervised(self.reloader))
+
+    def _follow_policy(self, policy: Policy) -> None:
+        if self.journal is not None:
+            self.journal.follow(policy.settings.log, query_values=policy.settings.query_values)
+
+    def _set_look(self, block_page: str, console: str) -> None:
+        try:
+            self.surfaces.refusals.look = Look(load_template(block_page), console)
+        except (OSError, TemplateError) as error:
+            raise exceptions.OptionsError(f"embargo_block_page: {block_page}: {error}") from error
+
+    def _warn_of_settings(self) -> None:
+        options = ctx.options
+        if "stream_large_bodies" in options and not options.stream_large_bodies:
+            logger.warning("embargo: large bodies are held in memory; set stream_large_bodies=1m")
+        if "flow_detail" in options and options.flow_detail and ctx.master.addons.get("dumper") is not None:
+            logger.warning("embargo: full URLs are printed, tokens included; set flow_detail=0")
+
+    # -- status
+
+    def describe(self) -> dict[str, Any]:
+        """What `embargo status` shows of this process."""
+        policy, reloader, journal = self.gate.policy, self.reloader, self.journal
+        server = ctx.master.addons.get("proxyserver")
+        counters = self.gate.counters
+        return {
+            "pid": os.getpid(),
+            "started": self.started.isoformat(),
+            "version": __version__,
+            "mode": str(policy.settings.mode) if policy else None,
+            "decrypt": str(policy.settings.decrypt) if policy else None,
+            "listen": [f"{host}:{port}" for host, port, *_ in server.listen_addrs()] if server else [],
+            "policy": {
+                "digest": policy.digest,
+                "since": reloader.since.isoformat() if reloader and reloader.since else None,
+                "files": list(policy.files),
+                "apps": len(policy.apps),
+                "rules": len(policy.rules),
+                "domains": sum(len(app.endpoints) for app in policy.apps.values())
+                + sum(listed.count for listed in policy.lists),
+            }
+            if policy
+            else None,
+            "refused": {
+                "time": reloader.refused.time.isoformat(),
+                "problems": list(reloader.refused.problems),
+                "files": list(reloader.refused.files),
+            }
+            if reloader and reloader.refused
+            else None,
+            "reloads": {
+                "ok": reloader.reloads_ok if reloader else 0,
+                "refused": reloader.reloads_refused if reloader else 0,
+            },
+            "next_change": reloader.next_change.isoformat() if reloader and reloader.next_change else None,
+            "connections": len(self.gate.connections),
+            "flows": {
+                "judged": counters.judged,
+                "blocked": counters.blocked,
+                "logged": counters.logged,
+                "allowed": counters.allowed,
+                "passed": counters.passed,
+                "errors": counters.errors,
+            },
+            "log": journal.state() if journal else None,
+        }
+
+
+async def _supervised(reloader: Reloader) -> None:
+    """Follow the policy for as long as the process lives: a fault there must not leave it unfollowed unseen."""
+    while True:
+        try:
+            await reloader.run()
+        except* Exception as errors:
+            logger.warning("embargo: following the policy failed and starts again: %s", errors.exceptions)
+            await asyncio.sleep(1)
+
+
+class Embargo:
+    """What a script names. Mounts the gate once; a reload of the script finds it there."""
+
+    name = "embargo"
+
+    def __init__(self) -> None:
+        self._runtime: Runtime | None = None
+
+    def load(self, loader: Loader) -> None:
+        """Declare the options and mount the gate."""
+        loader.add_option(
+            "embargo_policy", Sequence[str], [], "Policy files, the earliest layer first. Default: ./domains.yaml."
+        )
+        loader.add_option("embargo_log", str, "", "Directory of the decision log.")
+        loader.add_option("embargo_block_page", str, "", "Jinja2 template of the block page. Default: the shipped one.")
+        loader.add_option("embargo_console", str, "", "URL of the console, for the link on the block page.")
+        self._runtime = mount(loader.master)
+
+    def configure(self, updated: set[str]) -> None:
+        """Options changed."""
+        assert self._runtime is not None
+        self._runtime.configure(updated)
+
+    def running(self) -> None:
+        """The proxy serves."""
+        assert self._runtime is not None
+        self._runtime.running()
+
+
+def mount(master: Master) -> Runtime:
+    """Put the gate's entries at both ends of the chain, unless they stand there already."""
+    chain = master.addons.chain
+    for addon in chain:
+        if isinstance(addon, First):
+            return addon.runtime
+    runtime = Runtime()
+    # A new list: whoever walks the old one just now would meet an addon twice (measured: without end).
+    master.addons.chain = [First(runtime), *chain, Last(runtime)]
+    return runtime

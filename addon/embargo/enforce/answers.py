@@ -1,0 +1,220 @@
+"""What a refused client gets: a page, a problem document, a gRPC status, or nothing but the status.
+
+RFC 7725 (451), RFC 9457 (problem+json), gRPC over HTTP/2 ("Trailers-Only"). Never in an answer: the rule's
+reason, ticket, approver or group. What the client sent is only echoed escaped, by the template.
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, Template, select_autoescape
+from mitmproxy import http
+
+from embargo.core.decision import Decision, Reason
+from embargo.core.rules import Policy
+
+TEMPLATE = "block.html"
+GRPC_PERMISSION_DENIED = "7"
+UNAVAILABLE = 503  # not the policy's word: there is none yet, or judging failed
+_TYPES = {  # what `type` of the problem document names: the status's own definition
+    451: "https://www.rfc-editor.org/rfc/rfc7725#section-3",
+    403: "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.4",
+    503: "https://www.rfc-editor.org/rfc/rfc9110#section-15.6.4",
+}
+_BARE_DESTINATIONS = frozenset(  # Sec-Fetch-Dest values whose client would choke on HTML
+    {"image", "script", "style", "font", "audio", "video", "track", "worker", "serviceworker", "sharedworker", "object"}
+)
+_TITLES = {451: "Blocked for legal reasons", 403: "Blocked by policy", 503: "Cannot be judged right now"}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What an answer may say."""
+
+    status: int
+    incident: str
+    title: str
+    message: str
+    apps: str  # names of the apps, for people; empty where none owns it
+    rule: str | None
+    authorities: tuple[tuple[str, str, str | None], ...]  # title, state, url
+    organization: str | None
+    contact: str | None  # an address or URL, the incident filled in
+    console: str | None  # URL of this incident in the console
+
+
+def refusal(
+    policy: Policy | None, decision: Decision, incident: str, *, accept_language: str = "", console: str = ""
+) -> Refusal:
+    """What may be said about *decision*."""
+    status = status_of(decision)
+    settings = policy.settings if policy is not None else None
+    named = [policy.apps[app].name for app in decision.apps if app in policy.apps] if policy is not None else []
+    selecting = decision.rule.apps.named_in if decision.rule is not None else ()
+    authorities = tuple(
+        (policy.authorities[identifier].title, str(state), policy.authorities[identifier].url)
+        for identifier, state in decision.authorities
+        if policy is not None
+        and state is not None
+        and identifier in policy.authorities
+        and (not selecting or identifier in selecting)
+    )
+    contact = settings.contact.replace("{incident}", quote(incident)) if settings and settings.contact else None
+    return Refusal(
+        status=status,
+        incident=incident,
+        title=_TITLES[status],
+        message=_message(decision, accept_language),
+        apps=", ".join(named),
+        rule=decision.rule_id,
+        authorities=authorities,
+        organization=settings.organization if settings else None,
+        contact=contact,
+        console=f"{console.rstrip('/')}/incidents/{quote(incident)}" if console else None,
+    )
+
+
+def status_of(decision: Decision) -> int:
+    """The HTTP status of a refusal."""
+    if decision.reason in (Reason.NO_POLICY, Reason.ERROR):
+        return UNAVAILABLE
+    return decision.status or 403
+
+
+def connect_answer(refused: Refusal, request: http.Request, template: Template) -> http.Response:
+    """The answer to a refused CONNECT: browsers hide its body, other clients print it."""
+    if is_browser(request):
+        return _page(refused, request, template)
+    return _problem(refused, request)
+
+
+def http_answer(refused: Refusal, request: http.Request, template: Template) -> http.Response:
+    """The answer to a refused request, in the form that its client can show."""
+    headers = request.headers
+    content_type = headers.get("content-type", "").lower()
+    if content_type.startswith("application/grpc"):
+        return _grpc(refused, request)
+    if request.method == "OPTIONS" and "access-control-request-method" in headers:
+        return _response(refused, request, b"", None)
+    if headers.get("sec-fetch-dest", "").lower() in _BARE_DESTINATIONS:
+        return _response(refused, request, b"", None)
+    accept = headers.get("accept", "").lower()
+    if "text/html" in accept or headers.get("sec-fetch-dest", "").lower() in ("document", "iframe", "frame"):
+        return _page(refused, request, template)
+    return _problem(refused, request)
+
+
+def is_browser(request: http.Request) -> bool:
+    """Whether a person may be looking (DESIGN 6: the User-Agent begins with Mozilla/)."""
+    return request.headers.get("user-agent", "").startswith("Mozilla/")
+
+
+@lru_cache(maxsize=4)
+def load_template(path: str) -> Template:
+    """The block page's template: the file at *path*, or the shipped one where it is empty.
+
+    Raises OSError, jinja2.TemplateError.
+    """
+    file = Path(path) if path else Path(__file__).parent / "templates" / TEMPLATE
+    environment = Environment(loader=FileSystemLoader(file.parent), autoescape=select_autoescape(default=True))
+    return environment.get_template(file.name)
+
+
+def _message(decision: Decision, accept_language: str) -> str:
+    match decision.reason:
+        case Reason.MALFORMED | Reason.NAMELESS | Reason.UNDECIDED:
+            return "The request names no host that could be checked, so it was refused."
+        case Reason.NO_POLICY:
+            return "The proxy has no policy yet. It refuses everything until one has loaded."
+        case Reason.ERROR:
+            return "The request could not be checked, so it was refused."
+    texts = decision.rule.message if decision.rule is not None else {}
+    return pick_language(texts, accept_language) or "This app is not allowed on this network."
+
+
+def pick_language(texts: Mapping[str, str], accept_language: str) -> str | None:
+    """The text in the language that the client likes best (RFC 9110, 12.5.4; RFC 4647 lookup)."""
+    if not texts:
+        return None
+    wanted: list[tuple[float, str]] = []
+    for item in accept_language.split(",")[:32]:
+        tag, _, parameters = item.partition(";")
+        weight = parameters.strip().removeprefix("q=")
+        try:
+            wanted.append((-float(weight or 1), tag.strip().lower()))
+        except ValueError:
+            continue
+    by_tag = {tag.lower(): text for tag, text in texts.items()}
+    for _, tag in sorted(wanted, key=lambda pair: pair[0]):
+        while tag:
+            if tag in by_tag:
+                return by_tag[tag]
+            tag = tag.rpartition("-")[0]
+    return by_tag.get("") or by_tag.get("en") or next(iter(by_tag.values()))
+
+
+def _page(refused: Refusal, request: http.Request, template: Template) -> http.Response:
+    nonce = secrets.token_urlsafe(12)
+    body = template.render(refusal=refused, host=request.pretty_host, nonce=nonce).encode()
+    response = _response(refused, request, body, "text/html; charset=utf-8")
+    response.headers["content-security-policy"] = (
+        f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    )
+    return response
+
+
+def _problem(refused: Refusal, request: http.Request) -> http.Response:
+    document = {
+        "type": _TYPES[refused.status],
+        "title": refused.title,
+        "status": refused.status,
+        "detail": refused.message,
+        "instance": f"urn:uuid:{refused.incident}",
+        "app": refused.apps or None,
+        "rule": refused.rule,
+        "authority": [title for title, _, _ in refused.authorities] or None,
+        "contact": refused.contact,
+    }
+    body = json.dumps({key: value for key, value in document.items() if value is not None}).encode() + b"\n"
+    return _response(refused, request, body, "application/problem+json")
+
+
+def _grpc(refused: Refusal, request: http.Request) -> http.Response:
+    content_type = request.headers["content-type"].split(";")[0].strip()
+    response = http.Response.make(
+        200,
+        b"",
+        {
+            "content-type": content_type,
+            "grpc-status": GRPC_PERMISSION_DENIED,
+            "grpc-message": quote(
+                f"{refused.message} Incident {refused.incident}", safe=" !#$&'()*+,-./:;<=>?@[]^_`{|}~"
+            ),
+            "cache-control": "no-store",
+        },
+    )
+    if "grpc-web" in content_type and (origin := request.headers.get("origin")):
+        response.headers["access-control-allow-origin"] = origin
+        response.headers["access-control-allow-credentials"] = "true"
+        response.headers["access-control-expose-headers"] = "grpc-status, grpc-message"
+    return response
+
+
+def _response(refused: Refusal, request: http.Request, body: bytes, content_type: str | None) -> http.Response:
+    headers = {"cache-control": "no-store", "x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
+    if content_type is not None:
+        headers["content-type"] = content_type
+    if refused.status == UNAVAILABLE:
+        headers["retry-after"] = "2"  # seconds; a policy loads within that
+    if refused.status == 451 and refused.contact:
+        target = refused.contact if "://" in refused.contact else f"mailto:{refused.contact}"
+        headers["link"] = f'<{quote(target, safe=":/?#[]@!$&*+,;=%~-._")}>; rel="blocked-by"'
+    length = str(len(body))
+    response = http.Response.make(refused.status, b"" if request.method == "HEAD" else body, headers)
+    response.headers["content-length"] = length
+    return response

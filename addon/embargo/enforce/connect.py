@@ -1,0 +1,121 @@
+"""CONNECT: the earliest point of a tunnel, where nothing has been opened yet."""
+
+from datetime import datetime, timedelta
+
+from mitmproxy import http
+
+from embargo.core.decision import Decision, Reason
+from embargo.core.request import Request, Surface
+from embargo.core.rules import Decrypt, Respond
+from embargo.enforce.answers import is_browser, status_of
+from embargo.enforce.connection import Connection, Page
+from embargo.enforce.decrypt import never_opened
+from embargo.enforce.gate import Gate, now
+from embargo.enforce.gather import connect_request
+from embargo.enforce.identity import Identity
+from embargo.enforce.refusals import Refusals
+
+REJECTED_FOR = timedelta(days=1)  # a client that rejected our certificate is not shown a page for so long
+_MOST_REJECTING = 10_000  # clients remembered
+
+
+class Connect:
+    """Judges CONNECT requests."""
+
+    def __init__(self, gate: Gate, refusals: Refusals, identity: Identity) -> None:
+        self._gate = gate
+        self._refusals = refusals
+        self._identity = identity
+        self._rejecting: dict[tuple[str, str], datetime] = {}  # client and user agent: until when
+
+    def first(self, flow: http.HTTPFlow) -> None:
+        """Before all other addons: refuse what is refused whoever asks."""
+        connection = self._gate.connection(flow.client_conn)
+        connection.recorded.clear()  # after a refusal the same connection may ask for another tunnel
+        connection.page = connection.sni = connection.tunnel_request = None
+        request = self._begin(flow, connection)
+        decision = self._gate.decide(request)
+        if decision.blocked and not self._identity.may_change(decision, request):
+            self._refuse(flow, connection, request, decision)
+
+    def last(self, flow: http.HTTPFlow) -> None:
+        """After all others: the user is known, and what they changed or undid is judged again."""
+        connection = self._gate.connection(flow.client_conn)
+        refused = self._gate.refused.get(flow)
+        if refused is not None:
+            self._insist(flow, connection, refused)
+            return
+        if flow.error is not None or (flow.response is not None and flow.response.status_code >= 300):
+            return  # refused by another addon: 407
+        connection.user = self._identity.user(flow)
+        request = self._begin(flow, connection)
+        decision = self._gate.decide(request)
+        if decision.blocked:
+            self._refuse(flow, connection, request, decision)
+            return
+        connection.tunnel_request = request
+        self._record(connection, request, decision)
+
+    def rejected(self, connection: Connection) -> None:
+        """The client of a page tunnel rejected our certificate: refuse it at CONNECT from now on."""
+        if len(self._rejecting) >= _MOST_REJECTING:
+            self._rejecting.clear()
+        self._rejecting[_client_key(connection)] = now() + REJECTED_FOR
+
+    def _begin(self, flow: http.HTTPFlow, connection: Connection) -> Request:
+        request = connect_request(connection, flow, now())
+        connection.tunnel = request.names[0]
+        connection.user_agent = request.user_agent
+        return request
+
+    def _refuse(self, flow: http.HTTPFlow, connection: Connection, request: Request, decision: Decision) -> None:
+        incident = self._record(connection, request, decision)
+        self._gate.refused[flow] = decision
+        if self._shows_page(flow, connection, request, decision):
+            connection.page = Page(incident or "", decision)
+            _open_for_page(flow)
+        else:
+            self._refusals.connect(flow, decision, incident)
+
+    def _insist(self, flow: http.HTTPFlow, connection: Connection, refused: Decision) -> None:
+        """Another addon may have undone our answer, and so opened the tunnel."""
+        if connection.page is not None:
+            if flow.response is None or not 200 <= flow.response.status_code < 300:
+                _open_for_page(flow)
+        elif flow.error is None and (flow.response is None or flow.response.status_code < 300):
+            self._refusals.connect(flow, refused, None)
+
+    def _shows_page(self, flow: http.HTTPFlow, connection: Connection, request: Request, decision: Decision) -> bool:
+        policy = self._gate.policy
+        if policy is None or decision.reason not in (Reason.RULE, Reason.DEFAULT) or not is_browser(flow.request):
+            return False
+        if policy.settings.decrypt is Decrypt.NONE or decision.respond[:1] == (Respond.RESET,):
+            return False
+        if never_opened(policy, request):
+            return False
+        until = self._rejecting.get(_client_key(connection))
+        return until is None or until < request.time
+
+    def _record(self, connection: Connection, request: Request, decision: Decision) -> str | None:
+        target = request.names[0]
+        return self._gate.record(
+            decision,
+            Surface.CONNECT,
+            connection,
+            request=request,
+            destination=str(target.host) if target.host is not None else target.text,
+            destination_port=target.port,
+            method="CONNECT",
+            status=status_of(decision) if decision.blocked else None,
+            protocol="http",
+        )
+
+
+def _open_for_page(flow: http.HTTPFlow) -> None:
+    """Answer 200 ourselves: mitmproxy then opens nothing upstream and speaks TLS to the client (measured)."""
+    flow.response = http.Response.make(200)
+    flow.response.headers.clear()
+
+
+def _client_key(connection: Connection) -> tuple[str, str]:
+    return (str(connection.client), connection.user_agent or "")

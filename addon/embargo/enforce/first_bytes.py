@@ -1,0 +1,98 @@
+"""What the first bytes of a stream are, told only once there are enough of them.
+
+mitmproxy 12.2 takes a ClientHello cut after its first byte, `G` before `ET`, or a leading line break for
+raw TCP, which no TLS or HTTP hook sees (measured). So nothing is classified before its protocol is known,
+and what cannot be known within a bound in bytes is refused.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from mitmproxy.proxy.layers.tls import parse_client_hello
+from mitmproxy.tls import ClientHello
+
+LONGEST_HEAD = 65_536  # bytes held before the protocol must be known; a ClientHello or request head is far smaller
+
+_HANDSHAKE = 0x16  # TLS record type (RFC 8446, 5.1)
+_CLIENT_HELLO = 0x01  # handshake type
+_NEWEST_RECORD_VERSION = 0x03  # TLS 1.2 and 1.3 write 03 03; servers ignore the byte, mitmproxy takes 00 to 03
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # RFC 9110, 5.6.2
+_LONGEST_METHOD = 64
+_BEGINS_LIKE_TEXT = re.compile(rb"[\r\n]*%b{0,%d}(?:[ \t].*)?" % (_TOKEN, _LONGEST_METHOD), re.DOTALL)
+_REQUEST_LINE = re.compile(rb"[\r\n]*%b{1,%d}[ \t]+[^\r\n]*[ \t]HTTP/\d(?:\.\d)?[ \t]*" % (_TOKEN, _LONGEST_METHOD))
+_HOST_LINE = re.compile(rb"\nhost[ \t]*:[ \t]*([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)", re.IGNORECASE)
+_ABSOLUTE_TARGET = re.compile(rb"\n%b{1,%d}[ \t]+[A-Za-z][A-Za-z0-9+.\-]*://([^/?#\s]*)" % (_TOKEN, _LONGEST_METHOD))
+
+
+class Kind(Enum):
+    """What a stream is, by its first bytes."""
+
+    WAIT = auto()  # not enough bytes to know
+    TLS = auto()  # a whole ClientHello
+    HTTP = auto()  # a whole request line
+    RAW = auto()  # neither
+    MALFORMED = auto()  # TLS that mitmproxy could not read though a server might
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The kind of a stream, with the ClientHello where it is TLS."""
+
+    kind: Kind
+    hello: ClientHello | None = None
+
+
+WAIT = Reading(Kind.WAIT)
+HTTP = Reading(Kind.HTTP)
+RAW = Reading(Kind.RAW)
+MALFORMED = Reading(Kind.MALFORMED)
+
+
+def read(data: bytes) -> Reading:
+    """The reading of a stream that begins with *data*; at `LONGEST_HEAD` bytes it no longer waits."""
+    reading = _read_tls(data) if data[:1] == bytes([_HANDSHAKE]) else _read_text(data)
+    if reading.kind is Kind.WAIT and len(data) >= LONGEST_HEAD:
+        return MALFORMED
+    return reading
+
+
+def _read_tls(data: bytes) -> Reading:
+    if len(data) >= 2 and data[1] != 3:
+        return RAW
+    if len(data) >= 3 and data[2] > _NEWEST_RECORD_VERSION:
+        return MALFORMED if len(data) < 6 or data[5] == _CLIENT_HELLO else RAW
+    if len(data) >= 6 and data[5] != _CLIENT_HELLO:
+        return RAW
+    if len(data) < 6:
+        return WAIT
+    try:
+        hello = parse_client_hello(data)
+    except ValueError:
+        return MALFORMED
+    return WAIT if hello is None else Reading(Kind.TLS, hello)
+
+
+def _read_text(data: bytes) -> Reading:
+    start = len(data) - len(data.lstrip(b"\r\n"))
+    end = data.find(b"\n", start)
+    if end >= 0:
+        return HTTP if _REQUEST_LINE.fullmatch(data[:end].rstrip(b"\r")) else RAW
+    return WAIT if _BEGINS_LIKE_TEXT.fullmatch(data) else RAW
+
+
+def request_head(data: bytes) -> bytes | None:
+    """The head of the HTTP request that *data* begins with; None while it is incomplete."""
+    body = data.lstrip(b"\r\n")
+    for end in (b"\r\n\r\n", b"\n\n"):
+        if (position := body.find(end)) >= 0:
+            return body[: position + len(end)]
+    return None
+
+
+def hosts_in(text: bytes) -> list[str]:
+    """Every host that the HTTP requests in *text* name (each line after a line feed): Host headers, and
+    absolute-form targets.
+    """
+    found = [match[1] for match in _HOST_LINE.finditer(text)] + _ABSOLUTE_TARGET.findall(text)
+    return [re.sub(rb"\r?\n[ \t]+", b"", host).decode("utf-8", "replace").strip() for host in found]

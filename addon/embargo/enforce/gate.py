@@ -1,0 +1,236 @@
+"""The gate: the one place in which a hook's request is decided and recorded, and where what fails is refused.
+
+mitmproxy logs an exception in a hook and lets the flow go on (measured), so every hook of ours runs inside
+`Gate.run`: what raises there refuses that flow, writes an error record and is counted.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+from mitmproxy import connection as mitm
+from mitmproxy import ctx
+from mitmproxy import flow as mitm_flow
+from mitmproxy.exceptions import AddonHalt
+
+from embargo.core.decide import decide, monitored
+from embargo.core.decision import Decision, Reason, Verdict
+from embargo.core.request import Request, Surface
+from embargo.core.rules import Policy
+from embargo.enforce.connection import Connection
+from embargo.journal.event import Event, Judged, Outcome
+from embargo.journal.identifier import uuid7
+
+logger = logging.getLogger("embargo")
+
+_SHARE_A_RECORD = frozenset(  # one record a connection and verdict (DESIGN 7)
+    {Surface.CONNECT, Surface.TLS, Surface.QUIC, Surface.TCP, Surface.UDP, Surface.SERVER}
+)
+
+
+class Sink(Protocol):
+    """Where records go: the journal."""
+
+    def offer(self, event: Event) -> bool:
+        """Take *event* if there is room, at once."""
+        ...
+
+    async def put(self, event: Event) -> bool:
+        """Take *event*, waiting for room; False where it was lost."""
+        ...
+
+
+@dataclass(slots=True)
+class Counters:
+    """What was decided since the process started."""
+
+    judged: int = 0
+    blocked: int = 0
+    logged: int = 0
+    allowed: int = 0
+    passed: int = 0
+    errors: int = 0
+
+
+def now() -> datetime:
+    """The current time, UTC: the one clock of enforcement."""
+    return datetime.now(UTC)
+
+
+class Gate:
+    """Decides, records, counts, and fails closed. Touched by the event loop's thread alone."""
+
+    def __init__(self) -> None:
+        self.policy: Policy | None = None  # None: nothing has loaded yet, so everything is refused
+        self.journal: Sink | None = None
+        self.counters = Counters()
+        self.connections: dict[str, Connection] = {}
+        # Not in a flow's metadata: mitmproxy writes that to flow files, and only takes plain values there.
+        self.refused: WeakKeyDictionary[mitm_flow.Flow, Decision] = WeakKeyDictionary()
+        self._waiting: list[Event] = []  # events that found the journal's queue full in the current hook
+        self._reported_errors = 0
+
+    # -- the wrapper around every hook
+
+    def run[T](
+        self, hook: Callable[[T], None], data: T, refuse: Callable[[T, Decision], None], peer: mitm.Client | None
+    ) -> Awaitable[None] | None:
+        """Call *hook*; what raises there is refused by *refuse*. Returns what mitmproxy has to wait for."""
+        try:
+            hook(data)
+        except AddonHalt:
+            raise
+        except Exception as error:  # noqa: BLE001 - the gate: whatever fails in a hook blocks the flow
+            self._fail(error, data, refuse, peer)
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            return self._drain(waiting)
+        return None
+
+    async def _drain(self, events: list[Event]) -> None:
+        """Hold the flow until the journal has room for its records; bounded by the journal."""
+        assert self.journal is not None
+        for event in events:
+            await self.journal.put(event)
+
+    def _fail[T](
+        self, error: Exception, data: T, refuse: Callable[[T, Decision], None], peer: mitm.Client | None
+    ) -> None:
+        self.counters.errors += 1
+        self._report(error)
+        decision = monitored(
+            self.policy,
+            Decision(verdict=Verdict.BLOCK, reason=Reason.ERROR, error=f"{type(error).__name__}: {error}"[:1024]),
+        )
+        try:
+            if peer is not None:
+                connection = self.connection(peer)
+                self.record(decision, _surface_of(data), connection, error_type=type(error).__name__)
+            if decision.blocked:
+                refuse(data, decision)
+        except Exception as again:  # noqa: BLE001 - the gate: the last resort is to cut the client off
+            self._report(again)
+            if peer is not None:
+                close(peer)
+
+    def _report(self, error: Exception) -> None:
+        """Say it in the operator's log, with a traceback, but not a thousand times."""
+        self._reported_errors += 1
+        if self._reported_errors <= 20 or self._reported_errors % 1000 == 0:
+            logger.warning(
+                "embargo could not judge a flow and refused it (%d so far): %s",
+                self._reported_errors,
+                error,
+                exc_info=error,
+            )
+
+    # -- deciding
+
+    def decide(self, request: Request) -> Decision:
+        """The decision on *request*, counted; a refusal while no policy has loaded."""
+        if self.policy is None:
+            decision = Decision(verdict=Verdict.BLOCK, reason=Reason.NO_POLICY, error="no policy has loaded yet")
+        else:
+            decision = decide(self.policy, request)
+        return decision
+
+    def count(self, decision: Decision) -> None:
+        """Count a decision that was acted on."""
+        counters = self.counters
+        counters.judged += 1
+        match decision.verdict:
+            case Verdict.PASS:
+                counters.passed += 1
+            case Verdict.LOG:
+                counters.logged += 1
+            case Verdict.ALLOW:
+                counters.allowed += 1
+            case Verdict.BLOCK:
+                counters.blocked += 1
+
+    # -- recording
+
+    def record(
+        self,
+        decision: Decision,
+        surface: Surface,
+        connection: Connection,
+        *,
+        request: Request | None = None,
+        **facts: Any,
+    ) -> str | None:
+        """Write the record of *decision*; returns its id, or None where none is due.
+
+        What passes is not recorded; surfaces of a connection share one record a verdict.
+        """
+        self.count(decision)
+        if decision.verdict is Verdict.PASS:
+            return None
+        if surface in _SHARE_A_RECORD:
+            key = (decision.verdict, decision.would)
+            if key in connection.recorded:
+                return None
+            connection.recorded.add(key)
+        identifier = uuid7()
+        facts.setdefault("user_agent", request.user_agent if request is not None else None)
+        self.write(
+            Judged(
+                id=identifier,
+                time=request.time if request is not None else now(),
+                decision=decision,
+                surface=surface,
+                connection=connection.id,
+                policy=self.policy.digest if self.policy is not None else "",
+                outcome=Outcome.FAILURE if decision.reason is Reason.ERROR else Outcome.SUCCESS,
+                client=str(connection.client) if connection.client is not None else None,
+                client_port=connection.port,
+                user=connection.user,
+                identity_source="proxyauth" if connection.user is not None else None,
+                sni=connection.sni.text if connection.sni is not None else None,
+                transport=request.transport if request is not None else "tcp",
+                **facts,
+            )
+        )
+        return identifier
+
+    def write(self, event: Event) -> None:
+        """Hand *event* to the journal; where its queue is full the current flow will wait for room."""
+        if self.journal is not None and not self.journal.offer(event):
+            self._waiting.append(event)
+
+    # -- connections
+
+    def connection(self, peer: mitm.Client) -> Connection:
+        """The memory of *peer*'s connection."""
+        known = self.connections.get(peer.id)
+        if known is None:
+            known = self.connections[peer.id] = Connection.of(peer)
+        return known
+
+    def forget(self, peer: mitm.Client) -> None:
+        """The connection has ended."""
+        self.connections.pop(peer.id, None)
+
+
+def close(peer: mitm.Client) -> None:
+    """Cut the client's connection, and with it all that hangs on it."""
+    server = ctx.master.addons.get("proxyserver")
+    handler = server.connections.get(peer.id) if server is not None else None
+    transport = handler.transports.get(peer) if handler is not None else None
+    if transport is not None and transport.handler is not None:
+        transport.handler.cancel("refused by embargo")
+
+
+def _surface_of(data: object) -> Surface:
+    """The surface of a hook's argument, for the record of a failure."""
+    name = type(data).__name__
+    return {
+        "HTTPFlow": Surface.HTTP,
+        "TCPFlow": Surface.TCP,
+        "UDPFlow": Surface.UDP,
+        "DNSFlow": Surface.DNS,
+        "ServerConnectionHookData": Surface.SERVER,
+    }.get(name, Surface.TLS)

@@ -1,0 +1,146 @@
+"""mitmproxy's flows as requests: every name that a flow carries, at each surface.
+
+What is compared later is canonical already: `Name.parse` does it once, here at the edge.
+"""
+
+import re
+from datetime import datetime
+
+from mitmproxy import http
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+
+from embargo.core.request import Name, Request, Source, Surface
+from embargo.core.url import parse_target
+from embargo.enforce.connection import Connection
+
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#\\]*)(.*)", re.DOTALL)
+
+
+def connect_request(connection: Connection, flow: http.HTTPFlow, time: datetime) -> Request:
+    """A CONNECT: its target and whatever its Host headers say."""
+    request = flow.request
+    names = [Name.parse(Source.CONNECT, request.data.host, request.data.port)]
+    _add_hosts(names, request, request.data.port)
+    return Request(
+        surface=Surface.CONNECT,
+        time=time,
+        names=tuple(names),
+        client=connection.client,
+        user=connection.user,
+        user_agent=request.headers.get("user-agent"),
+    )
+
+
+def http_request(connection: Connection, flow: http.HTTPFlow, time: datetime) -> Request:
+    """An HTTP request or WebSocket upgrade, with the names of the tunnel around it."""
+    request = flow.request
+    data = request.data
+    port = data.port
+    names = _tunnel_names(connection)
+    _add(names, Source.URL, data.host, port)
+    if data.authority:
+        _add(names, Source.AUTHORITY, data.authority.decode("utf-8", "replace"), port)
+    _add_hosts(names, request, port)
+    path = data.path.decode("utf-8", "replace")
+    if "://" in path[:32]:  # an absolute-form target inside a tunnel is forwarded as such
+        authority, path = _split_absolute(path)
+        _add(names, Source.URL, authority, port)
+    return Request(
+        surface=Surface.WEBSOCKET if is_websocket(request) else Surface.HTTP,
+        time=time,
+        names=tuple(names),
+        client=connection.client,
+        user=connection.user,
+        target=parse_target(path),
+        user_agent=request.headers.get("user-agent"),
+    )
+
+
+def tls_request(connection: Connection, sni: str | None, address: tuple[str, int] | None, time: datetime) -> Request:
+    """A ClientHello: its SNI, the tunnel's target, and the address the tunnel leads to."""
+    names = _tunnel_names(connection)
+    if sni is not None:
+        _add(names, Source.SNI, sni, address[1] if address else None)
+    _add_destination(names, address)
+    return Request(surface=Surface.TLS, time=time, names=tuple(names), client=connection.client, user=connection.user)
+
+
+def raw_request(
+    connection: Connection,
+    address: tuple[str, int] | None,
+    time: datetime,
+    *,
+    hosts: tuple[str, ...] = (),
+    sni: str | None = None,
+) -> Request:
+    """A raw TCP stream: its destination, and the names found in its bytes."""
+    names = _tunnel_names(connection)
+    _add_destination(names, address)
+    port = address[1] if address else None
+    for host in hosts:
+        _add(names, Source.HOST, host, port)
+    if sni is not None:
+        _add(names, Source.SNI, sni, port)
+    return Request(surface=Surface.TCP, time=time, names=tuple(names), client=connection.client, user=connection.user)
+
+
+def server_request(connection: Connection, data: ServerConnectionHookData, time: datetime) -> Request:
+    """An upstream connection about to open: the address dialled, with the names of the tunnel it is for.
+
+    Behind a parent proxy the address is the parent's, which the operator chose and no client named.
+    """
+    names: list[Name] = []
+    server = data.server
+    via = server.via[1] if server.via else None
+    if server.address is not None and server.address[:2] != (via and via[:2]):
+        _add(names, Source.DIALLED, server.address[0], server.address[1])
+    for name in _tunnel_names(connection):
+        names.append(name)
+    return Request(
+        surface=Surface.SERVER,
+        time=time,
+        names=tuple(names),
+        client=connection.client,
+        user=connection.user,
+        transport=server.transport_protocol,
+    )
+
+
+def is_websocket(request: http.Request) -> bool:
+    """Whether *request* asks for a WebSocket (RFC 6455, 4.1; RFC 8441 for HTTP/2)."""
+    upgrade = request.headers.get("upgrade")
+    return upgrade is not None and upgrade.lower() == "websocket"
+
+
+def _tunnel_names(connection: Connection) -> list[Name]:
+    names = [connection.tunnel] if connection.tunnel is not None else []
+    if connection.sni is not None:
+        names.append(connection.sni)
+    return names
+
+
+def _add_destination(names: list[Name], address: tuple[str, int] | None) -> None:
+    if address is not None:
+        _add(names, Source.DESTINATION, address[0], address[1])
+
+
+def _add_hosts(names: list[Name], request: http.Request, port: int | None) -> None:
+    for key, value in request.headers.fields:
+        if len(key) == 4 and key.lower() == b"host":
+            _add(names, Source.HOST, value.decode("utf-8", "replace"), port)
+
+
+def _add(names: list[Name], source: Source, text: str, port: int | None) -> None:
+    """Add a name unless the same host and port are there already: mostly they all agree."""
+    name = Name.parse(source, text, port)
+    for known in names:
+        if known.host == name.host and known.port == name.port and known.host is not None:
+            return
+    names.append(name)
+
+
+def _split_absolute(target: str) -> tuple[str, str]:
+    matched = _ABSOLUTE.fullmatch(target)
+    if matched is None:
+        return "", target
+    return matched[1].rpartition("@")[2], matched[2] or "/"

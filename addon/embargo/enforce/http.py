@@ -1,0 +1,137 @@
+"""HTTP requests and WebSocket upgrades: each request of each connection, each stream of HTTP/2."""
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from mitmproxy import http
+
+from embargo.core.decision import Decision
+from embargo.core.request import Request, Source
+from embargo.enforce.answers import status_of
+from embargo.enforce.connection import Connection
+from embargo.enforce.gate import Gate, close, now
+from embargo.enforce.gather import http_request
+from embargo.enforce.identity import Identity
+from embargo.enforce.refusals import Refusals
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a flow looked like when it was judged, and what came of it."""
+
+    state: tuple[object, ...]
+    request: Request
+    decision: Decision
+
+
+class Http:
+    """Judges requests."""
+
+    def __init__(self, gate: Gate, refusals: Refusals, identity: Identity) -> None:
+        self._gate = gate
+        self._refusals = refusals
+        self._identity = identity
+        self._judged: WeakKeyDictionary[http.HTTPFlow, Judgement] = WeakKeyDictionary()
+
+    def first(self, flow: http.HTTPFlow) -> None:
+        """`requestheaders` before all other addons."""
+        connection = self._gate.connection(flow.client_conn)
+        if connection.page is not None:
+            self._refusals.http(flow, connection.page.decision, connection.page.incident)
+            return
+        if flow.request.data.method == b"CONNECT":
+            return  # judged as such
+        request = http_request(connection, flow, now())
+        decision = self._gate.decide(request)
+        if decision.blocked and not self._identity.may_change(decision, request):
+            self._refuse(flow, connection, request, decision)
+        else:
+            self._judged[flow] = Judgement(_state(flow), request, decision)
+
+    def last(self, flow: http.HTTPFlow) -> None:
+        """`requestheaders` after all others: the user is known, and what they changed is judged again."""
+        connection = self._gate.connection(flow.client_conn)
+        if connection.page is not None:
+            if flow.response is None and flow.error is None:
+                self._refusals.http(flow, connection.page.decision, connection.page.incident)
+            return
+        if self._insists(flow) or flow.request.data.method == b"CONNECT":
+            return
+        judged = self._judged.get(flow)
+        user = self._identity.user(flow)
+        if judged is None or user != judged.request.user or judged.decision.blocked or judged.state != _state(flow):
+            connection.user = user
+            request = http_request(connection, flow, now())
+            judged = Judgement(_state(flow), request, self._gate.decide(request))
+            self._judged[flow] = judged
+        if flow.response is not None and judged.decision.blocked and flow.response.status_code == 407:
+            return  # another addon asks for a password first
+        if judged.decision.blocked:
+            self._refuse(flow, connection, judged.request, judged.decision)
+            return
+        self._record(flow, connection, judged.request, judged.decision)
+        connection.remember(flow, judged.request)
+
+    def complete(self, flow: http.HTTPFlow) -> None:
+        """`request` after all others: map_remote and scripts may have turned it elsewhere since."""
+        if self._insists(flow):
+            return
+        judged = self._judged.get(flow)
+        if judged is None or flow.response is not None or judged.state == _state(flow):
+            return
+        connection = self._gate.connection(flow.client_conn)
+        request = http_request(connection, flow, now())
+        decision = self._gate.decide(request)
+        self._judged[flow] = Judgement(_state(flow), request, decision)
+        if decision.blocked:
+            self._refuse(flow, connection, request, decision)
+
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        """A message on an open WebSocket: its connection was judged, and is judged again when policy changes."""
+        if flow in self._gate.refused and flow.websocket is not None:
+            flow.websocket.messages[-1].drop()
+            close(flow.client_conn)
+
+    def _insists(self, flow: http.HTTPFlow) -> bool:
+        """Refuse again what another addon has let go; whether the flow was refused before."""
+        refused = self._gate.refused.get(flow)
+        if refused is None:
+            return False
+        if flow.response is None and flow.error is None:
+            self._refusals.http(flow, refused, None)
+        return True
+
+    def _refuse(self, flow: http.HTTPFlow, connection: Connection, request: Request, decision: Decision) -> None:
+        incident = self._record(flow, connection, request, decision)
+        self._gate.refused[flow] = decision
+        self._refusals.http(flow, decision, incident)
+
+    def _record(self, flow: http.HTTPFlow, connection: Connection, request: Request, decision: Decision) -> str | None:
+        data = flow.request.data
+        asked = next(
+            (name for source in _URL_HOST for name in request.names if name.source is source and name.host is not None),
+            None,
+        )
+        host = str(asked.host) if asked is not None else data.host
+        return self._gate.record(
+            decision,
+            request.surface,
+            connection,
+            request=request,
+            destination=host,
+            destination_port=data.port,
+            scheme=data.scheme.decode("ascii", "replace"),
+            host=host,
+            target=data.path.decode("utf-8", "replace"),
+            method=data.method.decode("ascii", "replace"),
+            status=status_of(decision) if decision.blocked else None,
+            protocol="http",
+        )
+
+
+_URL_HOST = (Source.AUTHORITY, Source.HOST, Source.URL, Source.CONNECT)  # whose host the URL of a record has
+
+
+def _state(flow: http.HTTPFlow) -> tuple[object, ...]:
+    data = flow.request.data
+    return (data.host, data.port, data.authority, data.path, data.headers.fields)

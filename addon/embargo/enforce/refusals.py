@@ -1,0 +1,120 @@
+"""Carrying out a block: one function for each kind of thing that a hook holds."""
+
+from dataclasses import dataclass
+
+from jinja2 import Template
+from mitmproxy import http, tcp, websocket
+from mitmproxy.net.http.http1 import expected_http_body_size
+from mitmproxy.proxy import layer
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+from mitmproxy.tls import ClientHelloData, TlsData
+
+from embargo.core.decision import Decision
+from embargo.core.rules import Respond
+from embargo.enforce.answers import connect_answer, http_answer, load_template, refusal
+from embargo.enforce.gate import Gate, close
+from embargo.enforce.layers import ACCESS_DENIED, Refuse
+
+READABLE_BODY = 1_048_576  # bytes: a refused request's body is read up to this, so that its client sees the answer
+
+
+@dataclass(slots=True)
+class Look:
+    """How answers look: the template of the block page and the console's address."""
+
+    template: Template
+    console: str = ""
+
+
+class Refusals:
+    """Turns a blocking decision into what the client gets."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self.look = Look(load_template(""))
+
+    def connect(self, flow: http.HTTPFlow, decision: Decision, incident: str | None) -> None:
+        """Refuse a CONNECT: nothing opens."""
+        if Respond.RESET in decision.respond[:1]:
+            flow.kill()
+            return
+        refused = refusal(self.gate.policy, decision, incident or "", console=self.look.console)
+        flow.response = connect_answer(refused, flow.request, self.look.template)
+
+    def http(self, flow: http.HTTPFlow, decision: Decision, incident: str | None) -> None:
+        """Refuse a request: an answer where its body is short enough to be read first, else a close.
+
+        mitmproxy sends an answer that was set early only after the whole body, and a body that is streamed
+        already cannot be answered (NotImplementedError in its core).
+        """
+        if flow.request.stream or Respond.RESET in decision.respond[:1] or not _body_is_short(flow.request):
+            flow.response = None
+            if flow.killable:
+                flow.kill()
+            return
+        refused = refusal(
+            self.gate.policy,
+            decision,
+            incident or "",
+            accept_language=flow.request.headers.get("accept-language", ""),
+            console=self.look.console,
+        )
+        flow.response = http_answer(refused, flow.request, self.look.template)
+
+    # -- what the gate calls when judging itself fails
+
+    def failed_connect(self, flow: http.HTTPFlow, decision: Decision) -> None:
+        """A CONNECT that could not be judged."""
+        self.connect(flow, decision, None)
+
+    def failed_http(self, flow: http.HTTPFlow, decision: Decision) -> None:
+        """A request that could not be judged."""
+        self.http(flow, decision, None)
+
+    def failed_layer(self, data: layer.NextLayer, decision: Decision) -> None:
+        """A connection whose next protocol could not be judged."""
+        refuse_layer(data, alert=False)
+
+    def failed_tls(self, data: ClientHelloData | TlsData, decision: Decision) -> None:
+        """A handshake that could not be judged."""
+        close(data.context.client)
+
+    def failed_server(self, data: ServerConnectionHookData, decision: Decision) -> None:
+        """An upstream connection that could not be judged."""
+        data.server.error = "the destination could not be checked"
+
+    def failed_tcp(self, flow: tcp.TCPFlow, decision: Decision) -> None:
+        """A raw stream that could not be judged."""
+        drop_message(flow)
+        close(flow.client_conn)
+
+    def failed_websocket(self, flow: http.HTTPFlow, decision: Decision) -> None:
+        """A WebSocket message that could not be judged."""
+        if flow.websocket is not None and flow.websocket.messages:
+            message: websocket.WebSocketMessage = flow.websocket.messages[-1]
+            message.drop()
+        close(flow.client_conn)
+
+
+def refuse_layer(data: layer.NextLayer, *, alert: bool) -> None:
+    """End the connection in place of its next protocol, with a TLS alert where its client speaks TLS."""
+    if data.layer is not None and data.layer in data.context.layers:
+        data.context.layers.remove(data.layer)  # another addon had made one: creating it registered it
+    data.layer = Refuse(data.context, ACCESS_DENIED if alert else b"")
+
+
+def drop_message(flow: tcp.TCPFlow) -> None:
+    """Let the newest message carry nothing: TCP flows cannot be killed."""
+    if flow.messages:
+        flow.messages[-1].content = b""
+
+
+def _body_is_short(request: http.Request) -> bool:
+    if request.http_version.startswith("HTTP/1"):
+        try:
+            size = expected_http_body_size(request)
+        except ValueError:
+            return False
+        return size is not None and 0 <= size <= READABLE_BODY
+    length = request.headers.get("content-length", "0")  # HTTP/2 marks a missing body in a frame we do not see
+    return length.isascii() and length.isdigit() and int(length[:16]) <= READABLE_BODY

@@ -1,0 +1,36 @@
+"""The last gate: no upstream connection opens to what the policy blocks, whichever surface asked for it."""
+
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
+
+from embargo.core.request import Surface
+from embargo.enforce.gate import Gate, now
+from embargo.enforce.gather import server_request
+
+
+class Server:
+    """Judges upstream connections."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def connect(self, data: ServerConnectionHookData) -> None:
+        """Refuse by setting the connection's error; the text reaches the client, so it says nothing of why."""
+        connection = self._gate.connection(data.client)
+        if connection.page is not None:
+            data.server.error = "refused by policy"
+            return
+        request = server_request(connection, data, now())
+        decision = self._gate.decide(request)
+        if not decision.blocked:
+            return  # what passes or is logged was recorded where it was asked for
+        data.server.error = "refused by policy"
+        target = decision.name or (request.names[0] if request.names else None)
+        self._gate.record(
+            decision,
+            Surface.SERVER,
+            connection,
+            request=request,
+            destination=(str(target.host) if target.host is not None else target.text) if target else None,
+            destination_port=target.port if target else None,
+            user_agent=connection.user_agent,
+        )

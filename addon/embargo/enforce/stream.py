@@ -1,0 +1,70 @@
+"""Raw TCP: each message of the client is read before it goes on."""
+
+from mitmproxy import tcp
+
+from embargo.core.decide import monitored
+from embargo.core.decision import Decision, Reason, Verdict
+from embargo.core.request import Request, Surface
+from embargo.enforce.connection import Connection
+from embargo.enforce.gate import Gate, close, now
+from embargo.enforce.gather import raw_request
+from embargo.enforce.raw_stream import RawStream
+from embargo.enforce.refusals import drop_message
+
+
+class Stream:
+    """Judges raw streams."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def start(self, flow: tcp.TCPFlow) -> None:
+        """A stream that another way than ours has made raw (`tcp_hosts`, an upgrade) is judged all the same."""
+        connection = self._gate.connection(flow.client_conn)
+        if flow.id not in connection.raw:
+            connection.raw[flow.id] = RawStream()
+            self._judge(flow, connection, raw_request(connection, flow.server_conn.address, now()))
+
+    def message(self, flow: tcp.TCPFlow) -> None:
+        """Hold what is not yet a whole name; judge each name; then let the bytes go on."""
+        message = flow.messages[-1]
+        if not message.from_client:
+            return
+        connection = self._gate.connection(flow.client_conn)
+        stream = connection.raw.setdefault(flow.id, RawStream())
+        passage = stream.feed(message.content)
+        message.content = passage.release
+        address = flow.server_conn.address
+        if passage.refuse is not None:
+            request = raw_request(connection, address, now())
+            decision = Decision(verdict=Verdict.BLOCK, reason=Reason.UNDECIDED, error=passage.refuse)
+            self._act(flow, connection, request, monitored(self._gate.policy, decision))
+        elif passage.names or passage.sni is not None:
+            request = raw_request(connection, address, now(), hosts=passage.names, sni=passage.sni)
+            self._judge(flow, connection, request)
+
+    def end(self, flow: tcp.TCPFlow) -> None:
+        """The stream is over."""
+        self._gate.connection(flow.client_conn).raw.pop(flow.id, None)
+
+    def _judge(self, flow: tcp.TCPFlow, connection: Connection, request: Request) -> None:
+        decision = self._gate.decide(request)
+        self._act(flow, connection, request, decision)
+        if not decision.blocked:
+            connection.tunnel_request = request
+
+    def _act(self, flow: tcp.TCPFlow, connection: Connection, request: Request, decision: Decision) -> None:
+        address = flow.server_conn.address
+        target = decision.name or (request.names[0] if request.names else None)
+        self._gate.record(
+            decision,
+            Surface.TCP,
+            connection,
+            request=request,
+            destination=(str(target.host) if target.host is not None else target.text) if target else None,
+            destination_port=address[1] if address else None,
+            user_agent=connection.user_agent,
+        )
+        if decision.blocked:
+            drop_message(flow)
+            close(flow.client_conn)

@@ -1,0 +1,162 @@
+"""The next protocol of a connection: nothing is classified before it is known, TLS is judged by its SNI.
+
+Runs before mitmproxy's own `NextLayer`, which takes a split ClientHello for raw TCP (measured), and makes
+the choice itself wherever the verdict depends on it.
+"""
+
+from mitmproxy import tls
+from mitmproxy.exceptions import AddonHalt
+from mitmproxy.proxy import layer
+from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer, ServerTLSLayer, TCPLayer, modes
+from mitmproxy.proxy.layers.http import HTTPMode
+from mitmproxy.proxy.layers.tls import HTTP_ALPNS
+from mitmproxy.tls import ClientHello
+
+from embargo.core.decide import monitored
+from embargo.core.decision import Decision, Reason, Verdict
+from embargo.core.request import Name, Request, Source, Surface
+from embargo.core.rules import Decrypt
+from embargo.enforce.connect import Connect
+from embargo.enforce.connection import Connection
+from embargo.enforce.decrypt import must_open
+from embargo.enforce.first_bytes import Kind, read
+from embargo.enforce.gate import Gate, now
+from embargo.enforce.gather import raw_request, tls_request
+from embargo.enforce.raw_stream import RawStream
+from embargo.enforce.refusals import refuse_layer
+
+_DNS_PORTS = (53, 5353)  # mitmproxy reads these as DNS
+
+
+class NextProtocol:
+    """Chooses the layer above a tunnel or a raw connection."""
+
+    def __init__(self, gate: Gate, connect: Connect) -> None:
+        self._gate = gate
+        self._connect = connect
+
+    def next_layer(self, data: layer.NextLayer) -> None:
+        """Hold, judge, choose. Raises AddonHalt while there is not enough to know."""
+        context = data.context
+        if context.client.transport_protocol != "tcp" or _is_first_of_explicit_proxy(data):
+            return
+        connection = self._gate.connection(context.client)
+        client_bytes, server_bytes = data.data_client(), data.data_server()
+        if not client_bytes:
+            if server_bytes:
+                self._raw(data, connection)
+            return
+        if context.client.alpn in HTTP_ALPNS and isinstance(context.layers[-1], ClientTLSLayer):
+            data.layer = HttpLayer(context, HTTPMode.transparent)  # whatever tcp_hosts or ignore_hosts say
+            return
+        reading = read(client_bytes)
+        match reading.kind:
+            case Kind.WAIT:
+                raise AddonHalt
+            case Kind.TLS:
+                assert reading.hello is not None
+                self._tls(data, connection, reading.hello)
+            case Kind.HTTP:
+                data.layer = HttpLayer(context, HTTPMode.transparent)
+            case Kind.RAW:
+                self._raw(data, connection)
+            case Kind.MALFORMED:
+                self._refuse_unread(data, connection)
+
+    def clienthello(self, data: tls.ClientHelloData) -> None:
+        """After mitmproxy's own choice: a tunnel that only shows the page has no server to ask first."""
+        if self._gate.connection(data.context.client).page is not None:
+            data.establish_server_tls_first = False
+            data.ignore_connection = False
+
+    def start_server(self, data: tls.TlsData) -> None:
+        """No handshake goes upstream for a tunnel that only shows the page."""
+        if self._gate.connection(data.context.client).page is not None:
+            raise AddonHalt
+
+    def failed_client(self, data: tls.TlsData) -> None:
+        """The client would not take our certificate."""
+        connection = self._gate.connection(data.context.client)
+        if connection.page is not None:
+            self._connect.rejected(connection)
+
+    def _tls(self, data: layer.NextLayer, connection: Connection, hello: ClientHello) -> None:
+        context = data.context
+        if connection.page is not None:
+            data.layer = _opened(data)
+            return
+        address = context.server.address
+        sni = hello.sni
+        connection.sni = Name.parse(Source.SNI, sni, address[1] if address else None) if sni is not None else None
+        request = tls_request(connection, sni, address, now())
+        decision = self._gate.decide(request)
+        self._record(connection, request, decision)
+        if decision.blocked:
+            refuse_layer(data, alert=True)
+            return
+        connection.tunnel_request = request
+        policy = self._gate.policy
+        if policy is not None and not must_open(policy, request):
+            data.layer = TCPLayer(context, ignore=True)  # byte for byte, with the origin's own certificate
+        elif policy is not None and policy.settings.decrypt is not Decrypt.ALL:
+            data.layer = _opened(data)  # needed for the verdict, so no other option may let it by
+
+    def _raw(self, data: layer.NextLayer, connection: Connection) -> None:
+        context = data.context
+        address = context.server.address
+        if address is not None and address[1] in _DNS_PORTS:
+            return
+        if connection.page is not None:
+            refuse_layer(data, alert=False)
+            return
+        request = raw_request(connection, address, now())
+        decision = self._gate.decide(request)
+        self._record(connection, request, decision)
+        if decision.blocked:
+            refuse_layer(data, alert=False)
+            return
+        connection.tunnel_request = request
+        raw = TCPLayer(context)
+        assert raw.flow is not None
+        connection.raw[raw.flow.id] = RawStream()
+        data.layer = raw
+
+    def _refuse_unread(self, data: layer.NextLayer, connection: Connection) -> None:
+        """What looks like TLS or HTTP and cannot be read: a server may read it all the same."""
+        decision = monitored(
+            self._gate.policy,
+            Decision(
+                verdict=Verdict.BLOCK,
+                reason=Reason.UNDECIDED,
+                name=connection.tunnel,
+                error="a ClientHello or request head that cannot be read",
+            ),
+        )
+        self._record(connection, tls_request(connection, None, data.context.server.address, now()), decision)
+        if decision.blocked:
+            refuse_layer(data, alert=True)
+
+    def _record(self, connection: Connection, request: Request, decision: Decision) -> None:
+        target = request.names[0] if request.names else None
+        self._gate.record(
+            decision,
+            request.surface,
+            connection,
+            request=request,
+            destination=(str(target.host) if target.host is not None else target.text) if target else None,
+            destination_port=target.port if target else None,
+            user_agent=connection.user_agent,
+            protocol="tls" if request.surface is Surface.TLS else None,
+        )
+
+
+def _is_first_of_explicit_proxy(data: layer.NextLayer) -> bool:
+    """Whether this is the client's own conversation with the proxy: HTTP, and never raw."""
+    layers = data.context.layers
+    return len(layers) == 1 and isinstance(layers[0], modes.HttpProxy | modes.HttpUpstreamProxy)
+
+
+def _opened(data: layer.NextLayer) -> ServerTLSLayer:
+    server = ServerTLSLayer(data.context)
+    server.child_layer = ClientTLSLayer(data.context)
+    return server
