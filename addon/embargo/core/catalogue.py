@@ -80,4 +80,4 @@ class Authority:
     jurisdiction: str | None = None
     url: str | None = None
     reviewed: date | None = None
-    timeline: Timeline = Timeline()
+    timeline: Timeline = field(default_factory=Timeline)

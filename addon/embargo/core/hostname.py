@@ -76,10 +76,7 @@ def _split_port(text: str) -> tuple[str, int | None]:
 
 
 def _canonical_name(name: str) -> Host:
-    if name.isascii():
-        name = name.lower()
-    else:
-        name = _to_ascii(name)
+    name = name.lower() if name.isascii() else _to_ascii(name)
     name = name.removesuffix(".")
     if (address := parse_address(name)) is not None:
         return Host(str(address), address)

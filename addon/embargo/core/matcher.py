@@ -6,12 +6,11 @@ for a host is remembered, so a repeated host costs one lookup.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from embargo.core.address import Address
+from embargo.core.address import Address, parse_address
 from embargo.core.catalogue import App, DomainList, Endpoint
 from embargo.core.hostname import Host
 from embargo.core.pattern import Kind, Pattern
@@ -39,26 +38,11 @@ class DomainTable:
 
     def suffixes(self, host: str) -> list[tuple[str, int]]:
         """The listed domains that are *host* or a parent of it, each with its list's number."""
-        return [(domain, number) for domain in suffixes(host) for number in self._lists.get(domain, ())]
+        lists = self._lists
+        return [(domain, number) for domain in suffixes(host) if domain in lists for number in lists[domain]]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A pattern of an app, and whether it takes the name out of that app."""
-
-    app: str
-    endpoint: Endpoint
-    excluded: bool
-    rank: tuple[int, int, bool]  # sort key: the most specific last; at equal rank exclude wins
-
-    @classmethod
-    def of(cls, app: str, endpoint: Endpoint, *, excluded: bool) -> "Entry":
-        """The entry of *endpoint*, an endpoint or an exclude of *app*."""
-        return cls(app, endpoint, excluded, (*endpoint.pattern.specificity, excluded))
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(NamedTuple):
     """An app that owns a name, by its most specific endpoint there."""
 
     app: str
@@ -66,11 +50,42 @@ class Owner:
     specificity: tuple[int, int]
 
 
-def suffixes(host: str) -> Iterator[str]:
+class Entry(NamedTuple):
+    """A pattern of an app, and whether it takes the name out of that app."""
+
+    app: str
+    endpoint: Endpoint
+    excluded: bool
+    rank: tuple[int, int, bool]  # sort key: the most specific last; at equal rank exclude wins
+    owner: Owner  # the app by this endpoint; made once, not for each request
+
+    @classmethod
+    def of(cls, app: str, endpoint: Endpoint, *, excluded: bool) -> "Entry":
+        """The entry of *endpoint*, an endpoint or an exclude of *app*."""
+        specificity = endpoint.pattern.specificity
+        return cls(app, endpoint, excluded, (*specificity, excluded), Owner(app, endpoint, specificity))
+
+
+class Known(NamedTuple):
+    """What a host alone tells of its owners."""
+
+    entries: tuple[Entry, ...]
+    urls: tuple[Entry, ...]  # at this host, whatever their path
+    owners: tuple[Owner, ...]  # where settled: those of any request without a listed user agent
+    settled: bool  # neither path nor port nor protocol can change the owners
+
+
+UNKNOWN = Known((), (), (), True)  # one value for all the hosts that no pattern meets
+
+
+def suffixes(host: str) -> list[str]:
     """*host* and its parents by whole labels, the longest first: ``notqq.com`` never meets ``qq.com``."""
-    while host:
-        yield host
-        _, _, host = host.partition(".")
+    found = [host]
+    start = host.find(".") + 1
+    while start:
+        found.append(host[start:])
+        start = host.find(".", start) + 1
+    return found
 
 
 class Matcher:
@@ -91,7 +106,7 @@ class Matcher:
                 self._add(Entry.of(app.id, endpoint, excluded=False))
             for endpoint in app.exclude:
                 self._add(Entry.of(app.id, endpoint, excluded=True))
-        self.entries_of_host = lru_cache(maxsize=_REMEMBERED)(self._entries_of_host)
+        self._known = lru_cache(maxsize=_REMEMBERED)(self._look_up)  # by canonical text: a string keeps its hash
         self.entries_of_agent = lru_cache(maxsize=4096)(self._entries_of_agent)
 
     def _add(self, entry: Entry) -> None:
@@ -112,35 +127,58 @@ class Matcher:
                 self._agents.append(entry)
 
     def owners(self, name: Name, request: Request) -> tuple[Owner, ...]:
-        """The apps that own *name*, the most specific first."""
+        """The apps that own *name*, the most specific first; equally specific ones by id."""
         host = name.host
         if host is None:
             return ()
-        entries: Iterable[Entry] = self.entries_of_host(host)
-        extra: list[Entry] = []
-        if request.target is not None and host.text in self._urls:
-            extra += [entry for entry in self._urls[host.text] if entry.endpoint.pattern.covers_target(request)]
-        if host.address is not None:
+        known = self._known(host.text)
+        agents = self.entries_of_agent(request.user_agent) if self._agents and request.user_agent is not None else ()
+        if known.settled and not agents:
+            return known.owners
+        entries = [*known.entries, *agents]
+        if known.urls and request.target is not None:
+            entries += [entry for entry in known.urls if entry.endpoint.pattern.covers_target(request)]
+        if host.address is not None:  # a cidr may be limited to a port or protocol
             entries = [entry for entry in entries if entry.endpoint.pattern.covers(name, request)]
-        if request.user_agent is not None and self._agents:
-            extra += self.entries_of_agent(request.user_agent)
-        if extra:
-            entries = (*entries, *extra)
-        return strongest(entries) if entries else ()
+        return strongest(entries)
+
+    def forget(self) -> None:
+        """Drop what is remembered of hosts and user agents; a measurement of fresh ones begins so."""
+        self._known.cache_clear()
+        self.entries_of_agent.cache_clear()
 
     def urls_of_host(self, host: str) -> tuple[Entry, ...]:
         """The url endpoints and url excludes at *host* (canonical), whatever their path."""
         return tuple(self._urls.get(host, ()))
 
-    def _entries_of_host(self, host: Host) -> tuple[Entry, ...]:
-        if host.address is not None:
-            return tuple(self._entries_of_address(host.address))
-        found = list(self._hosts.get(host.text, ()))
-        for domain in suffixes(host.text):
-            found += self._domains.get(domain, ())
+    def entries_of_host(self, host: Host) -> tuple[Entry, ...]:
+        """The endpoints and excludes that *host* falls under by itself, whatever port, path or user agent."""
+        return self._known(host.text).entries
+
+    def _look_up(self, text: str) -> Known:
+        urls = tuple(self._urls.get(text, ()))
+        if (address := parse_address(text)) is not None:
+            entries = tuple(self._entries_of_address(address))
+            patterns = [entry.endpoint.pattern for entry in entries]
+            limited = any(pattern.port is not None or pattern.protocol is not None for pattern in patterns)
+        else:
+            entries, limited = self._entries_of_name(text), False
+        if not entries and not urls:
+            return UNKNOWN
+        settled = not urls and not limited
+        return Known(entries, urls, strongest(entries) if settled else (), settled)
+
+    def _entries_of_name(self, text: str) -> tuple[Entry, ...]:
+        found: list[Entry] = []
         if self._listed is not None:
-            for domain, number in self._listed.suffixes(host.text):
+            for domain, number in self._listed.suffixes(text):
                 found.append(self._listed_entry(domain, self._lists[number]))
+        domains = self._domains
+        for domain in suffixes(text):  # after the lists: of an app's two equal endpoints the catalogue's own is told
+            if domain in domains:
+                found += domains[domain]
+        if text in self._hosts:
+            found += self._hosts[text]
         return tuple(found)
 
     def _entries_of_address(self, address: Address) -> Iterator[Entry]:
@@ -159,11 +197,13 @@ class Matcher:
         return tuple(entry for entry in self._agents if entry.endpoint.pattern.text in user_agent)
 
 
-def strongest(entries: Iterable[Entry]) -> tuple[Owner, ...]:
-    """The owners among *entries*, the most specific first: of each app its strongest, unless that excludes."""
-    best: Mapping[str, Entry] = {entry.app: entry for entry in sorted(entries, key=lambda entry: entry.rank)}
-    owners = [
-        Owner(entry.app, entry.endpoint, entry.rank[:2]) for entry in best.values() if not entry.excluded
-    ]
-    owners.sort(key=lambda owner: (owner.specificity, owner.app), reverse=True)
-    return tuple(owners)
+def strongest(entries: Sequence[Entry]) -> tuple[Owner, ...]:
+    """The owners among *entries*, the most specific first: of each app its strongest, unless that excludes.
+
+    Equally specific owners come in order of their ids; of an app's equal endpoints the last one counts.
+    """
+    if len(entries) == 1:  # the usual case
+        return () if entries[0].excluded else (entries[0].owner,)
+    best = {entry.app: entry for entry in sorted(entries, key=lambda entry: entry.rank)}
+    owners = sorted((entry.owner for entry in best.values() if not entry.excluded), key=lambda owner: owner.app)
+    return tuple(sorted(owners, key=lambda owner: owner.specificity, reverse=True))  # stable

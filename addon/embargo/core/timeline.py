@@ -31,3 +31,6 @@ class Timeline:
         """The instant from which the state at *instant* holds; None before the first change."""
         index = bisect_right(self.changes, instant, key=lambda change: change[0])
         return self.changes[index - 1][0] if index else None
+
+
+NO_TIMELINE = Timeline()
