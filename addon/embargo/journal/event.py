@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from embargo.core.decision import Decision
-from embargo.core.request import Surface
+from embargo.core.request import Name, Surface
 
 
 class Outcome(StrEnum):
@@ -47,7 +47,12 @@ class Judged:
     transport: str = "tcp"
     protocol: str | None = None  # "http", "tls", "dns", "quic", "websocket"
     user_agent: str | None = None
-    error_type: str | None = None  # class of the exception that made judging fail
+    error_type: str | None = None  # class of the exception that made judging or refusing fail
+    error: str | None = None  # why a refusal could not be carried out; why judging failed is the decision's own
+    names: tuple[Name, ...] = ()  # all that the request carries; recorded where they differ in owner
+    destination_address: str | None = None  # literal; where `destination` is a name and the address is known too
+    reference: str | None = None  # URL of the order behind the rule
+    query_values: bool = False  # settings.query_values: keep what is otherwise redacted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

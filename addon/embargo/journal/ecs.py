@@ -1,0 +1,133 @@
+"""Records without a decision, and what all records share: ECS constants, the observer, the frame.
+
+Member names and values are those of ECS 8 (facts: records, 1); what is ours lies under `embargo`, the last
+member, so that a seal can be appended to an encoded line without parsing it.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from embargo.journal.event import Outcome, PolicyChanged, ProcessChanged, RecordsLost
+from embargo.journal.privacy import WILDCARD, keyword
+
+ECS_VERSION = "8.11.0"  # the version whose field table the tests hold
+DATASET = "embargo.decision"
+MODULE = "embargo"
+MOST_TEXTS = 100  # problems or changes that one policy record lists; more are counted
+
+encode_json = json.JSONEncoder(separators=(",", ":"), check_circular=False, allow_nan=False).encode
+
+type Document = dict[str, Any]  # JSON values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observer:
+    """Who writes: constant for a process."""
+
+    hostname: str
+    version: str  # of embargo
+    pid: int
+
+    @property
+    def document(self) -> Document:
+        """The record's `observer`."""
+        return {
+            "type": "proxy",
+            "vendor": "embargo",
+            "product": "embargo",
+            "hostname": keyword(self.hostname),
+            "version": self.version,
+        }
+
+
+def timestamp(instant: datetime) -> str:
+    """*instant* (aware) as `2026-01-05T10:00:00.123Z`, cut to the millisecond."""
+    return f"{_second(int(instant.timestamp()))}{instant.microsecond // 1000:03}Z"
+
+
+@lru_cache(maxsize=64)  # records come in the order of time, and formatting a time costs 1.5 µs
+def _second(stamp: int) -> str:
+    return datetime.fromtimestamp(stamp, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+
+
+def _frame(
+    time: datetime, observer: Observer, sequence: int, identifier: str, category: str, kind: str, action: str
+) -> Document:
+    """The members that records without a decision share, in the order of the judged ones."""
+    return {
+        "@timestamp": timestamp(time),
+        "ecs": {"version": ECS_VERSION},
+        "event": {
+            "kind": "event",
+            "category": [category],
+            "type": [kind],
+            "action": action,
+            "sequence": sequence,
+            "id": identifier,
+            "dataset": DATASET,
+            "module": MODULE,
+        },
+        "observer": observer.document,
+    }
+
+
+def policy_changed(event: PolicyChanged, observer: Observer, sequence: int, identifier: str) -> Document:
+    """The record of a policy that took effect or was refused."""
+    written = _frame(event.time, observer, sequence, identifier, "configuration", "change", "policy-load")
+    written["event"]["outcome"] = event.outcome.value
+    if (digest := event.new or event.old) is not None:
+        written["rule"] = {"ruleset": digest}
+    if event.outcome is Outcome.FAILURE:
+        written["event"]["reason"] = "the policy was refused; what was enforced stays enforced"
+        written["error"] = {
+            "message": keyword("\n".join(event.problems[:MOST_TEXTS]) or "no problem was named", WILDCARD),
+            "type": "policy-refused",
+        }
+    else:
+        written["event"]["reason"] = "a policy took effect"
+    policy: Document = {}
+    if event.old is not None:
+        policy["old"] = event.old
+    if event.new is not None:
+        policy["new"] = event.new
+    for member, texts in (
+        ("files", event.files),
+        ("problems", event.problems),
+        ("stricter", event.stricter),
+        ("milder", event.milder),
+    ):
+        if texts:
+            policy[member] = [keyword(text) for text in texts[:MOST_TEXTS]]
+            if len(texts) > MOST_TEXTS:
+                policy[f"{member}_count"] = len(texts)
+    written["embargo"] = {"policy": policy}
+    return written
+
+
+def process_changed(event: ProcessChanged, observer: Observer, sequence: int, identifier: str) -> Document:
+    """The record of a proxy's start or end."""
+    kind = {"start": "start", "stop": "end"}.get(event.action, "info")
+    written = _frame(event.time, observer, sequence, identifier, "process", kind, keyword(event.action))
+    if kind != "info":  # ECS wants no outcome beside info
+        written["event"]["outcome"] = "success"
+    written["process"] = {"pid": observer.pid, "name": "embargo"}
+    if event.policy is not None:
+        written["rule"] = {"ruleset": event.policy}
+    written["embargo"] = {"process": event.action}
+    return written
+
+
+def records_lost(event: RecordsLost, observer: Observer, sequence: int, identifier: str) -> Document:
+    """The record of records that are missing."""
+    written = _frame(event.time, observer, sequence, identifier, "process", "info", "log-loss")
+    written["event"]["reason"] = keyword(event.reason)
+    written["event"]["start"] = timestamp(event.since)
+    written["event"]["end"] = timestamp(event.time)
+    written["process"] = {"pid": observer.pid, "name": "embargo"}
+    written["embargo"] = {
+        "lost": {"count": event.count, "since": timestamp(event.since), "reason": keyword(event.reason)}
+    }
+    return written

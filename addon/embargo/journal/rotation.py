@@ -1,0 +1,178 @@
+"""When the live file is rotated, and what becomes of rotated files: compressed, and deleted when they are old.
+
+Compressing and deleting happen in a thread of their own, beside the writer. A compressed file is written beside
+and renamed when it is whole, and only then the plain one goes: after a crash at any point each record is in one
+file that readers count (files.py). Several processes may do this to one directory: whoever holds the lock (flock)
+on a plain file compresses it.
+"""
+
+import contextlib
+import fcntl
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import zstandard
+
+from embargo.core.rules import LogSettings
+from embargo.journal.files import LogFile, log_file, log_files, rotated_name
+from embargo.journal.livefile import LiveFile, first_sequence, undo_rotation
+
+_LEVEL = 3  # zstd's default: 104 bytes a record at level 1 (facts: speed, 4), some less here
+_BETWEEN_ROUNDS = 3600.0  # seconds
+_logger = logging.getLogger(__name__)
+
+
+def due(file: LiveFile, settings: LogSettings, now: datetime) -> bool:
+    """Whether the live file is to be rotated; an empty one never is."""
+    if not file.size or file.began is None:
+        return False
+    return file.size >= settings.rotate_size or (now - file.began).total_seconds() >= settings.rotate_age
+
+
+class Keeper:
+    """The thread that compresses and deletes rotated files."""
+
+    def __init__(
+        self, directory: Path, stem: str, settings: Callable[[], LogSettings], now: Callable[[], datetime]
+    ) -> None:
+        self._directory = directory
+        self._stem = stem
+        self._settings = settings
+        self._now = now
+        self._wake = threading.Event()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Starts the thread; it first finishes what a crash left."""
+        self._thread = threading.Thread(target=self._run, name="embargo-log-keeper", daemon=True)
+        self._thread.start()
+
+    def notify(self) -> None:
+        """There is a file to compress."""
+        self._wake.set()
+
+    def close(self, timeout: float) -> None:
+        """Ends the thread; what it had begun is finished after the next start."""
+        self._closing = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._wake.clear()
+            try:
+                keep(self._directory, self._stem, self._settings(), self._now(), lambda: self._closing)
+            except Exception as failure:  # a thread's top: say so, try again later
+                if self._directory.is_dir():  # where it is not, the writer has said so already
+                    _logger.warning("decision log: keeping %s failed", self._directory, exc_info=failure)
+            if not self._closing:
+                self._wake.wait(_BETWEEN_ROUNDS)
+
+
+def keep(
+    directory: Path, stem: str, settings: LogSettings, now: datetime, interrupted: Callable[[], bool] = lambda: False
+) -> None:
+    """One round over *directory*: rotate what dead processes left, compress, delete what is too old.
+
+    Raises OSError; what was done until then is whole.
+    """
+    for file in _named(directory, stem):
+        if file.rotated is None:
+            _rotate_abandoned(file.path, stem, settings, now)
+    counted = {file.path for file in log_files(directory, stem)}  # a rotation under way is not
+    for file in _named(directory, stem):
+        if interrupted():
+            return
+        if file.rotated is None:
+            continue
+        if now - file.rotated >= timedelta(seconds=settings.retention):
+            file.path.unlink(missing_ok=True)
+        elif not file.compressed and (file.path in counted or _done(file.path)):
+            compress(file.path, interrupted)
+    for part in directory.glob(f"{stem}*.jsonl.zst.part"):
+        if not part.with_name(part.name.removesuffix(".zst.part")).exists():
+            part.unlink(missing_ok=True)  # its plain file was deleted in the middle
+
+
+def compress(path: Path, interrupted: Callable[[], bool] = lambda: False) -> bool:
+    """Replaces the rotated plain file *path* by `path.zst`; False where another process is at it, or on interruption.
+
+    Raises OSError (a full disk), and the plain file stays then.
+    """
+    whole = path.with_name(path.name + ".zst")
+    part = path.with_name(path.name + ".zst.part")
+    with _exclusively(path) as source:
+        if source is None:
+            return False
+        try:
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as target:
+                compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+                with compressor.stream_writer(target, closefd=False) as writer:
+                    while block := os.read(source, 1 << 20):
+                        if interrupted():
+                            raise InterruptedError
+                        writer.write(block)
+                target.flush()
+                os.fsync(target.fileno())
+            status = os.fstat(source)
+            os.utime(part, ns=(status.st_atime_ns, status.st_mtime_ns))
+            part.rename(whole)
+        except InterruptedError:
+            part.unlink(missing_ok=True)
+            return False
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+        path.unlink()
+    return True
+
+
+def _done(path: Path) -> bool:
+    """Whether *path* is compressed already: a crash came before the plain file went."""
+    return path.with_name(path.name + ".zst").exists()
+
+
+def _named(directory: Path, stem: str) -> Iterator[LogFile]:
+    for path in sorted(directory.iterdir()):
+        if (file := log_file(path, stem)) is not None:
+            yield file
+
+
+@contextlib.contextmanager
+def _exclusively(path: Path) -> Iterator[int | None]:
+    """A locked descriptor of *path* for reading; None where it is gone or another process holds it."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        yield descriptor if _lock(path, descriptor) else None
+    finally:
+        os.close(descriptor)
+
+
+def _lock(path: Path, descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        named, opened = path.stat(), os.fstat(descriptor)
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    return (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
+
+
+def _rotate_abandoned(path: Path, stem: str, settings: LogSettings, now: datetime) -> None:
+    """Rotates a live file that no process holds any more (there were more workers once) and that is old enough."""
+    with _exclusively(path) as descriptor:
+        if descriptor is None:
+            return
+        status = os.fstat(descriptor)
+        if status.st_size and now.timestamp() - status.st_mtime >= settings.rotate_age:
+            undo_rotation(path, status, stem)
+            path.rename(path.with_name(rotated_name(path.name, now, first_sequence(descriptor) or 0)))

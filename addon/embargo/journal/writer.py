@@ -1,0 +1,409 @@
+"""The decision log's writer: one thread, a bounded queue, and a count of what did not reach the disk.
+
+What a crash can lose: an event is in the file within half of `settings.flush`, so the end of this process loses
+at most that much (the page cache outlives it), and the disk has confirmed it within all of `flush`, so the end
+of the machine loses no more than that.
+
+A write that fails is tried once more on a file opened anew, which mends a log directory that was removed or
+replaced; after that its records are lost, counted, and a record says so as soon as one can be written. A full
+queue makes the flow wait while the writer gets on, and at most `PATIENCE` while it does not.
+"""
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from embargo.core.rules import LogSettings
+from embargo.journal.clock import utc_now
+from embargo.journal.ecs import Observer
+from embargo.journal.event import Event, Judged, RecordsLost
+from embargo.journal.files import STEM
+from embargo.journal.identifier import uuid7
+from embargo.journal.livefile import LiveFile, PartlyWritten
+from embargo.journal.record import Encoder
+from embargo.journal.rotation import Keeper, due
+
+BOUND = 20_000  # events; some 40 MB, and half a second of the writer's work
+BATCH = 1000  # events a write call
+PATIENCE = 2.0  # seconds that a flow waits while the writer makes no progress (DESIGN 7)
+_RETRY_FIRST, _RETRY_LAST = 0.1, 2.0  # seconds between attempts on a log that cannot be written
+_ROTATION_RETRY = 60.0  # seconds
+_IDLE = 1.0  # seconds between looks at the clock when nothing comes
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalState:
+    """How the log fares, for status and metrics."""
+
+    directory: str
+    file: str | None  # None: none is open
+    written: int  # records, those about losses included
+    lost: int  # records
+    queue: int  # events
+    error: str | None  # why records cannot be written now; None where they can
+    waited: float  # seconds that flows have waited for room, in all
+
+
+class Journal:
+    """Writes events to a directory. Any thread may offer; `put` is for a running event loop."""
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: LogSettings | None = None,
+        *,
+        observer: Observer,
+        stem: str = STEM,
+        bound: int = BOUND,
+        now: Callable[[], datetime] = utc_now,
+        identify: Callable[[], str] = uuid7,
+        open_file: Callable[[Path, str], LiveFile] = LiveFile.open,
+    ) -> None:
+        """Touches no file: `start` does, and where the log cannot be written it keeps trying."""
+        self.settings = settings or LogSettings()  # a reload may replace it whole
+        self._directory = directory
+        self._stem = stem
+        self._bound = bound
+        self._now = now
+        self._identify = identify
+        self._open_file = open_file
+        self._encoder = Encoder(observer)
+        self._keeper = Keeper(directory, stem, lambda: self.settings, now)
+        self._queue: deque[Event] = deque()
+        self._wake = threading.Event()
+        self._idle = False  # the writer sleeps until something comes
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        # the writer's own
+        self._file: LiveFile | None = None
+        self._sequence = 0  # of the last record written under `_sequence_of`
+        self._sequence_of: Path | None = None
+        self._retry_at = 0.0  # monotonic
+        self._pause = _RETRY_FIRST
+        self._synced_at = 0.0  # monotonic
+        self._unsynced = 0  # records
+        self._rotation_at = 0.0  # monotonic; no attempt at rotation before
+        self._progress_at = time.monotonic()
+        # shared, under the lock
+        self._lock = threading.Lock()
+        self._waiters: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = deque()
+        self._written = 0
+        self._lost = 0
+        self._unreported = 0  # lost and not yet said so in the log
+        self._lost_since: datetime | None = None
+        self._lost_why = ""
+        self._error: str | None = None
+        self._waited = 0.0
+
+    # --- offering
+
+    def start(self) -> None:
+        """Starts the writer; once. What was offered before is written then."""
+        assert self._thread is None, "started twice"
+        self._thread = threading.Thread(target=self._run, name="embargo-log-writer", daemon=True)
+        self._thread.start()
+        self._keeper.start()
+
+    def offer(self, event: Event) -> bool:
+        """Queues *event* and never blocks; False (and nothing is counted) where the queue is full or closed."""
+        queue = self._queue
+        waiting = len(queue)
+        if waiting >= self._bound or self._closing:
+            return False
+        queue.append(event)
+        if self._idle or waiting == BATCH - 1:
+            self._wake.set()
+        return True
+
+    def submit(self, event: Event) -> bool:
+        """Queues *event*; where there is no room it is counted as lost. For callers that cannot wait."""
+        if self.offer(event):
+            return True
+        self._lose(1, "the queue was full")
+        return False
+
+    async def put(self, event: Event) -> bool:
+        """Queues *event*, waiting for room while the writer gets on; False: it was counted as lost."""
+        return self.offer(event) or await self._put_patiently(event)
+
+    async def _put_patiently(self, event: Event) -> bool:
+        begun = time.monotonic()
+        loop = asyncio.get_running_loop()
+        queued = False
+        try:
+            while not self._closing and self._error is None:
+                patience = max(begun, self._progress_at) + PATIENCE - time.monotonic()
+                if patience <= 0:
+                    break
+                room = loop.create_future()
+                with self._lock:
+                    self._waiters.append((loop, room))
+                self._wake.set()
+                if queued := self.offer(event):  # room came before we stood in line
+                    room.cancel()
+                    break
+                await asyncio.wait((room,), timeout=patience)
+                room.cancel()
+                if queued := self.offer(event):
+                    break
+            return queued
+        finally:  # also where the flow's task is cancelled: what is not queued is lost, and counted
+            with self._lock:
+                self._waited += time.monotonic() - begun
+            if not queued:
+                self._lose(1, self._error or "the queue was full")
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """Writes what is queued and stops; False where that took longer than *timeout* seconds or lost something."""
+        self._closing = True
+        self._wake.set()
+        if self._thread is None:
+            return not self._queue
+        self._thread.join(timeout)
+        self._keeper.close(timeout)
+        return not self._thread.is_alive() and not self._queue and self._error is None
+
+    def state(self) -> JournalState:
+        """A snapshot. Any thread."""
+        file = self._file
+        with self._lock:
+            return JournalState(
+                directory=str(self._directory),
+                file=file.path.name if file is not None else None,
+                written=self._written,
+                lost=self._lost,
+                queue=len(self._queue),
+                error=self._error,
+                waited=self._waited,
+            )
+
+    # --- the writer's thread
+
+    def _run(self) -> None:
+        while True:
+            try:
+                if not self._turn():
+                    break
+            except Exception as failure:  # a thread's top: count, say so, go on
+                _logger.warning("decision log: the writer stumbled", exc_info=failure)
+                self._fail(f"{type(failure).__name__}: {failure}")
+        if self._file is not None:
+            self._file.close()
+        self._release(len(self._waiters))
+
+    def _turn(self) -> bool:
+        """One round: wait, write, sync, rotate. False: closed, and all is written."""
+        self._await_work()
+        queue = self._queue
+        batch = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
+        if batch or self._unreported or self._file is None:
+            self._store(batch)
+        self._release(len(batch))
+        now = time.monotonic()
+        if self._unsynced and (not queue or now - self._synced_at >= self.settings.flush / 2):
+            self._sync()
+        if self._file is not None and due(self._file, self.settings, self._now()) and now >= self._rotation_at:
+            self._rotate(self._file)
+        if self._closing and self._error is not None and queue:
+            self._lose(len(queue), self._error)  # no later attempt will come
+            queue.clear()
+        return not (self._closing and not queue)
+
+    def _await_work(self) -> None:
+        wake = self._wake
+        if self._error is not None:
+            while not self._closing and (pause := self._retry_at - time.monotonic()) > 0:
+                wake.clear()
+                if not self._closing:
+                    wake.wait(pause)
+            return
+        if not self._queue:
+            if self._file is None:
+                return  # the first turn opens, so that status tells early what is wrong
+            wake.clear()
+            self._idle = True
+            if not self._queue and not self._closing and not self._unreported:
+                wake.wait(_IDLE)
+            self._idle = False
+        # Let a batch gather: waking for each event would take the interpreter from the event loop each time.
+        wake.clear()
+        if 0 < len(self._queue) < min(BATCH, self._bound) and not self._closing:
+            wake.wait(self.settings.flush / 2)
+
+    def _store(self, events: list[Event]) -> None:
+        """Writes *events*, behind a record of what was lost before; what cannot be written is lost."""
+        left = events
+        failure: OSError | None = None
+        for _ in range(2):
+            loss: list[RecordsLost] = []
+            records: list[Event] = left
+            whole = 0
+            failure = None
+            try:
+                file = self._opened()
+                loss = self._loss()
+                records = [*loss, *left]
+                lines = self._lines(records, file.sequence)
+                file.append(lines)
+                whole = len(lines)
+            except PartlyWritten as cause:
+                whole = cause.whole
+                failure = cause
+            except OSError as cause:
+                failure = cause
+            self._count(whole, loss)
+            if failure is None:
+                self._recovered()
+                return
+            left = records[max(whole, len(loss)) :]
+            self._drop_file()
+        assert failure is not None
+        self._fail(failure.strerror or str(failure), len(left))
+
+    def _opened(self) -> LiveFile:
+        file = self._file
+        if file is not None and not file.current():
+            self._drop_file()
+            file = None
+        if file is None:
+            file = self._open_file(self._directory, self._stem)
+            if file.path == self._sequence_of and file.sequence < self._sequence:
+                file.resume(self._sequence)  # ours was removed under us; numbers are not used twice
+            self._file = file
+            if file.cut:
+                self._report(1, f"a last line of {file.cut} bytes, torn by a crash, was cut")
+        return file
+
+    def _drop_file(self) -> None:
+        if (file := self._file) is not None:
+            self._sequence, self._sequence_of = file.sequence, file.path
+            file.close()
+            self._file = None
+
+    def _lines(self, events: list[Event], sequence: int) -> list[bytes]:
+        """The lines of *events*, from which those that cannot be worded are taken out and counted."""
+        line, identify = self._encoder.line, self._identify
+        try:
+            return [
+                line(event, sequence=sequence + position, identifier="" if type(event) is Judged else identify())
+                for position, event in enumerate(events, 1)
+            ]
+        except Exception as failure:
+            if len(events) == 1:
+                events.clear()
+                self._lose(1, f"an event could not be worded: {type(failure).__name__}: {failure}")
+                _logger.warning("decision log: an event could not be worded", exc_info=failure)
+                return []
+        lines: list[bytes] = []
+        worded: list[Event] = []
+        for event in events:
+            alone = [event]
+            lines += self._lines(alone, sequence + len(lines))
+            worded += alone
+        events[:] = worded
+        return lines
+
+    def _count(self, whole: int, loss: Sequence[RecordsLost]) -> None:
+        if not whole:
+            return
+        if (file := self._file) is not None and file.began is None:
+            file.began = self._now()
+        self._unsynced += whole
+        self._progress_at = time.monotonic()
+        with self._lock:
+            self._written += whole
+            for said in loss:
+                self._unreported -= said.count
+                self._lost_since = said.time if self._unreported else None
+
+    def _loss(self) -> list[RecordsLost]:
+        """What is lost and not yet said in the log, as no or one event."""
+        with self._lock:
+            if not self._unreported or self._lost_since is None:
+                return []
+            now = self._now()
+            return [RecordsLost(time=now, count=self._unreported, since=self._lost_since, reason=self._lost_why)]
+
+    def _lose(self, count: int, why: str) -> None:
+        """Counts *count* records as lost. Any thread."""
+        with self._lock:
+            self._lost += count
+        self._report(count, why)
+
+    def _report(self, count: int, why: str) -> None:
+        """Has the next record that can be written say that *count* are missing. Any thread."""
+        if not count:
+            return
+        with self._lock:
+            self._unreported += count
+            self._lost_why = why
+            if self._lost_since is None:
+                self._lost_since = self._now()
+
+    def _fail(self, why: str, count: int = 0) -> None:
+        if self._error is None:
+            self._pause = _RETRY_FIRST
+            _logger.warning("decision log: cannot write to %s: %s", self._directory, why)
+        else:
+            self._pause = min(self._pause * 2, _RETRY_LAST)
+        self._retry_at = time.monotonic() + self._pause
+        self._error = why
+        self._lose(count, why)
+        self._release(len(self._waiters))  # waiting is of no use
+
+    def _recovered(self) -> None:
+        if self._error is not None:
+            self._error = None
+            _logger.warning("decision log: writing to %s again; %d records lost so far", self._directory, self._lost)
+
+    def _sync(self) -> None:
+        file = self._file
+        if file is None:
+            return
+        unsynced, self._unsynced = self._unsynced, 0
+        self._synced_at = time.monotonic()
+        try:
+            file.sync()
+        except OSError as failure:  # what the disk has kept of them is not known, and never will be (fsync(2))
+            self._drop_file()
+            with self._lock:
+                self._written -= unsynced
+            self._fail(f"the disk did not confirm: {failure.strerror or failure}", unsynced)
+
+    def _rotate(self, file: LiveFile) -> None:
+        try:
+            self._file = file.rotated(self._now())
+        except OSError as failure:
+            self._rotation_at = time.monotonic() + _ROTATION_RETRY
+            _logger.warning("decision log: cannot rotate %s: %s", file.path, failure)
+        else:
+            self._unsynced = 0
+            self._keeper.notify()
+
+    def _release(self, count: int) -> None:
+        """Wakes up to *count* waiting flows."""
+        if not self._waiters:
+            return
+        rooms: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+        with self._lock:
+            for _ in range(min(count, len(self._waiters))):
+                loop, room = self._waiters.popleft()
+                rooms.setdefault(loop, []).append(room)
+        for loop, waiting in rooms.items():
+            with contextlib.suppress(RuntimeError):  # the loop has closed, and its flows with it
+                loop.call_soon_threadsafe(_wake_up, waiting)
+
+
+def _wake_up(rooms: list["asyncio.Future[None]"]) -> None:
+    for room in rooms:
+        if not room.done():
+            room.set_result(None)
