@@ -1,0 +1,79 @@
+"""Plain lists of domains (`endpoints_from`): one domain a line, `#` comments, for the large ones.
+
+A list of a million names is checked in half a second by one regular expression; only names that it
+refuses (capitals, international names, mistakes) are looked at one by one.
+"""
+
+import re
+from dataclasses import dataclass
+
+from embargo.policy.domains import all_plain, domain_name
+from embargo.policy.problem import Mistake, Problem
+from embargo.policy.reading import Source
+
+MOST_PROBLEMS = 20  # of one list; a wrong file would have a million
+_BOM = b"\xef\xbb\xbf"
+_COMMENT = re.compile(r"(?:^|\s)#.*")  # a "#" inside a word is a mistake, not a comment
+
+
+@dataclass(frozen=True, slots=True)
+class ListedNames:
+    """One list, read."""
+
+    source: Source
+    names: tuple[str, ...]  # canonical, each once, in the order of the file
+    problems: tuple[Problem, ...] = ()
+
+
+def parse_list(source: Source) -> ListedNames:
+    """The names in *source*, with its problems; never raises for what the text holds."""
+    data = source.data.removeprefix(_BOM)
+    if (at := data.find(b"\0")) >= 0:
+        line, column = data.count(b"\n", 0, at) + 1, at - data.rfind(b"\n", 0, at)
+        hint = "is this a text file?"
+        return ListedNames(
+            source, (), (Problem(source.name, line, column, "binary-file", "", "the file holds a NUL byte", hint),)
+        )
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as refused:
+        before = data[: refused.start].decode()
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = f"byte 0x{data[refused.start]:02x} is not UTF-8: {refused.reason}"
+        return ListedNames(
+            source, (), (Problem(source.name, line, column, "not-utf-8", "", message, "save the file as UTF-8"),)
+        )
+    lines = text.split("\n")
+    names = list(
+        filter(None, map(_bare, lines) if "#" in text or "\r" in text or " " in text or "\t" in text else lines)
+    )
+    if all_plain(names):
+        return ListedNames(source, tuple(dict.fromkeys(names)))
+    return _one_by_one(source, lines)
+
+
+def _bare(line: str) -> str:
+    """*line* without comment and surrounding white space."""
+    return (_COMMENT.sub("", line) if "#" in line else line).strip()
+
+
+def _one_by_one(source: Source, lines: list[str]) -> ListedNames:
+    names: list[str] = []
+    problems: list[Problem] = []
+    refused = 0
+    for number, line in enumerate(lines, 1):
+        if not (text := _bare(line)):
+            continue
+        try:
+            names.append(domain_name(text))
+        except Mistake as mistake:
+            refused += 1
+            if refused <= MOST_PROBLEMS:
+                column = line.index(text) + 1
+                hint = "name the domain below it" if mistake.code == "public-suffix" else mistake.hint
+                problems.append(Problem(source.name, number, column, mistake.code, "", mistake.message, hint))
+    if refused > MOST_PROBLEMS:
+        last = problems[-1]
+        more = f"and {refused - MOST_PROBLEMS} more lines that are no domains"
+        problems.append(Problem(source.name, last.line, last.column, "more-problems", "", more))
+    return ListedNames(source, tuple(dict.fromkeys(names)), tuple(problems))

@@ -1,0 +1,181 @@
+"""What must agree across a policy: ids that are named exist, layers keep to what layers may do, times are in order.
+
+Judged on the trees, beside the models: a model's own cross-checks would not run once one of its fields has
+failed, just when there are many mistakes to report.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from embargo.policy.document import Document
+from embargo.policy.instants import instant
+from embargo.policy.layers import Layer
+from embargo.policy.problem import Mistake, Path, Problem, nearest
+
+_SOURCES = ("endpoints", "endpoints_from", "stores")
+
+
+def check_references(layers: Sequence[Layer]) -> list[Problem]:
+    """Every problem of references, layering and order of time in *layers*, the earliest first."""
+    documents = [layer.document for layer in layers]
+    known = _Known.of(documents)
+    problems: list[Problem] = []
+    earlier: set[str] = set()  # ids of the apps in the layers before
+    final: dict[str, str] = {}  # file by id of each final rule before
+    for document in documents:
+        problems += _apps(document, known, earlier)
+        problems += _rules(document, known, final)
+        problems += _settings(document, known)
+        problems += _tests(document, known)
+        problems += _timelines(document)
+        earlier.update(_section(document, "apps"))
+        for _, rule in _entries(document, "rules"):
+            if rule.get("final") is True and isinstance(rule.get("id"), str):
+                final.setdefault(rule["id"], document.name)
+    return problems
+
+
+@dataclass(slots=True)
+class _Known:
+    """Every id that any layer defines."""
+
+    apps: set[str] = field(default_factory=set)
+    authorities: set[str] = field(default_factory=set)
+    groups: set[str] = field(default_factory=set)
+    vendors: set[str] = field(default_factory=set)
+    rules: set[str] = field(default_factory=lambda: {"default"})
+
+    @classmethod
+    def of(cls, documents: Iterable[Document]) -> "_Known":
+        known = cls()
+        for document in documents:
+            apps = _section(document, "apps")
+            known.apps.update(apps)
+            known.authorities.update(_section(document, "authorities"))
+            known.groups.update(_section(document, "groups"))
+            for app in apps.values():
+                if isinstance(app, dict) and isinstance(app.get("vendor"), str):
+                    known.vendors.add(app["vendor"])
+            known.rules.update(rule["id"] for _, rule in _entries(document, "rules") if isinstance(rule.get("id"), str))
+        return known
+
+
+def _unknown(document: Document, value: Any, path: Path, known: set[str], noun: str) -> Iterator[Problem]:
+    """A problem for each id in *value*, one or a list, that is not *known*."""
+    items = [((*path, index), item) for index, item in enumerate(value)] if isinstance(value, list) else [(path, value)]
+    for at, item in items:
+        if isinstance(item, str) and item.strip() and item not in known:
+            hint = nearest(item, known) or (f"there is no {noun}" if not known else "")
+            yield document.problem(at, f"unknown-{noun}", f"there is no {noun} {item!r}", hint)
+
+
+def _apps(document: Document, known: _Known, earlier: set[str]) -> Iterator[Problem]:
+    for app, content in _section(document, "apps").items():
+        if not isinstance(content, dict):
+            continue
+        path = ("apps", app)
+        yield from _unknown(document, content.get("named_in"), (*path, "named_in"), known.authorities, "authority")
+        if content.get("extend") is True:
+            if app not in earlier:
+                hint = nearest(app, earlier) or "leave `extend` out to add it"
+                yield document.problem(
+                    (*path, "extend"), "unknown-app", f"no earlier layer has an app {app!r} to extend", hint, key=True
+                )
+            for key in ("name", "vendor"):
+                if key in content:
+                    hint = "leave it out, or leave `extend` out to replace the app whole"
+                    message = f"{key!r} cannot be extended, only endpoints, exclude, named_in and stores"
+                    yield document.problem((*path, key), "not-extendable", message, hint, key=True)
+        elif not any(key in content for key in _SOURCES):
+            hint = "`extend: true` adds to the app of an earlier layer" if app in earlier else ""
+            message = "an app needs endpoints, endpoints_from or stores"
+            yield document.problem(path, "missing-key", message, hint, key=True)
+
+
+def _rules(document: Document, known: _Known, final: dict[str, str]) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    for path, rule in _entries(document, "rules"):
+        identifier = rule.get("id")
+        if isinstance(identifier, str):
+            line = document.position((*path, "id"))[0]
+            if identifier in seen:
+                message = f"a rule {identifier!r} stands in line {seen[identifier]} already"
+                yield document.problem((*path, "id"), "duplicate-rule", message, "choose another id")
+            seen.setdefault(identifier, line)
+            if identifier in final:
+                message = f"{identifier!r} is a final rule of {final[identifier]}, which no later layer replaces"
+                yield document.problem((*path, "id"), "final-rule", message, "choose another id")
+        yield from _selectors(document, rule.get("apps"), (*path, "apps"), known)
+        for key in ("groups", "not_groups"):
+            yield from _unknown(document, rule.get(key), (*path, key), known.groups, "group")
+        start, end = _time(rule.get("from")), _time(rule.get("until"))
+        if start is not None and end is not None and start >= end:
+            message = f"the rule ends ({rule['until']}) before it begins ({rule['from']})"
+            yield document.problem((*path, "until"), "wrong-order", message)
+
+
+def _selectors(document: Document, value: Any, path: Path, known: _Known) -> Iterator[Problem]:
+    items = [((*path, index), item) for index, item in enumerate(value)] if isinstance(value, list) else [(path, value)]
+    for at, item in items:
+        if isinstance(item, dict):
+            named_in, vendor = item.get("named_in"), item.get("vendor")
+            yield from _unknown(document, named_in, (*at, "named_in"), known.authorities, "authority")
+            yield from _unknown(document, vendor, (*at, "vendor"), known.vendors, "vendor")
+        elif item != "all":
+            yield from _unknown(document, item, at, known.apps, "app")
+
+
+def _settings(document: Document, known: _Known) -> Iterator[Problem]:
+    settings = document.root.get("settings")
+    if isinstance(settings, dict):
+        path = ("settings", "bound_by")
+        yield from _unknown(document, settings.get("bound_by"), path, known.authorities, "authority")
+
+
+def _tests(document: Document, known: _Known) -> Iterator[Problem]:
+    for path, test in _entries(document, "tests"):
+        yield from _unknown(document, test.get("app"), (*path, "app"), known.apps, "app")
+        yield from _unknown(document, test.get("rule"), (*path, "rule"), known.rules, "rule")
+
+
+def _timelines(document: Document) -> Iterator[Problem]:
+    for authority, content in _section(document, "authorities").items():
+        timeline = content.get("timeline") if isinstance(content, dict) else None
+        seen: dict[datetime, str] = {}
+        for key in timeline if isinstance(timeline, dict) else ():
+            when = _time(key)
+            if when is not None and when in seen:
+                path = ("authorities", authority, "timeline", key)
+                message = f"{key!r} is the same instant as {seen[when]!r}"
+                yield document.problem(path, "duplicate-instant", message, key=True)
+            elif when is not None:
+                seen[when] = key
+
+
+def _time(value: object) -> datetime | None:
+    """The instant in *value*; None where there is none, which the models report."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return instant(value)
+    except Mistake:
+        return None
+
+
+def _section(document: Document, name: str) -> dict[str, Any]:
+    section = document.root.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _entries(document: Document, name: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    section = document.root.get(name)
+    for index, entry in enumerate(section) if isinstance(section, list) else ():
+        if isinstance(entry, dict):
+            yield (name, index), entry
+
+
+def check_cases(layers: Sequence[Layer], document: Document) -> list[Problem]:
+    """The references of the tests in *document*, a test file beside *layers*."""
+    return list(_tests(document, _Known.of(layer.document for layer in layers)))

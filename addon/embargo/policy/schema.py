@@ -1,0 +1,340 @@
+"""The policy file as models: what keys there are, what each takes, what an editor says of it."""
+
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from embargo.policy.fields import (
+    NOT_EMPTY,
+    ActionWord,
+    AddressText,
+    Age,
+    AppId,
+    AppleId,
+    CalendarDay,
+    ClientWord,
+    Contact,
+    DayWord,
+    DecryptWord,
+    FileName,
+    Flush,
+    Hours,
+    Id,
+    Instant,
+    Language,
+    MicrosoftId,
+    ModeWord,
+    NetworkText,
+    PlayId,
+    PositionWord,
+    QueryWord,
+    RecordingWord,
+    RequestText,
+    RespondWord,
+    Retention,
+    RoleWord,
+    RuleId,
+    Size,
+    StateWord,
+    Status,
+    SurfaceWord,
+    Switch,
+    Text,
+    Timezone,
+    VerdictWord,
+    Version,
+    WebAddress,
+    refuse,
+    single,
+)
+from embargo.policy.patterns import FORMS, MARK, EndpointForms, HostPattern, Model, TunnelPattern
+from embargo.policy.problem import Mistake
+
+
+class LogForm(Model):
+    """How the decision log is kept."""
+
+    flush: Flush | None = Field(None, description="The most that a crash can lose, such as 200ms.")
+    rotate_size: Size | None = Field(None, description="Begin a new file from this size on, such as 256MiB.")
+    rotate_age: Age | None = Field(None, description="Begin a new file from this age on, such as 1d.")
+    retention: Retention | None = Field(None, description="Delete whole files that are older, such as 365d.")
+
+
+class PrivacyForm(Model):
+    """How much of who and what the log keeps."""
+
+    query: QueryWord | None = Field(None, description="Values of a URL's query: redact (the default) or keep.")
+    client: ClientWord | None = Field(None, description="The client's address: full.")
+
+
+class SettingsForm(Model):
+    """What holds for the whole policy; a later layer merges into it key by key."""
+
+    mode: ModeWord | None = Field(None, description="enforce, or monitor: log what would have been blocked.")
+    default: ActionWord | None = Field(None, description="What an app's traffic gets when no rule holds.")
+    decrypt: DecryptWord | None = Field(None, description="Which TLS is opened; the rest is tunnelled untouched.")
+    never_decrypt: Annotated[list[TunnelPattern], single(TunnelPattern)] | None = Field(
+        None, description="Never opened, whatever decrypt says."
+    )
+    bound_by: Annotated[list[Id], single(Id)] | None = Field(
+        None, description="Authorities that bind this organization by law: only these give status 451."
+    )
+    organization: Text | None = Field(None, description="Shown on the block page.")
+    contact: Contact | None = Field(None, description="Shown on the block page: an address or a URL, with {incident}.")
+    timezone: Timezone | None = Field(None, description="Of schedules that name none, such as Europe/Berlin.")
+    log: LogForm | None = Field(None, description="How the decision log is kept.")
+    privacy: PrivacyForm | None = Field(None, description="How much of who and what the log keeps.")
+
+
+class AuthorityForm(Model):
+    """An order, statute or ruling that names apps."""
+
+    title: Text | None = Field(None, description="Its name in full; by default the id.")
+    jurisdiction: Text | None = Field(None, description="Whose law it is, such as US.")
+    url: WebAddress | None = Field(None, description="Where its text is.")
+    reviewed: CalendarDay | None = Field(None, description="When a person last checked the timeline.")
+    timeline: dict[Instant, StateWord] = Field({}, description="Its state from each date on.")
+
+
+class StoresForm(Model):
+    """Ids of the app in the app stores; its listings there become url endpoints of role store."""
+
+    apple: Annotated[list[AppleId], single(AppleId)] = Field([], description="Numbers in the App Store.")
+    google_play: Annotated[list[PlayId], single(PlayId)] = Field([], description="Package names on Google Play.")
+    microsoft: Annotated[list[MicrosoftId], single(MicrosoftId)] = Field([], description="Microsoft product ids.")
+
+
+class AppForm(Model):
+    """An app: what it is called, who names it, where it is met."""
+
+    extend: Switch = Field(
+        False, description="Add to the app of this id in an earlier layer, in place of replacing it."
+    )
+    name: Text | None = Field(None, description="Shown to people; by default the id.")
+    vendor: Text | None = Field(None, description="Who makes it.")
+    named_in: Annotated[list[Id], single(Id)] = Field([], description="Authorities that name it.")
+    endpoints: Annotated[EndpointForms, NOT_EMPTY] | None = Field(None, description="Where the app is met.")
+    endpoints_from: Annotated[list[FileName], single(FileName), NOT_EMPTY] | None = Field(
+        None, description="Plain lists, one domain a line, relative to this file."
+    )
+    exclude: EndpointForms = Field([], description="Never this app, though an endpoint covers it.")
+    stores: StoresForm | None = Field(None, description="Ids in the app stores.")
+
+
+class GroupForm(Model):
+    """Clients and users under one name; a member is who matches any of them."""
+
+    clients: Annotated[list[NetworkText], single(NetworkText)] | None = Field(
+        None, description="Addresses and networks."
+    )
+    users: Annotated[list[Text], single(Text)] | None = Field(
+        None, description="Names as proxy authentication has them."
+    )
+
+    @model_validator(mode="after")
+    def _someone(self) -> "GroupForm":
+        if self.clients is None and self.users is None:
+            raise refuse(Mistake("missing-key", "a group needs clients or users"))
+        return self
+
+
+class SelectorForm(Model):
+    """Apps by what they have in common."""
+
+    named_in: Annotated[list[Id], single(Id), NOT_EMPTY] | None = Field(None, description="Named by any of these.")
+    vendor: Annotated[list[Text], single(Text), NOT_EMPTY] | None = Field(None, description="Made by any of these.")
+
+    @model_validator(mode="after")
+    def _one(self) -> "SelectorForm":
+        if (self.named_in is None) == (self.vendor is None):
+            hint = "for apps by either write a list: [{named_in: …}, {vendor: …}]"
+            raise refuse(Mistake("wrong-selector", "expected one of named_in and vendor", hint))
+        return self
+
+
+def _selector(value: object) -> str | None:
+    if isinstance(value, str):
+        return f"{MARK}text"
+    return f"{MARK}selector" if isinstance(value, dict) else None
+
+
+_Selector = Annotated[
+    Annotated[Id, Tag(f"{MARK}text")] | Annotated[SelectorForm, Tag(f"{MARK}selector")],
+    Discriminator(_selector, custom_error_type="no-form", custom_error_message="named_in,vendor"),
+]
+
+
+class ScheduleForm(Model):
+    """When in the week."""
+
+    days: Annotated[list[DayWord], single(DayWord), NOT_EMPTY] | None = Field(None, description="mon to sun.")
+    hours: Annotated[list[Hours], single(Hours), NOT_EMPTY] | None = Field(None, description='Such as "22:00-06:00".')
+    timezone: Timezone | None = Field(None, description="By default settings.timezone.")
+
+    @model_validator(mode="after")
+    def _something(self) -> "ScheduleForm":
+        if self.days is None and self.hours is None:
+            raise refuse(Mistake("missing-key", "a schedule needs days or hours"))
+        return self
+
+
+def _message(value: object) -> str | None:
+    if isinstance(value, str):
+        return f"{MARK}text"
+    return f"{MARK}languages" if isinstance(value, dict) else None
+
+
+_Message = Annotated[
+    Annotated[Text, Tag(f"{MARK}text")] | Annotated[dict[Language, Text], Tag(f"{MARK}languages"), NOT_EMPTY],
+    Discriminator(_message, custom_error_type="no-form", custom_error_message=""),
+]
+
+
+class RuleForm(Model):
+    """One line of policy; the first whose criteria all hold decides."""
+
+    id: RuleId = Field(description="Names the rule in the log; a later layer replaces a rule by it.")
+    apps: Annotated[list[_Selector], single(_Selector), NOT_EMPTY] = Field(
+        description="all, ids, {named_in: ids} or {vendor: name}."
+    )
+    action: ActionWord = Field(description="block, log or allow.")
+    hosts: Annotated[list[HostPattern], single(HostPattern), NOT_EMPTY] | None = Field(
+        None, description="The name that is judged lies under one of these."
+    )
+    roles: Annotated[list[RoleWord], single(RoleWord), NOT_EMPTY] | None = Field(None, description="Of the endpoint.")
+    shared: Switch | None = Field(None, description="Whether the endpoint also serves others.")
+    surfaces: Annotated[list[SurfaceWord], single(SurfaceWord), NOT_EMPTY] | None = Field(
+        None, description="Where the flow is judged."
+    )
+    groups: Annotated[list[Id], single(Id), NOT_EMPTY] | None = Field(None, description="A member of any.")
+    not_groups: Annotated[list[Id], single(Id), NOT_EMPTY] | None = Field(
+        None, description="Known to be a member of none."
+    )
+    users: Annotated[list[Text], single(Text), NOT_EMPTY] | None = Field(None, description="Any of these users.")
+    clients: Annotated[list[NetworkText], single(NetworkText), NOT_EMPTY] | None = Field(
+        None, description="Addresses and networks."
+    )
+    schedule: ScheduleForm | None = Field(None, description="When in the week.")
+    authority: Annotated[list[StateWord], single(StateWord), NOT_EMPTY] | None = Field(
+        None, description="State, at that instant, of an authority that selects the app."
+    )
+    since: Instant | None = Field(None, alias="from", description="The first instant that counts.")
+    until: Instant | None = Field(None, description="The first instant that no longer counts.")
+    respond: Annotated[list[RespondWord], single(RespondWord), NOT_EMPTY] | None = Field(
+        None, description="How a refusal looks; the first that fits the surface."
+    )
+    shadow: Switch = Field(False, description="Note what the rule would have done, and go on to the next.")
+    final: Switch = Field(False, description="Asked before all rules without it; no later layer opens what it closes.")
+    enabled: Switch = Field(True, description="false: as if it were not there.")
+    message: _Message | None = Field(None, description="Shown to the client: text, or one for each language.")
+    reason: Text | None = Field(None, description="For the log alone.")
+    ticket: Text | None = Field(None, description="For the log alone.")
+    approved_by: Text | None = Field(None, description="For the log alone.")
+    record: RecordingWord | None = Field(None, description="full, or anonymous: no client, user or path in the record.")
+
+
+class TestForm(Model):
+    """A request and what the policy must say to it."""
+
+    request: RequestText = Field(description="A URL, a host or an address.")
+    surface: SurfaceWord | None = Field(None, description="Judge at this surface alone, such as dns.")
+    client: AddressText | None = Field(None, description="The client's address.")
+    user: Text | None = Field(None, description="The user.")
+    at: Instant | None = Field(None, description="Judge as of then; by default now.")
+    user_agent: Text | None = Field(None, description="The request's User-Agent.")
+    expect: VerdictWord | None = Field(None, description="The verdict.")
+    app: Id | None = Field(None, description="The app that decides.")
+    rule: Id | None = Field(None, description="The rule that decides, or default.")
+    endpoint: Text | None = Field(
+        None, description="The endpoint that matches, such as domain:alipay.com or alipay.com."
+    )
+    status: Status = Field(None, description="HTTP status of the answer; null where nothing is refused.")
+
+    @model_validator(mode="after")
+    def _expects(self) -> "TestForm":
+        if not self.model_fields_set & {"expect", "app", "rule", "endpoint", "status"}:
+            hint = "add expect: block, log, allow or pass"
+            raise refuse(Mistake("missing-key", "the test expects nothing", hint))
+        return self
+
+
+class PolicyForm(Model):
+    """A policy file, one layer of a policy."""
+
+    version: Version = Field(description="The version of this format.")
+    include: Annotated[list[FileName], single(FileName)] = Field(
+        [], description="Earlier layers, relative to this file."
+    )
+    settings: SettingsForm | None = Field(None, description="What holds for the whole policy.")
+    authorities: dict[Id, AuthorityForm] = Field({}, description="Orders, statutes and rulings, by id.")
+    apps: dict[AppId, AppForm] = Field({}, description="The catalogue: apps by id.")
+    groups: dict[Id, GroupForm] = Field({}, description="Clients and users, by id.")
+    rules_position: PositionWord | None = Field(
+        None, description="Where this layer's rules stand relative to those of earlier layers: before, or after."
+    )
+    rules: list[RuleForm] = Field([], description="The first match decides.")
+    tests: list[TestForm] = Field([], description="What the policy must say; run by check, test and each reload.")
+
+
+_SECTIONS: dict[str, type[Model]] = {
+    "apps": AppForm,
+    "authorities": AuthorityForm,
+    "groups": GroupForm,
+    "rules": RuleForm,
+    "tests": TestForm,
+}
+_BLOCKS: dict[str, type[Model]] = {
+    "settings": SettingsForm,
+    "log": LogForm,
+    "privacy": PrivacyForm,
+    "schedule": ScheduleForm,
+    "stores": StoresForm,
+}
+
+
+def keys_beside(location: tuple[Any, ...]) -> list[str]:
+    """The keys that a mapping may have in which pydantic found the unknown one at *location*."""
+    parent = location[:-1]
+    model: type[Model] = PolicyForm
+    if parent:
+        last = parent[-1]
+        if last == f"{MARK}selector":
+            model = SelectorForm
+        elif last in FORMS:
+            model = FORMS[last]
+        elif len(parent) == 2:
+            model = _SECTIONS.get(parent[0], _BLOCKS.get(last, PolicyForm))
+        else:
+            model = _BLOCKS.get(last, PolicyForm)
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the policy file."""
+    schema = _plain(PolicyForm.model_json_schema(by_alias=True, mode="validation"))
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:embargo:policy:1",
+        **schema,
+        "title": "embargo policy",
+    }
+
+
+def _plain(node: Any) -> Any:
+    """*node* without what pydantic adds for Python's sake: null as a value, titles made of names."""
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {key: _plain(value) for key, value in node.items() if not _for_python(key, value)}
+    alternatives = [item for item in kept.get("anyOf", ()) if item != {"type": "null"}]
+    if len(alternatives) == 1:
+        del kept["anyOf"]
+        return {**alternatives[0], **kept}
+    if alternatives:
+        kept["anyOf"] = alternatives
+    return kept
+
+
+def _for_python(key: str, value: Any) -> bool:
+    return (key == "default" and value is None) or (key == "title" and isinstance(value, str))
