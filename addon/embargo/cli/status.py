@@ -1,0 +1,110 @@
+"""`embargo status`: what the running proxy enforces, and whether all is well with it."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from embargo.cli.options import json_option
+from embargo.journal.status import Liveness, Status, running
+from embargo.journal.table import printable
+from embargo.paths import runtime_directory
+
+_MOST_PROBLEMS = 10  # of a refused reload that are printed; `embargo check` prints all
+
+
+@click.command()
+@json_option
+def command(as_json: bool) -> None:
+    """What the running proxy enforces: policy, since when, refused reloads, counts.
+
+    Asks every proxy process of this machine. Exit 1 where none runs, or where one enforces no policy, refused its
+    last reload, or lost records. Example: embargo status --json
+    """
+    directory = runtime_directory()
+    try:
+        answers = running(directory)
+    except OSError as failure:
+        click.echo(f"error: {directory}: {failure.strerror or failure}", err=True)
+        sys.exit(2)
+    alive = [status for status in answers if status.liveness is Liveness.RUNNING]
+    findings = [finding for status in answers for finding in status.findings()]
+    if as_json:
+        click.echo(json.dumps([_object(status) for status in answers], indent=2))
+    else:
+        for status in answers:
+            for line in _account(status):
+                click.echo(line)
+    if not alive:
+        click.echo(f"no proxy is running (no process answers in {directory})", err=True)
+    sys.exit(0 if alive and not findings else 1)
+
+
+def _object(status: Status) -> dict[str, object]:
+    return {
+        "socket": status.path,
+        "pid": status.pid,
+        "state": status.liveness.value,
+        "error": status.error,
+        "findings": list(status.findings()),
+        **{name: value for name, value in status.answer.items() if name != "pid"},
+    }
+
+
+def _account(status: Status) -> Iterator[str]:
+    """A process in a few lines, aligned alike on a terminal and in a pipe."""
+    answer = status.answer
+    if status.liveness is Liveness.STALE:
+        yield f"process {status.pid or '?'}: gone; {status.path} is left over"
+        return
+    title = f"process {status.pid or '?'}"
+    if status.liveness is not Liveness.RUNNING:
+        yield click.style(f"{title}: {status.error}", fg="red")
+        return
+    yield click.style(f"{title}, embargo {_shown(answer, 'version')}", bold=True)
+    yield _line("started", _shown(answer, "started"))
+    listen = answer.get("listen")
+    yield _line("listens on", ", ".join(map(str, listen)) if isinstance(listen, list) and listen else "nothing")
+    yield _line("mode", f"{_shown(answer, 'mode')}, decrypt {_shown(answer, 'decrypt')}")
+    if policy := status.part("policy"):
+        counts = ", ".join(f"{_shown(policy, what)} {what}" for what in ("apps", "rules", "domains"))
+        yield _line("policy", f"{_shown(policy, 'digest')[:16]} since {_shown(policy, 'since')} ({counts})")
+        files = policy.get("files")
+        for file in files if isinstance(files, list) else ():
+            yield _line("", printable(str(file)))
+    else:
+        yield _line("policy", click.style("none: everything is refused", fg="red"))
+    if answer.get("next_change"):
+        yield _line("next change", _shown(answer, "next_change"))
+    reloads = status.part("reloads")
+    yield _line("reloads", f"{_shown(reloads, 'ok')} taken up, {_shown(reloads, 'refused')} refused")
+    if refused := status.part("refused"):
+        yield _line("refused", click.style(f"at {_shown(refused, 'time')}", fg="red"))
+        problems = refused.get("problems")
+        texts = [printable(str(problem)) for problem in problems] if isinstance(problems, list) else []
+        for text in texts[:_MOST_PROBLEMS]:
+            yield _line("", text)
+        if len(texts) > _MOST_PROBLEMS:
+            yield _line("", f"and {len(texts) - _MOST_PROBLEMS} more")
+    flows = status.part("flows")
+    counted = ("judged", "blocked", "logged", "allowed", "passed", "errors")
+    yield _line("flows", ", ".join(f"{_shown(flows, what)} {what}" for what in counted))
+    log = status.part("log")
+    yield _line("log", f"{_shown(log, 'directory')}/{_shown(log, 'file')}")
+    yield _line("", ", ".join(f"{_shown(log, what)} {word}" for what, word in _LOG_WORDS.items()))
+    for finding in status.findings():
+        yield _line("finding", click.style(printable(finding), fg="red"))
+
+
+_LOG_WORDS = {"written": "records written", "lost": "lost", "queue": "waiting"}
+
+
+def _line(label: str, text: str) -> str:
+    return f"  {label:<12} {text}"
+
+
+def _shown(members: Mapping[str, Any], name: str) -> str:
+    value = members.get(name)
+    return "?" if value is None else printable(str(value))

@@ -1,0 +1,125 @@
+"""Asks the running proxy processes what they enforce: each answers on `PID.sock` with one JSON object.
+
+The client alone; the answer is made in `enforce`. The object's members:
+
+    pid, started, version, mode, decrypt, next_change (RFC 3339 or null), listen [ADDRESS:PORT, …],
+    policy {digest, since, files, apps, rules, domains} or null,
+    refused {time, problems, files} or null: the newest reload that was refused, until one succeeds,
+    reloads {ok, refused}, flows {judged, blocked, logged, allowed, passed, errors},
+    log {directory, file, written, lost, queue, error}
+"""
+
+import json
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+PATIENCE = 2.0  # seconds for a process to connect and answer in
+_LONGEST_ANSWER = 4 * 1024 * 1024  # bytes; a refusal lists its problems
+_AT_ONCE = 16  # sockets asked side by side
+
+
+class Liveness(StrEnum):
+    """How a socket answered."""
+
+    RUNNING = "running"
+    STALE = "stale"  # nobody listens: the process died without removing it
+    SILENT = "silent"  # no answer in time
+    UNREADABLE = "unreadable"  # no answer of ours, or not ours to ask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What one socket said."""
+
+    path: str
+    liveness: Liveness
+    error: str | None = None  # why there is no answer
+    answer: Mapping[str, Any] = field(default_factory=dict)  # empty unless running
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process; as the socket is named where it does not answer."""
+        if type(pid := self.answer.get("pid")) is int:
+            return pid
+        name = Path(self.path).stem
+        return int(name) if name.isascii() and name.isdigit() else None
+
+    def part(self, name: str) -> Mapping[str, Any]:
+        """The member *name* where it is an object, else an empty one."""
+        value = self.answer.get(name)
+        return value if isinstance(value, Mapping) else {}
+
+    def findings(self) -> Iterator[str]:
+        """What an operator has to look into, in words; nothing where all is well."""
+        if self.liveness is not Liveness.RUNNING:
+            if self.liveness is not Liveness.STALE:
+                yield f"does not answer: {self.error}"
+            return
+        if not self.part("policy"):
+            yield "enforces no policy: everything is refused"
+        if refused := self.part("refused"):
+            problems = refused.get("problems")
+            count = len(problems) if isinstance(problems, Sequence) else 0
+            yield f"refused the last reload ({count} problem{'' if count == 1 else 's'}); what was enforced stays"
+        log = self.part("log")
+        if lost := log.get("lost"):
+            yield f"lost {lost} record{'' if lost == 1 else 's'} of the decision log"
+        if log.get("error"):
+            yield f"cannot write the decision log: {log['error']}"
+
+
+def running(directory: Path, patience: float = PATIENCE) -> list[Status]:
+    """What every socket in *directory* says, by pid. An empty list where there is none.
+
+    Raises OSError where the directory is there and cannot be listed.
+    """
+    try:
+        sockets = sorted(path for path in directory.iterdir() if path.suffix == ".sock")
+    except FileNotFoundError:
+        return []
+    if not sockets:
+        return []
+    with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(sockets))) as pool:
+        answers = pool.map(lambda path: ask(path, patience), sockets)
+        return sorted(answers, key=lambda status: (status.pid or 0, status.path))
+
+
+def ask(path: Path, patience: float = PATIENCE) -> Status:
+    """What the process behind the socket *path* says. Never raises."""
+    deadline = time.monotonic() + patience
+    try:
+        answer = json.loads(_read(path, deadline))
+    except (ConnectionRefusedError, FileNotFoundError):
+        return Status(path=str(path), liveness=Liveness.STALE, error="nobody listens")
+    except TimeoutError:
+        return Status(path=str(path), liveness=Liveness.SILENT, error=f"no answer within {patience:g} s")
+    except OSError as failure:
+        return Status(path=str(path), liveness=Liveness.UNREADABLE, error=failure.strerror or str(failure))
+    except (ValueError, RecursionError) as broken:
+        return Status(path=str(path), liveness=Liveness.UNREADABLE, error=f"its answer is no JSON: {broken}")
+    if not isinstance(answer, dict):
+        return Status(path=str(path), liveness=Liveness.UNREADABLE, error="its answer is no JSON object")
+    return Status(path=str(path), liveness=Liveness.RUNNING, answer=answer)
+
+
+def _read(path: Path, deadline: float) -> bytes:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(max(0.001, deadline - time.monotonic()))
+        connection.connect(str(path))
+        answer = bytearray()
+        while True:
+            connection.settimeout(max(0.001, deadline - time.monotonic()))
+            block = connection.recv(65_536)
+            if not block:
+                return bytes(answer)
+            answer += block
+            if len(answer) > _LONGEST_ANSWER:
+                raise ValueError(f"longer than {_LONGEST_ANSWER} bytes")
+            if time.monotonic() > deadline:
+                raise TimeoutError

@@ -1,0 +1,99 @@
+"""Records as rows: for people in columns, for spreadsheets as CSV that no cell of can be a formula.
+
+Host, path and user agent are chosen by whoever made the request, so no control character of theirs reaches a
+terminal, and no cell begins with what a spreadsheet would compute (facts: records, 5).
+"""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Mapping
+
+from embargo.journal.ecs import timestamp
+from embargo.journal.record import Record
+
+# C0, DEL, C1; then what reorders or breaks a line: bidirectional controls, line and paragraph separators
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+type Column = Callable[[Record], str]
+
+
+def printable(text: str) -> str:
+    """*text* on one line, safe for a terminal: what is not printable as an escape of Python's."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)
+
+
+def cell(text: str) -> str:
+    """*text* as a CSV cell, not yet quoted: one that a spreadsheet would compute gets an apostrophe before it."""
+    guarded = "'" + text if text.startswith(_FORMULA) else text
+    return printable(guarded)
+
+
+def csv_line(values: tuple[str, ...]) -> str:
+    """One line of CSV (RFC 4180), line break included."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow([cell(value) for value in values])
+    return line.getvalue()
+
+
+def _verdict(record: Record) -> str:
+    if record.verdict is None:
+        return record.action
+    return f"{record.verdict} (would {record.would})" if record.would is not None else record.verdict
+
+
+def _who(record: Record) -> str:
+    if record.anonymous:
+        return "(anonymous)"
+    return " ".join(filter(None, (record.client, record.user)))
+
+
+def _port(number: int | None) -> str:
+    return "" if number is None else str(number)
+
+
+SHOWN: Mapping[str, Column] = {  # for people
+    "time": lambda record: f"{record.time:%Y-%m-%d %H:%M:%S}",
+    "verdict": _verdict,
+    "app": lambda record: ",".join(record.apps),
+    "host": lambda record: record.host or "",
+    "client": _who,
+    "rule": lambda record: record.rule or "",
+    "surface": lambda record: record.surface or "",
+    "reason": lambda record: record.reason or "",
+}
+
+EXPORTED: Mapping[str, Column] = {  # for spreadsheets
+    "time": lambda record: timestamp(record.time),
+    "id": lambda record: record.id,
+    "action": lambda record: record.action,
+    "verdict": lambda record: record.verdict or "",
+    "would": lambda record: record.would or "",
+    "outcome": lambda record: record.outcome or "",
+    "app": lambda record: " ".join(record.apps),
+    "host": lambda record: record.host or "",
+    "url": lambda record: record.url or "",
+    "method": lambda record: record.method or "",
+    "status": lambda record: _port(record.status),
+    "client": lambda record: record.client or "",
+    "client_port": lambda record: _port(record.client_port),
+    "user": lambda record: record.user or "",
+    "groups": lambda record: " ".join(record.groups),
+    "rule": lambda record: record.rule or "",
+    "surface": lambda record: record.surface or "",
+    "endpoint": lambda record: record.endpoint or "",
+    "role": lambda record: record.role or "",
+    "authorities": lambda record: " ".join(f"{name}:{state or 'none'}" for name, state in record.authorities),
+    "destination": lambda record: record.destination or "",
+    "destination_port": lambda record: _port(record.destination_port),
+    "user_agent": lambda record: record.user_agent or "",
+    "policy": lambda record: record.policy or "",
+    "reason": lambda record: record.reason or "",
+    "error": lambda record: record.error or "",
+}
+
+
+def row(columns: Mapping[str, Column], record: Record) -> tuple[str, ...]:
+    """The record's text in each of *columns*."""
+    return tuple(column(record) for column in columns.values())
