@@ -11,11 +11,12 @@ from pathlib import Path
 import click
 
 from embargo.cli.options import json_option, log_option
+from embargo.cli.output import colourful, on_terminal, printable
 from embargo.journal.clock import utc_now
 from embargo.journal.follow import Follower
 from embargo.journal.query import BadTerm, Query, parse_query
 from embargo.journal.reader import Entry, Reader
-from embargo.journal.table import EXPORTED, SHOWN, csv_line, printable, row
+from embargo.journal.table import EXPORTED, SHOWN, csv_line, row
 
 _NEWEST = 50  # records on a terminal: what fits; a pipe gets all
 _NEWEST_FOLLOWED = 10  # as tail -f
@@ -23,7 +24,7 @@ _POLL = 0.25  # seconds
 _REMEMBERED = 100_000  # ids: more than is written between the beginning of following and the end of the past
 _WIDTHS = {"time": 19, "verdict": 7, "app": 10, "host": 30, "client": 15, "rule": 18, "surface": 7}  # characters
 _WIDEST = 48  # characters of a column
-_COLOURS = {"block": "red", "log": "yellow", "allow": "green"}
+_COLOURS = {"block": "red", "log": "yellow", "allow": "cyan"}
 
 
 @click.command()
@@ -53,7 +54,7 @@ def command(terms: tuple[str, ...], log: Path, follow: bool, limit: int | None, 
         click.echo(f"error: {log}: no such log directory", err=True)
         sys.exit(2)
     if limit is None:
-        limit = _NEWEST_FOLLOWED if follow else _NEWEST if sys.stdout.isatty() and not as_csv and not as_json else 0
+        limit = _NEWEST_FOLLOWED if follow else _NEWEST if on_terminal() and not as_csv and not as_json else 0
     try:
         _print(Reader(log), query, limit, follow=follow, form="json" if as_json else "csv" if as_csv else "table")
     except BrokenPipeError:
@@ -92,7 +93,7 @@ def _past(reader: Reader, query: Query, limit: int) -> Iterable[Entry]:
         return reader.entries(query.matches, query.since)
     newest = reader.newest(limit + 1, query.matches, query.since)
     if len(newest) > limit:
-        if sys.stdout.isatty():
+        if on_terminal():
             click.echo(f"the newest {limit} of more; -n 0 prints all", err=True)
         del newest[0]
     return newest
@@ -129,7 +130,7 @@ def _lines(entries: Iterable[Entry], form: str, *, certain: bool, header: bool =
 
 
 def _table(entries: Iterable[Entry], *, certain: bool, header: bool) -> Iterator[str]:
-    terminal = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    terminal = shutil.get_terminal_size().columns if on_terminal() else None
     widths = dict(_WIDTHS)
     if certain:
         entries = list(entries)
@@ -142,7 +143,7 @@ def _table(entries: Iterable[Entry], *, certain: bool, header: bool) -> Iterator
     for entry in entries:
         texts = [printable(text) for text in row(SHOWN, entry.record)]
         line = _fit(texts, widths, terminal)
-        colour = _COLOURS.get(entry.record.verdict or "") if terminal is not None else None
+        colour = _COLOURS.get(entry.record.verdict or "") if colourful() else None
         yield (click.style(line, fg=colour) if colour else line) + "\n"
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from embargo.cli.options import json_option
+from embargo.cli.output import colourful, printable
 from embargo.journal.status import Liveness, Status, running
-from embargo.journal.table import printable
 from embargo.paths import runtime_directory
 
 _MOST_PROBLEMS = 10  # of a refused reload that are printed; `embargo check` prints all
@@ -61,9 +61,10 @@ def _account(status: Status) -> Iterator[str]:
         return
     title = f"process {status.pid or '?'}"
     if status.liveness is not Liveness.RUNNING:
-        yield click.style(f"{title}: {status.error}", fg="red")
+        yield _alarm(f"{title}: {status.error}")
         return
-    yield click.style(f"{title}, embargo {_shown(answer, 'version')}", bold=True)
+    title = f"{title}, embargo {_shown(answer, 'version')}"
+    yield click.style(title, bold=True) if colourful() else title
     yield _line("started", _shown(answer, "started"))
     listen = answer.get("listen")
     yield _line("listens on", ", ".join(map(str, listen)) if isinstance(listen, list) and listen else "nothing")
@@ -75,13 +76,13 @@ def _account(status: Status) -> Iterator[str]:
         for file in files if isinstance(files, list) else ():
             yield _line("", printable(str(file)))
     else:
-        yield _line("policy", click.style("none: everything is refused", fg="red"))
+        yield _line("policy", _alarm("none: everything is refused"))
     if answer.get("next_change"):
         yield _line("next change", _shown(answer, "next_change"))
     reloads = status.part("reloads")
     yield _line("reloads", f"{_shown(reloads, 'ok')} taken up, {_shown(reloads, 'refused')} refused")
     if refused := status.part("refused"):
-        yield _line("refused", click.style(f"at {_shown(refused, 'time')}", fg="red"))
+        yield _line("refused", _alarm(f"at {_shown(refused, 'time')}"))
         problems = refused.get("problems")
         texts = [printable(str(problem)) for problem in problems] if isinstance(problems, list) else []
         for text in texts[:_MOST_PROBLEMS]:
@@ -95,10 +96,14 @@ def _account(status: Status) -> Iterator[str]:
     yield _line("log", f"{_shown(log, 'directory')}/{_shown(log, 'file')}")
     yield _line("", ", ".join(f"{_shown(log, what)} {word}" for what, word in _LOG_WORDS.items()))
     for finding in status.findings():
-        yield _line("finding", click.style(printable(finding), fg="red"))
+        yield _line("finding", _alarm(printable(finding)))
 
 
 _LOG_WORDS = {"written": "records written", "lost": "lost", "queue": "waiting"}
+
+
+def _alarm(text: str) -> str:
+    return click.style(text, fg="red") if colourful() else text
 
 
 def _line(label: str, text: str) -> str:

@@ -54,7 +54,8 @@ def monitored(policy: Policy | None, decision: Decision) -> Decision:
     """*decision* as the policy's mode has it: monitor turns every block into a log that says so."""
     if policy is None or policy.settings.mode is Mode.ENFORCE or decision.verdict is not Verdict.BLOCK:
         return decision
-    return replace(decision, verdict=Verdict.LOG, would=Verdict.BLOCK)
+    # what enforce would do outweighs what a shadow rule would, and must not be told as that rule's
+    return replace(decision, verdict=Verdict.LOG, would=Verdict.BLOCK, shadow_rule=None)
 
 
 def _nothing_to_judge(request: Request) -> Decision:

@@ -59,6 +59,11 @@ class Decision:
         return self.verdict is Verdict.BLOCK
 
     @property
+    def held_back(self) -> bool:
+        """Whether monitor alone keeps the flow from being refused (a shadow rule's `would` is no such thing)."""
+        return self.would is Verdict.BLOCK and self.shadow_rule is None
+
+    @property
     def rule_id(self) -> str | None:
         """The id of what decided; `default` where no rule held."""
         if self.rule is not None:

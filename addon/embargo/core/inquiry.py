@@ -57,14 +57,14 @@ class Answer:
 
 
 def answer(policy: Policy, inquiry: Inquiry) -> Answer:
-    """The first block, else the strictest decision (of equals, the one at the last surface).
+    """The first block, or what monitor makes of it; else the strictest decision, of equals the last surface's.
 
     Raises UnreadableRequest for a scheme that no proxy sees.
     """
     strictest: Answer | None = None
     for request in requests(inquiry):
         candidate = Answer(decide(policy, request), request)
-        if candidate.decision.blocked:
+        if candidate.decision.blocked or candidate.decision.held_back:
             return candidate
         if strictest is None or candidate.decision.verdict >= strictest.decision.verdict:
             strictest = candidate
@@ -101,15 +101,21 @@ def _request(inquiry: Inquiry, surface: Surface, scheme: str, authority: str, ta
     if scheme in ("http", "ws") and surface in _WITH_URL:
         sources = (Source.URL, Source.HOST)
     names = [Name.parse(source, authority, PORTS[scheme]) for source in sources]
+    named = [name for name in names if not (name.source is Source.SNI and _is_address(name))]
+    if not named:  # QUIC to a bare address: only the datagrams' destination tells where it goes
+        named = [Name.parse(Source.DESTINATION, authority, PORTS[scheme])]
     return Request(
         surface=surface,
         time=inquiry.time,
-        names=tuple(
-            name for name in names if not (name.source is Source.SNI and name.host is not None and name.host.address)
-        ),
+        names=tuple(named),
         client=inquiry.client,
         user=inquiry.user,
         target=target,
         user_agent=inquiry.user_agent if surface in _WITH_URL or surface is Surface.CONNECT else None,
         transport="udp" if surface in _OVER_UDP else "tcp",
     )
+
+
+def _is_address(name: Name) -> bool:
+    """Whether *name* is a literal address, which no SNI carries (RFC 6066, 3)."""
+    return name.host is not None and name.host.address is not None

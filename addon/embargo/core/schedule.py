@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MINUTES_OF_DAY = 24 * 60
+_SHORTEST_REGIME = timedelta(hours=12)  # no zone changes its clock twice in so short a time
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +40,28 @@ class Schedule:
                 wall = midnight + timedelta(days=day, minutes=minutes)
                 for fold in (0, 1):  # an hour that the clock shows twice
                     yield wall.replace(tzinfo=self.timezone, fold=fold).astimezone(UTC)
+        yield from clock_changes(self.timezone, instant - timedelta(days=1), instant + timedelta(days=9))
+
+
+def clock_changes(timezone: tzinfo, start: datetime, end: datetime) -> Iterator[datetime]:
+    """The instants (UTC, to the second) between *start* and *end* at which the offset of *timezone* changes.
+
+    When the clock jumps, an interval may begin or end at a minute that it never shows, or shows twice.
+    """
+    before = start.astimezone(UTC).replace(microsecond=0)
+    while before < end:
+        after = before + _SHORTEST_REGIME
+        if _offset(timezone, before) != _offset(timezone, after):
+            low, high = before, after
+            while high - low > _SECOND:
+                middle = low + timedelta(seconds=(high - low) // _SECOND // 2)
+                if _offset(timezone, middle) == _offset(timezone, before):
+                    low = middle
+                else:
+                    high = middle
+            yield high
+        before = after
+
+
+def _offset(timezone: tzinfo, instant: datetime) -> timedelta | None:
+    return instant.astimezone(timezone).utcoffset()

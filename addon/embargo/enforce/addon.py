@@ -3,11 +3,14 @@
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateError
+from mitmproxy import connection as mitm
 from mitmproxy import ctx, exceptions
 from mitmproxy.addonmanager import Loader
 from mitmproxy.master import Master
@@ -15,11 +18,12 @@ from mitmproxy.master import Master
 from embargo import __version__
 from embargo.core.rules import Policy
 from embargo.enforce.answers import load_template
-from embargo.enforce.entries import First, Last, Surfaces
+from embargo.enforce.entries import Entry, Surfaces
 from embargo.enforce.gate import Gate, now
 from embargo.enforce.refusals import Look
 from embargo.enforce.reload import Reloader
 from embargo.enforce.status import StatusServer
+from embargo.journal.ecs import Observer
 from embargo.journal.event import ProcessChanged
 from embargo.journal.writer import Journal
 from embargo.paths import default_policy, log_directory, private_directory, runtime_directory, state_directory
@@ -82,12 +86,8 @@ class Runtime:
         paths = tuple(Path(path).expanduser() for path in ctx.options.embargo_policy) or (default_policy(),)
         if self._options == (paths, log):
             return
-        self._options = (paths, log)
-        if self.journal is None or self.journal.directory != log:
-            if self.journal is not None:
-                self.journal.close()
-            self.journal = self.gate.journal = Journal(log)
-            self.gate.write(ProcessChanged(time=now(), action="start"))
+        if self.journal is None or self._options is None or self._options[1] != log:
+            self._open_journal(log)
         if self._following is not None:
             self._following.cancel()
         state = state_directory()
@@ -98,10 +98,19 @@ class Runtime:
         self.reloader = Reloader(self.gate, paths, state, log)
         self.reloader.on_policy = self._follow_policy
         self._following = asyncio.create_task(_supervised(self.reloader))
+        self._options = (paths, log)
+
+    def _open_journal(self, log: Path) -> None:
+        if self.journal is not None:
+            self.journal.close()
+        observer = Observer(hostname=socket.gethostname(), version=__version__, pid=os.getpid())
+        self.journal = self.gate.journal = Journal(log, observer=observer)
+        self.journal.start()
+        self.gate.write(ProcessChanged(time=now(), action="start"))
 
     def _follow_policy(self, policy: Policy) -> None:
         if self.journal is not None:
-            self.journal.follow(policy.settings.log, query_values=policy.settings.query_values)
+            self.journal.settings = policy.settings.log
 
     def _set_look(self, block_page: str, console: str) -> None:
         try:
@@ -162,7 +171,7 @@ class Runtime:
                 "passed": counters.passed,
                 "errors": counters.errors,
             },
-            "log": journal.state() if journal else None,
+            "log": asdict(journal.state()) if journal else None,
         }
 
 
@@ -171,7 +180,7 @@ async def _supervised(reloader: Reloader) -> None:
     while True:
         try:
             await reloader.run()
-        except* Exception as errors:
+        except* Exception as errors:  # noqa: BLE001 - a task's top: said, and started again
             logger.warning("embargo: following the policy failed and starts again: %s", errors.exceptions)
             await asyncio.sleep(1)
 
@@ -205,13 +214,41 @@ class Embargo:
         self._runtime.running()
 
 
+class Life:
+    """The third entry in the chain: passes mitmproxy's lifecycle on to the runtime."""
+
+    name = "embargo-life"
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    def configure(self, updated: set[str]) -> None:
+        """Options changed."""
+        self.runtime.configure(updated)
+
+    def running(self) -> None:
+        """The proxy serves."""
+        self.runtime.running()
+
+    def client_disconnected(self, client: mitm.Client) -> None:
+        """A connection has ended."""
+        self.runtime.gate.forget(client)
+
+    def done(self) -> None:
+        """The process ends."""
+        self.runtime.done()
+
+
 def mount(master: Master) -> Runtime:
     """Put the gate's entries at both ends of the chain, unless they stand there already."""
     chain = master.addons.chain
     for addon in chain:
-        if isinstance(addon, First):
+        if isinstance(addon, Life):
             return addon.runtime
     runtime = Runtime()
+    surfaces = runtime.surfaces
+    first = Entry("embargo-first", runtime.gate, surfaces.first)
+    last = Entry("embargo-last", runtime.gate, surfaces.last)
     # A new list: whoever walks the old one just now would meet an addon twice (measured: without end).
-    master.addons.chain = [First(runtime), *chain, Last(runtime)]
+    master.addons.chain = [first, *chain, last, Life(runtime)]
     return runtime

@@ -21,6 +21,7 @@ from embargo.core.rules import Policy
 TEMPLATE = "block.html"
 GRPC_PERMISSION_DENIED = "7"
 UNAVAILABLE = 503  # not the policy's word: there is none yet, or judging failed
+_GRPC_PLAIN = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"  # what grpc-message need not percent-encode (gRPC over HTTP/2)
 _TYPES = {  # what `type` of the problem document names: the status's own definition
     451: "https://www.rfc-editor.org/rfc/rfc7725#section-3",
     403: "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.4",
@@ -111,7 +112,8 @@ def http_answer(refused: Refusal, request: http.Request, template: Template) -> 
 
 def is_browser(request: http.Request) -> bool:
     """Whether a person may be looking (DESIGN 6: the User-Agent begins with Mozilla/)."""
-    return request.headers.get("user-agent", "").startswith("Mozilla/")
+    agent: str = request.headers.get("user-agent", "")
+    return agent.startswith("Mozilla/")
 
 
 @lru_cache(maxsize=4)

@@ -39,10 +39,7 @@ async def compile_policy(paths: Sequence[Path], state: Path, store: Path) -> Com
     Raises CompileFailed.
     """
     source_root = str(Path(embargo.__file__).parent.parent)
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, (source_root, os.environ.get("PYTHONPATH")))),
-    }
+    search = os.pathsep.join(filter(None, (source_root, os.environ.get("PYTHONPATH"))))
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -55,7 +52,7 @@ async def compile_policy(paths: Sequence[Path], state: Path, store: Path) -> Com
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": search},
     )
     try:
         output, errors = await asyncio.wait_for(process.communicate(), TIMEOUT)

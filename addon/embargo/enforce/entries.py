@@ -5,14 +5,13 @@ we did, and the user that proxy authentication found is known. They stand in the
 touch, a syntax error or the loss of the script that named them leaves them where they are (measured).
 """
 
-from collections.abc import Awaitable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from mitmproxy import connection as mitm
-from mitmproxy import http, tcp, tls
-from mitmproxy.proxy import layer
-from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
+from embargo.core.decision import Decision
 from embargo.enforce.connect import Connect
 from embargo.enforce.gate import Gate
 from embargo.enforce.http import Http
@@ -22,120 +21,75 @@ from embargo.enforce.server import Server
 from embargo.enforce.stream import Stream
 from embargo.enforce.tls import NextProtocol
 
-if TYPE_CHECKING:
-    from embargo.enforce.addon import Runtime
 
-type Wait = Awaitable[None] | None  # what mitmproxy has to wait for: room in the journal
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One mitmproxy hook: who judges there, how what fails there is refused, whose connection it is."""
+
+    name: str  # as mitmproxy calls it
+    judge: Callable[[Any], None]
+    refuse: Callable[[Any, Decision], None]
+    peer: Callable[[Any], mitm.Client]
 
 
 class Surfaces:
-    """One object for each family of surfaces, all behind one gate."""
+    """One object for each family of surfaces, all behind one gate, and the hooks at which they judge."""
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
-        self.refusals = Refusals(gate)
+        self.refusals = refusals = Refusals(gate)
         identity = Identity(gate)
-        self.connect = Connect(gate, self.refusals, identity)
-        self.http = Http(gate, self.refusals, identity)
-        self.next_protocol = NextProtocol(gate, self.connect)
-        self.stream = Stream(gate)
-        self.server = Server(gate)
+        self.connect = connect = Connect(gate, refusals, identity)
+        http = Http(gate, refusals, identity)
+        protocol = NextProtocol(gate, connect)
+        stream = Stream(gate)
+        server = Server(gate)
+        self.first = (
+            Hook("http_connect", connect.first, refusals.failed_connect, _of_flow),
+            Hook("requestheaders", http.first, refusals.failed_http, _of_flow),
+            Hook("next_layer", protocol.next_layer, refusals.failed_layer, _of_context),
+            Hook("tls_start_server", protocol.start_server, refusals.failed_tls, _of_context),
+            Hook("server_connect", server.connect, refusals.failed_server, _of_server),
+            Hook("tcp_start", stream.start, refusals.failed_tcp, _of_flow),
+        )
+        self.last = (
+            Hook("http_connect", connect.last, refusals.failed_connect, _of_flow),
+            Hook("requestheaders", http.last, refusals.failed_http, _of_flow),
+            Hook("request", http.complete, refusals.failed_http, _of_flow),
+            Hook("websocket_message", http.websocket_message, refusals.failed_websocket, _of_flow),
+            Hook("tls_clienthello", protocol.clienthello, refusals.failed_tls, _of_context),
+            Hook("tls_failed_client", protocol.failed_client, refusals.failed_tls, _of_context),
+            Hook("server_connect", server.connect, refusals.failed_server, _of_server),
+            Hook("tcp_message", stream.message, refusals.failed_tcp, _of_flow),
+            Hook("tcp_end", stream.end, refusals.failed_tcp, _of_flow),
+            Hook("tcp_error", stream.end, refusals.failed_tcp, _of_flow),
+        )
 
 
-class First:
-    """Before all other addons."""
+class Entry:
+    """An addon whose hooks are those of a table, each behind the gate."""
 
-    name = "embargo-first"
-
-    def __init__(self, runtime: "Runtime") -> None:
-        self.runtime = runtime
-        self._surfaces = runtime.surfaces
-        self._run = runtime.gate.run
-
-    def http_connect(self, flow: http.HTTPFlow) -> Wait:
-        surfaces = self._surfaces
-        return self._run(surfaces.connect.first, flow, surfaces.refusals.failed_connect, flow.client_conn)
-
-    def requestheaders(self, flow: http.HTTPFlow) -> Wait:
-        surfaces = self._surfaces
-        return self._run(surfaces.http.first, flow, surfaces.refusals.failed_http, flow.client_conn)
-
-    def next_layer(self, data: layer.NextLayer) -> Wait:
-        surfaces = self._surfaces
-        return self._run(surfaces.next_protocol.next_layer, data, surfaces.refusals.failed_layer, data.context.client)
-
-    def tls_start_server(self, data: tls.TlsData) -> Wait:
-        surfaces = self._surfaces
-        return self._run(surfaces.next_protocol.start_server, data, surfaces.refusals.failed_tls, data.context.client)
-
-    def server_connect(self, data: ServerConnectionHookData) -> Wait:
-        surfaces = self._surfaces
-        return self._run(surfaces.server.connect, data, surfaces.refusals.failed_server, data.client)
-
-    def tcp_start(self, flow: tcp.TCPFlow) -> Wait:
-        surfaces = self._surfaces
-        return self._run(surfaces.stream.start, flow, surfaces.refusals.failed_tcp, flow.client_conn)
+    def __init__(self, name: str, gate: Gate, hooks: Iterable[Hook]) -> None:
+        self.name = name
+        for hook in hooks:
+            setattr(self, hook.name, _behind_gate(gate, hook))
 
 
-class Last:
-    """After all other addons."""
+def _behind_gate(gate: Gate, hook: Hook) -> Callable[[Any], Awaitable[None] | None]:
+    run, judge, refuse, peer = gate.run, hook.judge, hook.refuse, hook.peer
+    return lambda data: run(judge, data, refuse, peer)
 
-    name = "embargo-last"
 
-    def __init__(self, runtime: "Runtime") -> None:
-        self.runtime = runtime
-        self._surfaces = runtime.surfaces
-        self._run = runtime.gate.run
+def _of_flow(flow: Any) -> mitm.Client:
+    client: mitm.Client = flow.client_conn
+    return client
 
-    def http_connect(self, flow: http.HTTPFlow) -> Wait:
-        surfaces = self._surfaces
-        return self._run(surfaces.connect.last, flow, surfaces.refusals.failed_connect, flow.client_conn)
 
-    def requestheaders(self, flow: http.HTTPFlow) -> Wait:
-        surfaces = self._surfaces
-        return self._run(surfaces.http.last, flow, surfaces.refusals.failed_http, flow.client_conn)
+def _of_context(data: Any) -> mitm.Client:
+    client: mitm.Client = data.context.client
+    return client
 
-    def request(self, flow: http.HTTPFlow) -> Wait:
-        surfaces = self._surfaces
-        return self._run(surfaces.http.complete, flow, surfaces.refusals.failed_http, flow.client_conn)
 
-    def websocket_message(self, flow: http.HTTPFlow) -> Wait:
-        surfaces = self._surfaces
-        return self._run(surfaces.http.websocket_message, flow, surfaces.refusals.failed_websocket, flow.client_conn)
-
-    def tls_clienthello(self, data: tls.ClientHelloData) -> Wait:
-        surfaces = self._surfaces
-        return self._run(surfaces.next_protocol.clienthello, data, surfaces.refusals.failed_tls, data.context.client)
-
-    def tls_failed_client(self, data: tls.TlsData) -> Wait:
-        surfaces = self._surfaces
-        return self._run(surfaces.next_protocol.failed_client, data, surfaces.refusals.failed_tls, data.context.client)
-
-    def server_connect(self, data: ServerConnectionHookData) -> Wait:
-        surfaces = self._surfaces
-        if data.server.error is not None:
-            return None
-        return self._run(surfaces.server.connect, data, surfaces.refusals.failed_server, data.client)
-
-    def tcp_message(self, flow: tcp.TCPFlow) -> Wait:
-        surfaces = self._surfaces
-        return self._run(surfaces.stream.message, flow, surfaces.refusals.failed_tcp, flow.client_conn)
-
-    def tcp_end(self, flow: tcp.TCPFlow) -> Wait:
-        surfaces = self._surfaces
-        return self._run(surfaces.stream.end, flow, surfaces.refusals.failed_tcp, flow.client_conn)
-
-    def tcp_error(self, flow: tcp.TCPFlow) -> Wait:
-        return self.tcp_end(flow)
-
-    def configure(self, updated: set[str]) -> None:
-        self.runtime.configure(updated)
-
-    def running(self) -> None:
-        self.runtime.running()
-
-    def done(self) -> None:
-        self.runtime.done()
-
-    def client_disconnected(self, client: mitm.Client) -> None:
-        self._surfaces.gate.forget(client)
+def _of_server(data: Any) -> mitm.Client:
+    client: mitm.Client = data.client
+    return client

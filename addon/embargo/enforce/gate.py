@@ -42,6 +42,10 @@ class Sink(Protocol):
         """Take *event*, waiting for room; False where it was lost."""
         ...
 
+    def submit(self, event: Event) -> bool:
+        """Take *event* if there is room, else count it as lost: for those who cannot wait."""
+        ...
+
 
 @dataclass(slots=True)
 class Counters:
@@ -71,20 +75,28 @@ class Gate:
         # Not in a flow's metadata: mitmproxy writes that to flow files, and only takes plain values there.
         self.refused: WeakKeyDictionary[mitm_flow.Flow, Decision] = WeakKeyDictionary()
         self._waiting: list[Event] = []  # events that found the journal's queue full in the current hook
+        self._in_hook = False
         self._reported_errors = 0
 
     # -- the wrapper around every hook
 
     def run[T](
-        self, hook: Callable[[T], None], data: T, refuse: Callable[[T, Decision], None], peer: mitm.Client | None
+        self,
+        judge: Callable[[T], None],
+        data: T,
+        refuse: Callable[[T, Decision], None],
+        peer: Callable[[T], mitm.Client],
     ) -> Awaitable[None] | None:
-        """Call *hook*; what raises there is refused by *refuse*. Returns what mitmproxy has to wait for."""
+        """Call *judge*; what raises there is refused by *refuse*. Returns what mitmproxy has to wait for."""
+        self._in_hook = True
         try:
-            hook(data)
+            judge(data)
         except AddonHalt:
             raise
         except Exception as error:  # noqa: BLE001 - the gate: whatever fails in a hook blocks the flow
-            self._fail(error, data, refuse, peer)
+            self._fail(error, data, refuse, peer(data))
+        finally:
+            self._in_hook = False
         if self._waiting:
             waiting, self._waiting = self._waiting, []
             return self._drain(waiting)
@@ -96,9 +108,7 @@ class Gate:
         for event in events:
             await self.journal.put(event)
 
-    def _fail[T](
-        self, error: Exception, data: T, refuse: Callable[[T, Decision], None], peer: mitm.Client | None
-    ) -> None:
+    def _fail[T](self, error: Exception, data: T, refuse: Callable[[T, Decision], None], peer: mitm.Client) -> None:
         self.counters.errors += 1
         self._report(error)
         decision = monitored(
@@ -106,15 +116,12 @@ class Gate:
             Decision(verdict=Verdict.BLOCK, reason=Reason.ERROR, error=f"{type(error).__name__}: {error}"[:1024]),
         )
         try:
-            if peer is not None:
-                connection = self.connection(peer)
-                self.record(decision, _surface_of(data), connection, error_type=type(error).__name__)
+            self.record(decision, _surface_of(data), self.connection(peer), error_type=type(error).__name__)
             if decision.blocked:
                 refuse(data, decision)
         except Exception as again:  # noqa: BLE001 - the gate: the last resort is to cut the client off
             self._report(again)
-            if peer is not None:
-                close(peer)
+            close(peer)
 
     def _report(self, error: Exception) -> None:
         """Say it in the operator's log, with a traceback, but not a thousand times."""
@@ -184,6 +191,7 @@ class Gate:
                 surface=surface,
                 connection=connection.id,
                 policy=self.policy.digest if self.policy is not None else "",
+                query_values=self.policy is not None and self.policy.settings.query_values,
                 outcome=Outcome.FAILURE if decision.reason is Reason.ERROR else Outcome.SUCCESS,
                 client=str(connection.client) if connection.client is not None else None,
                 client_port=connection.port,
@@ -199,7 +207,10 @@ class Gate:
     def write(self, event: Event) -> None:
         """Hand *event* to the journal; where its queue is full the current flow will wait for room."""
         if self.journal is not None and not self.journal.offer(event):
-            self._waiting.append(event)
+            if self._in_hook:
+                self._waiting.append(event)
+            else:
+                self.journal.submit(event)
 
     # -- connections
 

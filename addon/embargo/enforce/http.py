@@ -37,7 +37,7 @@ class Http:
         """`requestheaders` before all other addons."""
         connection = self._gate.connection(flow.client_conn)
         if connection.page is not None:
-            self._refusals.http(flow, connection.page.decision, connection.page.incident)
+            self._refusals.request(flow, connection.page.decision, connection.page.incident)
             return
         if flow.request.data.method == b"CONNECT":
             return  # judged as such
@@ -53,7 +53,7 @@ class Http:
         connection = self._gate.connection(flow.client_conn)
         if connection.page is not None:
             if flow.response is None and flow.error is None:
-                self._refusals.http(flow, connection.page.decision, connection.page.incident)
+                self._refusals.request(flow, connection.page.decision, connection.page.incident)
             return
         if self._insists(flow) or flow.request.data.method == b"CONNECT":
             return
@@ -98,13 +98,13 @@ class Http:
         if refused is None:
             return False
         if flow.response is None and flow.error is None:
-            self._refusals.http(flow, refused, None)
+            self._refusals.request(flow, refused, None)
         return True
 
     def _refuse(self, flow: http.HTTPFlow, connection: Connection, request: Request, decision: Decision) -> None:
         incident = self._record(flow, connection, request, decision)
         self._gate.refused[flow] = decision
-        self._refusals.http(flow, decision, incident)
+        self._refusals.request(flow, decision, incident)
 
     def _record(self, flow: http.HTTPFlow, connection: Connection, request: Request, decision: Decision) -> str | None:
         data = flow.request.data

@@ -41,7 +41,7 @@ class Refusals:
         refused = refusal(self.gate.policy, decision, incident or "", console=self.look.console)
         flow.response = connect_answer(refused, flow.request, self.look.template)
 
-    def http(self, flow: http.HTTPFlow, decision: Decision, incident: str | None) -> None:
+    def request(self, flow: http.HTTPFlow, decision: Decision, incident: str | None) -> None:
         """Refuse a request: an answer where its body is short enough to be read first, else a close.
 
         mitmproxy sends an answer that was set early only after the whole body, and a body that is streamed
@@ -69,7 +69,7 @@ class Refusals:
 
     def failed_http(self, flow: http.HTTPFlow, decision: Decision) -> None:
         """A request that could not be judged."""
-        self.http(flow, decision, None)
+        self.request(flow, decision, None)
 
     def failed_layer(self, data: layer.NextLayer, decision: Decision) -> None:
         """A connection whose next protocol could not be judged."""

@@ -1,8 +1,9 @@
 """Layers to a `Policy`: what later layers add, replace and extend, and the rules' effective order."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
+from typing import Any
 
 from embargo.core.catalogue import App, Authority, DomainList, Endpoint, Role, Stores
 from embargo.core.matcher import ListedDomains
@@ -23,8 +24,9 @@ from embargo.policy.fields import Position, QueryValues
 from embargo.policy.index import LazyDomains, SomeDomains
 from embargo.policy.layers import Layer
 from embargo.policy.patterns import endpoint_of, pattern_of
-from embargo.policy.schema import AppForm, AuthorityForm, GroupForm, RuleForm, ScheduleForm, SettingsForm
+from embargo.policy.schema import AppForm, AuthorityForm, GroupForm, PolicyForm, RuleForm, ScheduleForm, SettingsForm
 
+_UNBUILT = "a layer with problems is never built"
 MOST_INLINE = 1000  # short-form domains of one app in one file; more are kept as a list is
 
 
@@ -65,12 +67,10 @@ class Assembly:
         layers = self.layers[:height]
         settings = _settings(layers)
         apps, lists = self._catalogue(height)
-        groups = {identifier: _group(identifier, form) for identifier, form in _later(layers, "groups")}
+        groups = {name: _group(name, form) for name, form in _later(layers, lambda form: form.groups)}
         return Policy(
             settings=settings,
-            authorities={
-                identifier: _authority(identifier, form) for identifier, form in _later(layers, "authorities")
-            },
+            authorities={name: _authority(name, form) for name, form in _later(layers, lambda form: form.authorities)},
             apps=apps,
             groups=groups,
             rules=_rules(layers, groups, settings.timezone),
@@ -111,7 +111,7 @@ class Assembly:
 
 
 def _pieces(layer: Layer) -> dict[str, _Piece]:
-    assert layer.form is not None, "a layer with problems is never built"
+    assert layer.form is not None, _UNBUILT
     return {identifier: _piece(layer, identifier, form) for identifier, form in layer.form.apps.items()}
 
 
@@ -159,12 +159,15 @@ def _once(names: Iterator[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _later[Form](layers: Sequence[Layer], section: str) -> Iterator[tuple[str, Form]]:
-    """The entries of *section* by id, a later layer's in place of an earlier one's."""
+def _later[Form](
+    layers: Sequence[Layer], section: Callable[[PolicyForm], Mapping[str, Form]]
+) -> Iterable[tuple[str, Form]]:
+    """The entries of a section by id, a later layer's in place of an earlier one's."""
     merged: dict[str, Form] = {}
     for layer in layers:
-        merged.update(getattr(layer.form, section))
-    yield from merged.items()
+        assert layer.form is not None, _UNBUILT
+        merged.update(section(layer.form))
+    return merged.items()
 
 
 def _authority(identifier: str, form: AuthorityForm) -> Authority:
@@ -192,9 +195,9 @@ def _settings(layers: Sequence[Layer]) -> Settings:
     return settings
 
 
-def _changes(settings: Settings, form: SettingsForm) -> dict[str, object]:
+def _changes(settings: Settings, form: SettingsForm) -> dict[str, Any]:
     """What *form* says, by field of Settings."""
-    said: dict[str, object] = {
+    said: dict[str, Any] = {
         key: getattr(form, key)
         for key in ("mode", "default", "decrypt", "organization", "contact", "timezone")
         if getattr(form, key) is not None
@@ -220,7 +223,7 @@ def _rules(layers: Sequence[Layer], groups: Mapping[str, Group], timezone: tzinf
     effective: list[Rule] = []
     final: list[Rule] = []
     for layer in layers:
-        assert layer.form is not None, "a layer with problems is never built"
+        assert layer.form is not None, _UNBUILT
         own = [
             _rule(form, groups, timezone, layer.name, layer.document.position(("rules", index))[0])
             for index, form in enumerate(layer.form.rules)

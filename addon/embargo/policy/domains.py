@@ -34,7 +34,8 @@ def all_plain(names: Sequence[str]) -> bool:
 
 def domain_name(text: str, *, whole_suffix: bool = False) -> str:
     """The canonical domain in *text*. Raises Mistake: not-a-domain, public-suffix."""
-    name = _host(text, "domain").text
+    plain = len(text) <= _LONGEST_NAME and _PLAIN.fullmatch(text) is not None
+    name = text if plain else _host(text, "domain").text
     if not whole_suffix and name in suffixes():
         what = "a public suffix" if "." in name else "a whole top-level domain"
         raise Mistake(

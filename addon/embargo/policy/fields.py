@@ -31,7 +31,7 @@ _CONTACT = re.compile(r"(?:https?://|mailto:|tel:)[^\s<>\"]+|[^\s@<>\"]+@[^\s@<>
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}|[{}]")
 _STORE_ID = {
     "apple": (re.compile(r"[0-9]{1,19}"), "the number in the listing's address"),
-    "google_play": (re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)+"), "a package name like com.example.app"),
+    "google_play": (re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)+", re.ASCII), "a package name like com.example.app"),
     "microsoft": (re.compile(r"[A-Za-z0-9]{8,32}"), "the product id in the listing's address"),
 }  # fmt: skip
 _TEXT = {"type": "string", "minLength": 1}

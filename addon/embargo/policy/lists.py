@@ -43,10 +43,8 @@ def parse_list(source: Source) -> ListedNames:
         return ListedNames(
             source, (), (Problem(source.name, line, column, "not-utf-8", "", message, "save the file as UTF-8"),)
         )
-    lines = text.split("\n")
-    names = list(
-        filter(None, map(_bare, lines) if "#" in text or "\r" in text or " " in text or "\t" in text else lines)
-    )
+    lines = text.replace("\r\n", "\n").split("\n")
+    names = [name for line in lines if (name := _bare(line) if "#" in line else line)]
     if all_plain(names):
         return ListedNames(source, tuple(dict.fromkeys(names)))
     return _one_by_one(source, lines)
@@ -54,7 +52,7 @@ def parse_list(source: Source) -> ListedNames:
 
 def _bare(line: str) -> str:
     """*line* without comment and surrounding white space."""
-    return (_COMMENT.sub("", line) if "#" in line else line).strip()
+    return _COMMENT.sub("", line).strip()
 
 
 def _one_by_one(source: Source, lines: list[str]) -> ListedNames:

@@ -1,0 +1,31 @@
+"""Test-only addon: every upstream address leads to the test's own origin on loopback.
+
+Names keep their spelling, since only their resolution is replaced; literal addresses are swapped where
+the connection opens. The environment says where the origin is: EMBARGO_TEST_HTTP and EMBARGO_TEST_HTTPS.
+"""
+
+import os
+import socket
+
+HTTP, HTTPS = int(os.environ["EMBARGO_TEST_HTTP"]), int(os.environ["EMBARGO_TEST_HTTPS"])
+PORTS = {80: HTTP, 443: HTTPS}
+_resolve = socket.getaddrinfo
+
+
+def resolve(host, port, *args, **kwargs):
+    if host in ("127.0.0.1", "localhost", "::1", None):
+        return _resolve(host, port, *args, **kwargs)
+    return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", PORTS.get(int(port), int(port))))]
+
+
+socket.getaddrinfo = resolve
+
+
+class Redirect:
+    def server_connect(self, data):
+        host, port, *_ = data.server.address
+        if not host.startswith("127.") and host.replace(".", "").isdigit():
+            data.server.address = ("127.0.0.1", PORTS.get(port, port))
+
+
+addons = [Redirect()]
