@@ -138,6 +138,19 @@ def _number(members: Mapping[str, Any], name: str) -> int | None:
     return value
 
 
+def _flag(members: Mapping[str, Any], name: str) -> bool | None:
+    value = members.get(name)
+    if value is not None and type(value) is not bool:
+        raise TypeError(f"{name} is neither true nor false")
+    return value
+
+
+def _required[T](value: T | None, name: str) -> T:
+    if value is None:
+        raise KeyError(name)
+    return value
+
+
 def _texts(members: Mapping[str, Any], name: str) -> tuple[str, ...]:
     values = members.get(name)
     if values is None:
@@ -169,9 +182,9 @@ def _read(document: Document) -> Record:
     hosts = dict.fromkeys((host, reached, server_name, *_texts(related, "hosts")))
     return Record(
         time=_time(document["@timestamp"]),
-        id=event["id"],
-        sequence=event["sequence"],
-        action=event["action"],
+        id=_required(_text(event, "id"), "event.id"),
+        sequence=_required(_number(event, "sequence"), "event.sequence"),
+        action=_required(_text(event, "action"), "event.action"),
         outcome=_text(event, "outcome"),
         reason=_text(event, "reason"),
         verdict=_text(ours, "verdict"),
@@ -179,14 +192,14 @@ def _read(document: Document) -> Record:
         apps=_texts(ours, "app"),
         endpoint=_text(ours, "endpoint"),
         role=_text(ours, "role"),
-        shared=ours.get("shared"),
+        shared=_flag(ours, "shared"),
         surface=_text(ours, "surface"),
         rule=_text(rule, "id"),
         shadow_rule=_text(ours, "shadow_rule"),
         policy=_text(rule, "ruleset"),
         authorities=tuple((entry["id"], entry.get("state")) for entry in ours.get("authority", ())),
-        mismatch=ours.get("mismatch", False),
-        anonymous=ours.get("anonymous", False),
+        mismatch=_flag(ours, "mismatch") or False,
+        anonymous=_flag(ours, "anonymous") or False,
         connection=_text(ours, "connection"),
         client=_text(source, "ip") or _text(source, "address"),
         client_port=_number(source, "port"),

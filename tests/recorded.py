@@ -1,0 +1,226 @@
+"""Events as the proxy hands them over, short to write, and what the tests of the journal share."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from embargo.core.catalogue import Role
+from embargo.core.decision import Decision, Reason, Verdict
+from embargo.core.request import Name, Source, Surface
+from embargo.core.rules import AppSelector, Recording
+from embargo.core.timeline import State
+from embargo.journal.ecs import Observer
+from embargo.journal.event import Judged, Outcome, PolicyChanged, ProcessChanged, RecordsLost
+from embargo.journal.livefile import LiveFile
+from sample import endpoint, group, rule
+
+OBSERVER = Observer(hostname="proxy1.example.com", version="0.1.0", pid=4711)
+TIME = datetime(2026, 11, 24, 10, 15, 0, 123456, UTC)
+DIGEST = "5f" * 32
+BANNED = rule("banned-apps", "block", AppSelector(named_in=("eo-13971",)), reason="adopted from the order")
+ANONYMOUS = rule(
+    "shared-infrastructure",
+    "log",
+    shared=True,
+    record=Recording.ANONYMOUS,
+    groups=(group("research", "10.20.0.0/16", "alice"),),
+)
+BLOCK = Decision(
+    verdict=Verdict.BLOCK,
+    reason=Reason.RULE,
+    apps=("alipay",),
+    endpoint=endpoint("alipay.com", Role.PAYMENT),
+    rule=BANNED,
+    authorities=(("eo-13971", State.REVOKED), ("proposed", None)),
+)
+
+
+def judged(decision: Decision = BLOCK, **members: object) -> Judged:
+    """An HTTP request to a payment host, blocked, but for *members*."""
+    usual: dict[str, object] = {
+        "id": "019dc9a8-0000-7000-8000-000000000001",
+        "time": TIME,
+        "decision": decision,
+        "surface": Surface.HTTP,
+        "connection": "c-1",
+        "policy": DIGEST,
+        "client": "10.20.30.40",
+        "client_port": 50123,
+        "user": "alice",
+        "destination": "mobilegw.alipay.com",
+        "destination_port": 443,
+        "scheme": "https",
+        "host": "mobilegw.alipay.com",
+        "target": "/mgw.htm?token=secret&op=pay#top",
+        "method": "POST",
+        "status": 403,
+        "sni": "mobilegw.alipay.com",
+        "protocol": "http",
+        "user_agent": "Mozilla/5.0 AlipayClient/10",
+    }
+    return Judged(**(usual | members))  # type: ignore[arg-type]
+
+
+BARE = {  # what is not known where no request is seen
+    "scheme": None,
+    "host": None,
+    "target": None,
+    "method": None,
+    "status": None,
+    "sni": None,
+    "user_agent": None,
+}
+
+EVENTS = {  # name of the golden record: event
+    "http-block": judged(BLOCK, reference="https://www.federalregister.gov/d/2021-00305", identity_source="proxyauth"),
+    "connect-log": judged(
+        replace(BLOCK, verdict=Verdict.LOG, rule=rule("stayed-orders", "log")),
+        **(BARE | {"surface": Surface.CONNECT, "method": "CONNECT", "user": None}),
+    ),
+    "http-allow": judged(
+        replace(BLOCK, verdict=Verdict.ALLOW, rule=rule("pilot", "allow", ticket="T-1", approved_by="CISO"))
+    ),
+    "tls-monitor": judged(
+        replace(BLOCK, verdict=Verdict.LOG, would=Verdict.BLOCK),
+        **(BARE | {"surface": Surface.TLS, "protocol": "tls", "sni": "mobilegw.alipay.com"}),
+    ),
+    "http-shadow": judged(
+        replace(BLOCK, verdict=Verdict.LOG, would=Verdict.BLOCK, shadow_rule="trial", rule=rule("all", "log")),
+    ),
+    "http-default": judged(replace(BLOCK, verdict=Verdict.LOG, reason=Reason.DEFAULT, rule=None), status=None),
+    "http-anonymous": judged(
+        replace(BLOCK, verdict=Verdict.LOG, rule=ANONYMOUS, endpoint=endpoint("alipay.com", shared=True)),
+        identity_source="proxyauth",
+    ),
+    "websocket-fronted": judged(
+        replace(BLOCK, mismatch=True),
+        surface=Surface.WEBSOCKET,
+        protocol="websocket",
+        scheme="wss",
+        destination="cdn.example.net",
+        destination_address="192.0.2.7",
+        names=(
+            Name.parse(Source.CONNECT, "cdn.example.net:443"),
+            Name.parse(Source.SNI, "cdn.example.net"),
+            Name.parse(Source.HOST, "Mobilegw.Alipay.com."),
+        ),
+    ),
+    "dns-block": judged(
+        BLOCK,
+        **(
+            BARE
+            | {
+                "surface": Surface.DNS,
+                "transport": "udp",
+                "protocol": "dns",
+                "question": "mobilegw.alipay.com",
+                "question_type": "AAAA",
+                "destination": "192.0.2.53",
+                "destination_port": 53,
+                "user": None,
+            }
+        ),
+    ),
+    "quic-address": judged(
+        replace(BLOCK, endpoint=endpoint("cidr:2001:db8::/32")),
+        **(
+            BARE
+            | {
+                "surface": Surface.QUIC,
+                "transport": "udp",
+                "protocol": "quic",
+                "client": "::ffff:10.20.30.40",
+                "destination": "2001:DB8:0::7",
+            }
+        ),
+    ),
+    "tcp-group": judged(
+        replace(
+            BLOCK,
+            rule=rule("research", "block", groups=(group("research", "10.20.0.0/16"), group("b", "192.0.2.0/24"))),
+        ),
+        **(BARE | {"surface": Surface.TCP}),
+    ),
+    "malformed": judged(
+        Decision(
+            verdict=Verdict.BLOCK,
+            reason=Reason.MALFORMED,
+            name=Name.parse(Source.HOST, "bad host"),
+            error="'bad host' is no host",
+        ),
+        host="bad host",
+        destination=None,
+        sni=None,
+    ),
+    "failed-closed": judged(
+        Decision(verdict=Verdict.BLOCK, reason=Reason.ERROR, error="the matcher broke"), error_type="ZeroDivisionError"
+    ),
+    "not-carried-out": judged(BLOCK, outcome=Outcome.FAILURE, error="the client was gone", error_type="OSError"),
+    "policy-loaded": PolicyChanged(
+        time=TIME,
+        outcome=Outcome.SUCCESS,
+        old="0a" * 32,
+        new=DIGEST,
+        files=("domains.yaml", "site.yaml"),
+        stricter=("alipay: log to block",),
+    ),
+    "policy-refused": PolicyChanged(
+        time=TIME,
+        outcome=Outcome.FAILURE,
+        old=DIGEST,
+        new=None,
+        files=("domains.yaml",),
+        problems=("domains.yaml:41:13: unknown-role apps.alipay.endpoints[1].role: found 'cdm'",),
+    ),
+    "started": ProcessChanged(time=TIME, action="start", policy=DIGEST),
+    "stopped": ProcessChanged(time=TIME, action="stop"),
+    "records-lost": RecordsLost(
+        time=TIME, count=17, since=TIME - timedelta(seconds=9), reason="No space left on device"
+    ),
+}
+
+
+class Disk:
+    """Opens live files of which the tests decide whether they can be written: `failing` is the error, or None."""
+
+    def __init__(self) -> None:
+        self.failing: OSError | None = None
+        self.gate = threading.Event()  # writes wait for it
+        self.gate.set()
+
+    def open(self, directory: Path, stem: str) -> LiveFile:
+        if self.failing is not None:
+            raise self.failing
+        file = LiveFile.open(directory, stem)
+        append = file.append
+
+        def guarded(lines: list[bytes]) -> None:
+            self.gate.wait()
+            if self.failing is not None:
+                raise self.failing
+            append(lines)
+
+        file.append = guarded  # type: ignore[method-assign,assignment]
+        return file
+
+
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Returns when *condition* holds; fails where it does not within a time that no machine needs."""
+    waited = threading.Event()
+    for _ in range(int(seconds / 0.005)):
+        if condition():
+            return
+        waited.wait(0.005)
+    raise AssertionError("the condition never came to hold")
+
+
+async def until_async(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """`until` for a running loop, which goes on."""
+    for _ in range(int(seconds / 0.005)):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("the condition never came to hold")
