@@ -5,7 +5,8 @@ are the listed domains above it, by whole labels. Reversing by character in plac
 for a whole list at once; by label it took 0.4 s a million names (measured, 2 cores, CPython 3.13).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import marisa_trie
@@ -21,24 +22,30 @@ class BuiltIndex:
 
     trie: marisa_trie.Trie
     combinations: tuple[Numbers, ...]  # every set of lists that share a name; the one of most names first
-    chosen: Mapping[int, int]  # by key of the trie: which combination, where it is not the first
+    chosen: array[int]  # by key of the trie: which combination; empty where there is but one
 
 
 def build(lists: Sequence[Sequence[str]]) -> BuiltIndex:
     """The index of *lists*, each of canonical names; a second for a million."""
     if len(lists) == 1:
-        return BuiltIndex(marisa_trie.Trie(_reversed(lists[0]), num_tries=1), ((0,),), {})
+        return BuiltIndex(marisa_trie.Trie(_reversed(lists[0]), num_tries=1), ((0,),), array("I"))
     numbers: dict[str, Numbers] = {}
     for number, names in enumerate(lists):
         for name in _reversed(names):
-            numbers[name] = (*numbers.get(name, ()), number)
+            known = numbers.get(name, ())
+            if known[-1:] != (number,):  # a list may hold a name twice
+                numbers[name] = (*known, number)
     count: dict[Numbers, int] = {}
     for combination in numbers.values():
         count[combination] = count.get(combination, 0) + 1
     combinations = sorted(count, key=lambda combination: (-count[combination], combination))
     place = {combination: index for index, combination in enumerate(combinations)}
     trie = marisa_trie.Trie(numbers, num_tries=1)
-    chosen = {trie[name]: place[numbers[name]] for name in numbers if place[numbers[name]]}
+    chosen = array("I")
+    if len(combinations) > 1:
+        chosen.frombytes(bytes(chosen.itemsize * len(trie)))
+        for name, combination in numbers.items():
+            chosen[trie[name]] = place[combination]
     return BuiltIndex(trie, tuple(combinations), chosen)
 
 
@@ -50,25 +57,23 @@ def _reversed(names: Sequence[str]) -> list[str]:
 class TrieDomains:
     """`ListedDomains` over a trie, in memory or mapped."""
 
-    def __init__(self, trie: marisa_trie.Trie, combinations: tuple[Numbers, ...], chosen: Mapping[int, int]) -> None:
+    def __init__(self, trie: marisa_trie.Trie, combinations: tuple[Numbers, ...], chosen: Sequence[int]) -> None:
         self._trie = trie
         self._combinations = combinations
         self._chosen = chosen
-
-    @property
-    def combinations(self) -> tuple[Numbers, ...]:
-        """Every set of lists that share a name."""
-        return self._combinations
 
     def suffixes(self, host: str) -> list[tuple[str, int]]:
         """The listed domains that are *host* or a parent of it, each with its list's number."""
         found = self._trie.prefixes(f"{host[::-1]}.")
         if not found:
             return []
+        if len(self._combinations) == 1:
+            numbers = self._combinations[0]
+            return [(key[-2::-1], number) for key in reversed(found) for number in numbers]
         return [
             (key[-2::-1], number)
             for key in reversed(found)
-            for number in self._combinations[self._chosen.get(self._trie[key], 0)]
+            for number in self._combinations[self._chosen[self._trie[key]]]
         ]
 
 

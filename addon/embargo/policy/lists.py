@@ -21,7 +21,7 @@ class ListedNames:
     """One list, read."""
 
     source: Source
-    names: tuple[str, ...]  # canonical, each once, in the order of the file
+    names: tuple[str, ...]  # canonical, in the order of the file; one that stands there twice is here twice
     problems: tuple[Problem, ...] = ()
 
 
@@ -46,7 +46,7 @@ def parse_list(source: Source) -> ListedNames:
     lines = text.replace("\r\n", "\n").split("\n")
     names = [name for line in lines if (name := _bare(line) if "#" in line else line)]
     if all_plain(names):
-        return ListedNames(source, tuple(dict.fromkeys(names)))
+        return ListedNames(source, tuple(names))
     return _one_by_one(source, lines)
 
 
@@ -74,4 +74,4 @@ def _one_by_one(source: Source, lines: list[str]) -> ListedNames:
         last = problems[-1]
         more = f"and {refused - MOST_PROBLEMS} more lines that are no domains"
         problems.append(Problem(source.name, last.line, last.column, "more-problems", "", more))
-    return ListedNames(source, tuple(dict.fromkeys(names)), tuple(problems))
+    return ListedNames(source, tuple(names), tuple(problems))

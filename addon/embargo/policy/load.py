@@ -59,7 +59,7 @@ def load(paths: Sequence[Path]) -> Loaded:
     files = read_files(paths)
     problems = [*files.problems, *check_references(files.layers)]
     if problems:
-        raise PolicyError(problems)
+        raise PolicyError(problems, files.watched)
     base = paths[-1].parent
     assembly = Assembly(files.layers, digest(bundle(files.sources, base)))
     return Loaded(policy=assembly.policy(), files=files, assembly=assembly, base=base)

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path as FilePath
 
 type Path = tuple[str | int, ...]  # from a document's root: keys, and positions in lists
 
@@ -37,8 +38,9 @@ class Problem:
 class PolicyError(ValueError):
     """The files were refused whole, and what ran before still runs. Holds every problem found."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], watched: Iterable[FilePath] = ()) -> None:
         self.problems = tuple(sorted(set(problems)))
+        self.watched = tuple(watched)  # the files whose change may mend it; some of them need not exist
         super().__init__("\n".join(map(str, self.problems)))
 
 
