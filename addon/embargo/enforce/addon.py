@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -90,12 +91,7 @@ class Runtime:
             self._open_journal(log)
         if self._following is not None:
             self._following.cancel()
-        state = state_directory()
-        try:
-            private_directory(state)
-        except OSError as error:
-            logger.warning("embargo: no compiled policy can be kept: %s", error)
-        self.reloader = Reloader(self.gate, paths, state, log)
+        self.reloader = Reloader(self.gate, paths, _state_directory(), log)
         self.reloader.on_policy = self._follow_policy
         self._following = asyncio.create_task(_supervised(self.reloader))
         self._options = (paths, log)
@@ -173,6 +169,16 @@ class Runtime:
             },
             "log": asdict(journal.state()) if journal else None,
         }
+
+
+def _state_directory() -> Path:
+    """Where compiled policies are kept; one that cannot be used costs the next start, never the enforcement."""
+    state = state_directory()
+    try:
+        return private_directory(state)
+    except OSError as error:
+        logger.warning("embargo: no compiled policy is kept for the next start: %s", error)
+        return Path(tempfile.mkdtemp(prefix="embargo-"))
 
 
 async def _supervised(reloader: Reloader) -> None:

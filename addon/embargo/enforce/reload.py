@@ -5,7 +5,6 @@ end while an editor writes it can be valid YAML with fewer endpoints.
 """
 
 import asyncio
-import gc
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from embargo.enforce.compiler import Compiled, CompileFailed, compile_policy
 from embargo.enforce.gate import Gate, now
 from embargo.enforce.rejudge import rejudge
 from embargo.journal.event import Outcome, PolicyChanged
-from embargo.policy.snapshot import last_known_good, mark_good, open_snapshot
+from embargo.policy.snapshot import SnapshotError, last_known_good, mark_good, open_snapshot, remove
 
 logger = logging.getLogger("embargo")
 
@@ -72,11 +71,10 @@ class Reloader:
                     signature = await self._stand_still(signature)
                 try:
                     await self._load(signature)
-                except CompileFailed as failed:
+                except (CompileFailed, SnapshotError, OSError) as failed:  # ours, not the text's: try again
                     self._refuse((str(failed),), None)
-                    await asyncio.sleep(_RETRY)
-                except OSError as error:
-                    self._refuse((f"{error}",), None)
+                    if self._gate.policy is None:
+                        await self._fall_back()
                     await asyncio.sleep(_RETRY)
             await asyncio.sleep(POLL)
 
@@ -117,10 +115,18 @@ class Reloader:
         self.refused = None
         if old is not None and old.digest == compiled.digest:
             return
-        policy = await asyncio.to_thread(_open, compiled.snapshot)
+        try:
+            policy = await asyncio.to_thread(open_snapshot, compiled.snapshot)
+        except SnapshotError:
+            self._loaded = None  # compiled anew on the next look
+            await asyncio.to_thread(remove, compiled.snapshot)
+            raise
         stricter, milder = await asyncio.to_thread(summarize, old, policy, now())
         self._swap(policy, stricter=stricter, milder=milder)
-        await asyncio.to_thread(mark_good, self._state, self._paths, compiled.snapshot)
+        try:
+            await asyncio.to_thread(mark_good, self._state, self._paths, compiled.snapshot)
+        except OSError as failed:
+            logger.warning("embargo: this policy could not be noted as last known good: %s", failed)
         if old is not None:
             closed = await rejudge(self._gate)
             logger.info("embargo: policy %s in force; %d open connections closed", policy.digest[:12], closed)
@@ -129,11 +135,15 @@ class Reloader:
 
     async def _fall_back(self) -> None:
         """A start whose policy does not load takes the newest one that did."""
-        good = await asyncio.to_thread(last_known_good, self._state, self._paths)
-        if good is None:
+        try:
+            good = await asyncio.to_thread(last_known_good, self._state, self._paths)
+            policy = await asyncio.to_thread(open_snapshot, good) if good is not None else None
+        except (OSError, SnapshotError) as failed:
+            logger.warning("embargo: the last known good policy cannot be read: %s", failed)
+            policy = None
+        if policy is None:
             logger.warning("embargo: there is no policy that ever loaded: EVERYTHING IS REFUSED until one does")
             return
-        policy = await asyncio.to_thread(_open, good)
         logger.warning("embargo: ENFORCING THE LAST KNOWN GOOD POLICY %s instead", policy.digest[:12])
         self._swap(policy)
 
@@ -158,6 +168,8 @@ class Reloader:
 
     def _refuse(self, problems: Sequence[str], digest: str | None) -> None:
         old = self._gate.policy
+        if self.refused is not None and self.refused.problems == tuple(problems):
+            return  # said already
         self.reloads_refused += 1
         self.refused = Refused(now(), tuple(problems), tuple(map(str, self._paths)))
         self._gate.write(
@@ -202,11 +214,3 @@ def _signature(paths: Sequence[Path]) -> Signature:
         else:
             found.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
     return tuple(found)
-
-
-def _open(snapshot: Path) -> Policy:
-    policy = open_snapshot(snapshot)
-    # What lives as long as the policy need not be walked by the collector: a full collection over a large
-    # policy would stall every request.
-    gc.freeze()
-    return policy
