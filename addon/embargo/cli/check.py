@@ -1,0 +1,77 @@
+"""`embargo check`: every error and warning of the policy, with positions, and its tests."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from embargo.cli.findings import (
+    counted,
+    echo_findings,
+    exit_code,
+    fail,
+    failure,
+    now,
+    problem_object,
+    result_object,
+)
+from embargo.cli.options import json_option, policy_option
+from embargo.cli.output import colourful, echo_json
+from embargo.policy.cases import cases_of, run
+from embargo.policy.lint import lint
+from embargo.policy.load import Loaded, load
+from embargo.policy.problem import PolicyError
+
+
+@click.command()
+@policy_option
+@click.option("--strict", is_flag=True, help="Exit 1 on warnings too.")
+@json_option
+def command(policy: tuple[Path, ...], strict: bool, as_json: bool) -> None:
+    """Lint the policy: errors, warnings, and its tests, each with its place.
+
+    Exit 0 where it is fine, 1 for errors and failed tests (with --strict for warnings too), 2 where a file cannot be
+    read. Example: embargo check --policy domains.yaml --policy site.yaml
+    """
+    try:
+        loaded = load(policy)
+    except PolicyError as refused:
+        if not as_json:
+            fail(refused.problems)
+        echo_json({"ok": False, "errors": list(map(problem_object, refused.problems)), "warnings": [], "tests": None})
+        sys.exit(exit_code(refused.problems))
+    moment = now()
+    warnings = lint(loaded, moment)
+    results = run(loaded, list(cases_of(loaded)), moment)
+    failed = [result for result in results if not result.passed]
+    ok = not failed and not (strict and warnings)
+    if as_json:
+        echo_json(
+            {
+                "ok": ok,
+                "files": [layer.name for layer in loaded.layers],
+                **_counts(loaded),
+                "digest": loaded.digest,
+                "errors": [],
+                "warnings": list(map(problem_object, warnings)),
+                "tests": {"passed": len(results) - len(failed), "failed": list(map(result_object, failed))},
+            }
+        )
+    else:
+        echo_findings(sorted([*warnings, *map(failure, failed)]))
+        summary = ", ".join(
+            [
+                *(counted(number, noun.removesuffix("s")) for noun, number in _counts(loaded).items()),
+                f"{len(results) - len(failed)} of {counted(len(results), 'test')} passed",
+                *([counted(len(warnings), "warning")] if warnings else []),
+                f"digest {loaded.digest}",
+            ]
+        )
+        click.echo(click.style(summary, fg="green" if ok else "red", bold=True) if colourful() else summary)
+    sys.exit(0 if ok else 1)
+
+
+def _counts(loaded: Loaded) -> dict[str, int]:
+    policy = loaded.policy
+    endpoints = sum(len(app.endpoints) for app in policy.apps.values()) + sum(names.count for names in policy.lists)
+    return {"apps": len(policy.apps), "endpoints": endpoints, "rules": len(policy.rules)}
