@@ -12,17 +12,23 @@ from enum import Enum, auto
 from mitmproxy.proxy.layers.tls import parse_client_hello
 from mitmproxy.tls import ClientHello
 
+LONGEST_LINE = 4096  # bytes of an unfinished line that are remembered; a host name is 253
 LONGEST_HEAD = 65_536  # bytes held before the protocol must be known; a ClientHello or request head is far smaller
 
 _HANDSHAKE = 0x16  # TLS record type (RFC 8446, 5.1)
 _CLIENT_HELLO = 0x01  # handshake type
 _NEWEST_RECORD_VERSION = 0x03  # TLS 1.2 and 1.3 write 03 03; servers ignore the byte, mitmproxy takes 00 to 03
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # RFC 9110, 5.6.2
-_LONGEST_METHOD = 64
-_BEGINS_LIKE_TEXT = re.compile(rb"[\r\n]*%b{0,%d}(?:[ \t].*)?" % (_TOKEN, _LONGEST_METHOD), re.DOTALL)
-_REQUEST_LINE = re.compile(rb"[\r\n]*%b{1,%d}[ \t]+[^\r\n]*[ \t]HTTP/\d(?:\.\d)?[ \t]*" % (_TOKEN, _LONGEST_METHOD))
+_SPACE = rb"[ \t\x0b\x0c\r]"  # what a lenient server takes for a space in the request line (RFC 9112, 3)
+_METHOD = re.compile(rb"%b{1,64}" % _TOKEN)
+_BEGINS_LIKE_TEXT = re.compile(rb"(?:%b{1,64}(?:%b.*)?)?" % (_TOKEN, _SPACE), re.DOTALL)
+_VERSION = re.compile(rb"HTTP/[\d.]+", re.IGNORECASE)
 _HOST_LINE = re.compile(rb"\nhost[ \t]*:[ \t]*([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)", re.IGNORECASE)
-_ABSOLUTE_TARGET = re.compile(rb"\n%b{1,%d}[ \t]+[A-Za-z][A-Za-z0-9+.\-]*://([^/?#\s]*)" % (_TOKEN, _LONGEST_METHOD))
+_ABSOLUTE_TARGET = re.compile(
+    rb"\n%b*%b{1,64}%b+[a-z][a-z0-9+.\-]*://([^/?#\s]*)" % (_SPACE, _TOKEN, _SPACE), re.IGNORECASE
+)
+_OPEN_HOST = re.compile(rb"\nhost[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*(?:[ \t][^\n]*)?\Z", re.IGNORECASE)
+_NAME_TO_COME = re.compile(rb"%b*(?:host[ \t]*:.*|%b{0,64}%b*)" % (_SPACE, _TOKEN, _SPACE), re.IGNORECASE | re.DOTALL)
 
 
 class Kind(Enum):
@@ -60,12 +66,14 @@ def read(data: bytes) -> Reading:
 def _read_tls(data: bytes) -> Reading:
     if len(data) >= 2 and data[1] != 3:
         return RAW
-    if len(data) >= 3 and data[2] > _NEWEST_RECORD_VERSION:
-        return MALFORMED if len(data) < 6 or data[5] == _CLIENT_HELLO else RAW
-    if len(data) >= 6 and data[5] != _CLIENT_HELLO:
-        return RAW
+    if data[3:5] == b"\0\0":
+        return MALFORMED  # OpenSSL skips empty records before the hello, so they would hide it (measured)
     if len(data) < 6:
         return WAIT
+    if data[5] != _CLIENT_HELLO:
+        return RAW
+    if data[2] > _NEWEST_RECORD_VERSION:
+        return MALFORMED
     try:
         hello = parse_client_hello(data)
     except ValueError:
@@ -74,11 +82,16 @@ def _read_tls(data: bytes) -> Reading:
 
 
 def _read_text(data: bytes) -> Reading:
-    start = len(data) - len(data.lstrip(b"\r\n"))
-    end = data.find(b"\n", start)
-    if end >= 0:
-        return HTTP if _REQUEST_LINE.fullmatch(data[:end].rstrip(b"\r")) else RAW
-    return WAIT if _BEGINS_LIKE_TEXT.fullmatch(data) else RAW
+    text = data.lstrip()  # some servers skip space and empty lines before a request (RFC 9112, 2.2; Python's own)
+    line, ended, _ = text.partition(b"\n")
+    if ended:
+        return HTTP if _is_request_line(line) else RAW
+    return WAIT if _BEGINS_LIKE_TEXT.fullmatch(text) else RAW
+
+
+def _is_request_line(line: bytes) -> bool:
+    words = line.split()
+    return len(words) > 1 and _METHOD.fullmatch(words[0]) is not None and _VERSION.fullmatch(words[-1]) is not None
 
 
 def request_head(data: bytes) -> bytes | None:
@@ -96,3 +109,18 @@ def hosts_in(text: bytes) -> list[str]:
     """
     found = [match[1] for match in _HOST_LINE.finditer(text)] + _ABSOLUTE_TARGET.findall(text)
     return [re.sub(rb"\r?\n[ \t]+", b"", host).decode("utf-8", "replace").strip() for host in found]
+
+
+def unfinished(text: bytes) -> bytes | None:
+    """The end of *text* in which a name may still be incomplete, to be read again before what follows; None where
+    that grows beyond `LONGEST_LINE`.
+
+    That is the last line, and a Host header before it, which the next line may continue (obs-fold, RFC 9112, 5.2).
+    """
+    start = text.rfind(b"\n") + 1
+    if (folded := _OPEN_HOST.search(text)) is not None:
+        start = folded.start() + 1
+    line = text[start:]
+    if len(line) <= LONGEST_LINE:
+        return line
+    return None if _NAME_TO_COME.fullmatch(line) else b"."  # the rest of a line that names nothing

@@ -7,19 +7,17 @@ name is whole.
 
 from dataclasses import dataclass
 
-from embargo.enforce.first_bytes import LONGEST_HEAD, Kind, hosts_in, read, request_head
-
-LONGEST_LINE = 4096  # bytes of an unfinished line that are remembered; a host name is 253
+from embargo.enforce.first_bytes import LONGEST_HEAD, Kind, hosts_in, read, request_head, unfinished
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
     """What becomes of the bytes of one message."""
 
-    release: bytes  # may go on once `names` are judged; empty while held
+    release: bytes  # may go on unless what follows is blocked; empty while held
     names: tuple[str, ...] = ()  # hosts that the bytes name
     sni: str | None = None
-    refuse: str | None = None  # why nothing may go on
+    refuse: str | None = None  # why nothing may go on, save where monitor lets it
 
 
 class RawStream:
@@ -44,7 +42,8 @@ class RawStream:
         reading = read(data)
         match reading.kind:
             case Kind.MALFORMED:
-                return Passage(b"", refuse="a ClientHello or request head that cannot be read")
+                self._started = True
+                return Passage(data, refuse="a ClientHello or request head that cannot be read")
             case Kind.WAIT:
                 self._held = data
                 return Passage(b"")
@@ -61,7 +60,8 @@ class RawStream:
     def _begin_http(self, data: bytes) -> Passage:
         if request_head(data) is None:
             if len(data) >= LONGEST_HEAD:
-                return Passage(b"", refuse="a request head that does not end")
+                self._started = True
+                return Passage(data, refuse="a request head that does not end")
             self._held = data
             return Passage(b"")
         self._http_line = b""
@@ -70,5 +70,7 @@ class RawStream:
     def _follow_http(self, data: bytes) -> Passage:
         """Names in *data*, those of further requests and of a line cut across messages included."""
         text = b"\n" + (self._http_line or b"") + data
-        self._http_line = text.rpartition(b"\n")[2][-LONGEST_LINE:]
+        self._http_line = unfinished(text)
+        if self._http_line is None:
+            return Passage(data, refuse="a line of a request head that does not end")
         return Passage(data, names=tuple(hosts_in(text)))

@@ -1,0 +1,36 @@
+"""Real ClientHellos, as OpenSSL writes them, and ways to cut and disguise them."""
+
+import ssl
+
+
+def client_hello(name: str | None = "www.alipay.com", alpn: tuple[str, ...] = ()) -> bytes:
+    """One TLS record with a ClientHello for *name*."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    connection = context.wrap_bio(incoming, outgoing, server_hostname=name)
+    try:
+        connection.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return outgoing.read()
+
+
+def in_records_of(size: int, hello: bytes) -> bytes:
+    """The handshake message of *hello* in records that hold *size* bytes each."""
+    message = hello[5:]
+    pieces = [message[start : start + size] for start in range(0, len(message), size)]
+    return b"".join(b"\x16\x03\x01" + len(piece).to_bytes(2) + piece for piece in pieces)
+
+
+def with_version(version: bytes, hello: bytes) -> bytes:
+    """*hello* with another version on its record."""
+    return hello[:1] + version + hello[3:]
+
+
+def behind_empty_record(hello: bytes) -> bytes:
+    """*hello* behind a handshake record without content, which OpenSSL skips (measured)."""
+    return b"\x16\x03\x01\x00\x00" + hello

@@ -1,0 +1,104 @@
+"""A raw stream: what may be a name is held back until it is whole, everything else goes on at once."""
+
+import pytest
+
+from clienthello import behind_empty_record, client_hello, in_records_of
+from embargo.enforce.first_bytes import LONGEST_HEAD, LONGEST_LINE
+from embargo.enforce.raw_stream import Passage, RawStream
+
+HELLO = client_hello("banned.test")
+REQUEST = b"GET / HTTP/1.1\r\nHost: banned.test\r\n\r\n"
+UNREADABLE = "a ClientHello or request head that cannot be read"
+
+STREAMS: dict[str, tuple[list[bytes], list[Passage]]] = {  # case: (messages, what becomes of each)
+    "a ClientHello behind a greeting": ([HELLO], [Passage(HELLO, sni="banned.test")]),
+    "a ClientHello in pieces": (
+        [HELLO[:1], HELLO[1:100], HELLO[100:]],
+        [Passage(b""), Passage(b""), Passage(HELLO, sni="banned.test")],
+    ),
+    "records of one byte, each a message": (
+        [in_records_of(1, HELLO)[:6], in_records_of(1, HELLO)[6:]],
+        [Passage(b""), Passage(in_records_of(1, HELLO), sni="banned.test")],
+    ),
+    "STARTTLS": (
+        [b"EHLO a\r\n", b"STARTTLS\r\n", HELLO],
+        [Passage(b"EHLO a\r\n"), Passage(b"STARTTLS\r\n"), Passage(HELLO, sni="banned.test")],
+    ),
+    "after the ClientHello nothing is read": (
+        [HELLO, b"\x16\x03\x04\x00\x05\x01abcd", REQUEST],
+        [Passage(HELLO, sni="banned.test"), Passage(b"\x16\x03\x04\x00\x05\x01abcd"), Passage(REQUEST)],
+    ),
+    "a hello that hides behind an empty record": (
+        [behind_empty_record(HELLO)],
+        [Passage(behind_empty_record(HELLO), refuse=UNREADABLE)],
+    ),
+    "HTTP": ([REQUEST], [Passage(REQUEST, names=("banned.test",))]),
+    "HTTP, its head cut": (
+        [b"GET / HTTP/1.1\r\nHost: ban", b"ned.test\r\n", b"\r\n"],
+        [Passage(b""), Passage(b""), Passage(REQUEST, names=("banned.test",))],
+    ),
+    "HTTP, the second request's name cut": (
+        [REQUEST.replace(b"banned", b"a"), b"GET / HTTP/1.1\r\nHost: ban", b"ned.test\r\n\r\n"],
+        [
+            Passage(REQUEST.replace(b"banned", b"a"), names=("a.test",)),
+            Passage(b"GET / HTTP/1.1\r\nHost: ban", names=("ban",)),
+            Passage(b"ned.test\r\n\r\n", names=("banned.test",)),
+        ],
+    ),
+    "HTTP, the second request's name folded at the cut": (
+        [REQUEST.replace(b"banned", b"a"), b"GET / HTTP/1.1\r\nHost:\r\n", b" banned.test\r\n\r\n"],
+        [
+            Passage(REQUEST.replace(b"banned", b"a"), names=("a.test",)),
+            Passage(b"GET / HTTP/1.1\r\nHost:\r\n", names=("",)),
+            Passage(b" banned.test\r\n\r\n", names=("banned.test",)),
+        ],
+    ),
+    "HTTP, a Host header of nothing but space": (
+        [REQUEST, b"Host:" + b" " * LONGEST_LINE],
+        [
+            Passage(REQUEST, names=("banned.test",)),
+            Passage(b"Host:" + b" " * LONGEST_LINE, names=("",), refuse="a line of a request head that does not end"),
+        ],
+    ),
+    "a body is not read as a request": (
+        [b"\x00binary\r\n", REQUEST],
+        [Passage(b"\x00binary\r\n"), Passage(REQUEST)],
+    ),
+    "SSH": (
+        [b"SSH-2.0-OpenSSH_9.9\r\n", b"\x00\x00\x05\x14\x09\x14key exchange"],
+        [Passage(b"SSH-2.0-OpenSSH_9.9\r\n"), Passage(b"\x00\x00\x05\x14\x09\x14key exchange")],
+    ),
+    "telnet: a literal Ctrl-V waits for one more byte": (
+        [b"\xff\xfb\x18", b"\x16", b"a"],
+        [Passage(b"\xff\xfb\x18"), Passage(b""), Passage(b"\x16a")],
+    ),
+    "binary 16 03 that is no hello": (
+        [b"\x00\x01", b"\x16\x03\x09\x00\x10\x07data"],
+        [Passage(b"\x00\x01"), Passage(b"\x16\x03\x09\x00\x10\x07data")],
+    ),
+    "binary 16 03 in two pieces": (
+        [b"\x00\x01", b"\x16\x03\x01", b"\x00\x10\x07data"],
+        [Passage(b"\x00\x01"), Passage(b""), Passage(b"\x16\x03\x01\x00\x10\x07data")],
+    ),
+    "nothing": ([b""], [Passage(b"")]),
+}
+
+
+@pytest.mark.parametrize(("messages", "passages"), STREAMS.values(), ids=STREAMS)
+def test_stream(messages: list[bytes], passages: list[Passage]) -> None:
+    stream = RawStream()
+    assert [_found(stream.feed(message)) for message in messages] == [_found(passage) for passage in passages]
+
+
+def _found(passage: Passage) -> Passage:
+    """An empty name is no name that could be judged; only what is found beside it matters."""
+    return Passage(passage.release, tuple(filter(None, passage.names)), passage.sni, passage.refuse)
+
+
+def test_a_head_that_does_not_end_is_refused() -> None:
+    stream = RawStream()
+    line = b"X: " + b"y" * 1000 + b"\r\n"
+    assert stream.feed(b"GET / HTTP/1.1\r\n") == Passage(b"")
+    for _ in range(LONGEST_HEAD // len(line)):
+        assert stream.feed(line) == Passage(b"")
+    assert stream.feed(line).refuse == "a request head that does not end"
