@@ -48,12 +48,15 @@ class Keeper:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Starts the thread; it first finishes what a crash left."""
+        """Starts the thread; it waits to be notified."""
         self._thread = threading.Thread(target=self._run, name="embargo-log-keeper", daemon=True)
         self._thread.start()
 
     def notify(self) -> None:
-        """There is a file to compress."""
+        """The live file is open, or there is one to compress: a crash may have left some, too.
+
+        Not before: a look at an old live file holds its lock for a moment, and its next writer would pass it by.
+        """
         self._wake.set()
 
     def close(self, timeout: float) -> None:
@@ -64,15 +67,15 @@ class Keeper:
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        while not self._closing:
+        while True:
+            self._wake.wait(_BETWEEN_ROUNDS)
             self._wake.clear()
+            if self._closing:
+                return
             try:
                 keep(self._directory, self._stem, self._settings(), self._now(), lambda: self._closing)
             except Exception as failure:  # a thread's top: say so, try again later
-                if self._directory.is_dir():  # where it is not, the writer has said so already
-                    _logger.warning("decision log: keeping %s failed", self._directory, exc_info=failure)
-            if not self._closing:
-                self._wake.wait(_BETWEEN_ROUNDS)
+                _logger.warning("decision log: keeping %s failed", self._directory, exc_info=failure)
 
 
 def keep(
@@ -169,6 +172,11 @@ def _lock(path: Path, descriptor: int) -> bool:
 
 def _rotate_abandoned(path: Path, stem: str, settings: LogSettings, now: datetime) -> None:
     """Rotates a live file that no process holds any more (there were more workers once) and that is old enough."""
+    try:
+        if now.timestamp() - path.stat().st_mtime < settings.rotate_age:
+            return  # do not even touch the lock, for which a starting process may look
+    except FileNotFoundError:
+        return
     with _exclusively(path) as descriptor:
         if descriptor is None:
             return

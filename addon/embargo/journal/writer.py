@@ -279,6 +279,7 @@ class Journal:
             if file.path == self._sequence_of and file.sequence < self._sequence:
                 file.resume(self._sequence)  # ours was removed under us; numbers are not used twice
             self._file = file
+            self._keeper.notify()
             if file.cut:
                 self._report(1, f"a last line of {file.cut} bytes, torn by a crash, was cut")
         return file
