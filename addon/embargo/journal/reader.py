@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +21,7 @@ from embargo.journal.backwards import lines_backwards
 from embargo.journal.files import STEM, LogFile, log_files
 from embargo.journal.record import BrokenRecord, Record
 
+_NAMED_TO = timedelta(seconds=1)  # a file's name says its rotation to the second, cut
 _MOST_NAMED = 20  # broken lines that are named; more are counted
 
 
@@ -115,7 +116,7 @@ class Reader:
         ours = {live.identity() for live in held.values()}
         chains: dict[int, list[_Held]] = {}
         for file in log_files(self.directory, self.stem):
-            if file.rotated is None or (since is not None and file.rotated < since):
+            if file.rotated is None or (since is not None and file.rotated + _NAMED_TO < since):
                 continue
             if (listed := _Held(file, None)).identity() not in ours:
                 chains.setdefault(file.number, []).append(listed)
