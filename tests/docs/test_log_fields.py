@@ -1,0 +1,158 @@
+"""docs/reference/log-fields.md names every field that a record can have, and no other."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from docs.pages import ROOT, blocks, first_cells, prose
+from embargo.core.catalogue import Role
+from embargo.core.decision import Decision, Reason, Verdict
+from embargo.core.request import Name, Source, Surface
+from embargo.core.rules import Action, AppSelector, Group, Recording, Rule
+from embargo.core.timeline import State
+from embargo.journal.event import Event, Judged, Outcome, PolicyChanged, ProcessChanged, RecordsLost
+from embargo.journal.record import Encoder, Observer, Record
+from sample import NOW, endpoint
+
+PAGE = ROOT / "docs/reference/log-fields.md"
+GROUP = Group(id="research", users=frozenset({"alice"}))
+RULE = Rule(
+    id="exemption",
+    apps=AppSelector(all=True),
+    action=Action.LOG,
+    groups=(GROUP,),
+    reason="counsel",
+    ticket="LEGAL-17",
+    approved_by="general counsel",
+)
+DECISION = Decision(
+    verdict=Verdict.LOG,
+    reason=Reason.RULE,
+    apps=("alipay",),
+    endpoint=endpoint("alipay.com", Role.PAYMENT),
+    rule=RULE,
+    would=Verdict.BLOCK,
+    shadow_rule="trial",
+    authorities=(("eo-13971", State.REVOKED), ("unborn", None)),
+    mismatch=True,
+)
+FULL = Judged(
+    id="019dc9a8-0000-7000-8000-000000000001",
+    time=NOW,
+    decision=DECISION,
+    surface=Surface.HTTP,
+    connection="c-1",
+    policy="5f" * 32,
+    client="10.20.30.40",
+    client_port=50123,
+    user="alice",
+    identity_source="proxyauth",
+    destination="mobilegw.alipay.com",
+    destination_port=443,
+    scheme="https",
+    host="mobilegw.alipay.com",
+    target="/mgw.htm?token=secret",
+    method="POST",
+    status=403,
+    sni="mobilegw.alipay.com",
+    protocol="http",
+    user_agent="AlipayClient/10",
+    names=(Name.parse(Source.CONNECT, "innocent.example"), Name.parse(Source.SNI, "mobilegw.alipay.com")),
+    destination_address="203.0.113.9",
+    reference="https://law.example/eo-13971",
+)
+EVENTS: tuple[Event, ...] = (
+    FULL,
+    Judged(
+        id="019dc9a8-0000-7000-8000-000000000002",
+        time=NOW,
+        decision=Decision(verdict=Verdict.BLOCK, reason=Reason.ERROR, error="ValueError: no"),
+        surface=Surface.TCP,
+        connection="c-2",
+        error_type="ValueError",
+        destination="203.0.113.9",
+    ),
+    Judged(
+        id="019dc9a8-0000-7000-8000-000000000003",
+        time=NOW,
+        decision=Decision(
+            verdict=Verdict.LOG,
+            reason=Reason.RULE,
+            apps=("alipay",),
+            endpoint=endpoint("alipay.com"),
+            rule=Rule(
+                id="quiet", apps=AppSelector(all=True), action=Action.LOG, groups=(GROUP,), record=Recording.ANONYMOUS
+            ),
+        ),
+        surface=Surface.HTTP,
+        connection="c-3",
+        client="10.20.30.40",
+        client_port=50123,
+        user="alice",
+        identity_source="proxyauth",
+        scheme="https",
+        host="alipay.com",
+        target="/?a=b",
+        user_agent="AlipayClient/10",
+    ),
+    PolicyChanged(
+        time=NOW,
+        outcome=Outcome.SUCCESS,
+        old="aa" * 32,
+        new="bb" * 32,
+        files=("domains.yaml",) * 101,
+        stricter=("alipay api domain:alipay.com: pass to block",) * 101,
+        milder=("qq web domain:qq.com: block to log",) * 101,
+    ),
+    PolicyChanged(time=NOW, outcome=Outcome.FAILURE, old="aa" * 32, new=None, problems=("domains.yaml:1:1: …",) * 101),
+    ProcessChanged(time=NOW, action="start", policy="aa" * 32),
+    ProcessChanged(time=NOW, action="stop", policy="aa" * 32),
+    RecordsLost(time=NOW, count=3, since=NOW - timedelta(seconds=5), reason="No space left on device"),
+)
+NOT_YET = {"dns.question.name", "dns.question.type"}  # the record can hold them; no surface makes them today
+
+
+def leaves(value: Any, path: str = "") -> set[str]:
+    """The dotted path of each member that is no object; of the objects in a list, too."""
+    if isinstance(value, dict):
+        return {leaf for key, item in value.items() for leaf in leaves(item, f"{path}.{key}" if path else key)}
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return {leaf for item in value for leaf in leaves(item, path)}
+    return {path}
+
+
+def fields() -> set[str]:
+    encoder = Encoder(Observer(hostname="proxy1.example.com", version="0.1.0", pid=4711))
+    documents = [
+        encoder.document(event, sequence=7, identifier="019dc9a8-0000-7000-8000-000000000009") for event in EVENTS
+    ]
+    return {leaf for document in documents for leaf in leaves(document)}
+
+
+def documented() -> list[str]:
+    return first_cells([line for _, line in prose(PAGE)])
+
+
+def test_every_field() -> None:
+    assert fields() - set(documented()) == set()
+
+
+def test_no_other_field() -> None:
+    assert set(documented()) - fields() == NOT_YET
+    assert len(documented()) == len(set(documented())), "a field stands twice"
+
+
+def test_what_an_anonymous_record_leaves_out() -> None:
+    encoder = Encoder(Observer(hostname="proxy1.example.com", version="0.1.0", pid=4711))
+    left_out = {leaf.partition(".")[0] for leaf in leaves(encoder.document(EVENTS[2], sequence=1))}
+    assert not left_out & {"source", "user", "user_agent"}
+    text = encoder.line(EVENTS[2], sequence=1).decode()
+    assert not [secret for secret in ("10.20.30.40", "50123", "alice", "research", "a=b") if secret in text]
+
+
+def test_the_examples_are_records() -> None:
+    examples = [json.loads(block.text) for block in blocks(PAGE) if block.language == "json"]
+    assert examples
+    for example in examples:
+        assert Record.of(example).apps
+        assert leaves(example) - fields() == set()
