@@ -15,7 +15,7 @@ _PLAIN = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+[a-z_-][a-z0-9_-]{0,62}")  # a digi
 _LONGEST_NAME = 253
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _FILTER = re.compile(r"\|\|([^\^/*|]+)\^?")
-_HOSTS_LINE = re.compile(r"[0-9a-fA-F.:]+[ \t]+(\S+)")
+_HOSTS_LINE = re.compile(r"(?:[0-9]+\.[0-9.]+|[0-9a-fA-F]*:[0-9a-fA-F:.]*)[ \t]+(\S+)")
 _STAR = "\0"  # stands for "*" while a path is normalized, since %2A is a character and "*" is not
 _MAPPED = IPv6Network("::ffff:0:0/96")
 

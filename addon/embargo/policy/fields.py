@@ -58,7 +58,7 @@ def taking(parse: Callable[[str], object], expected: str = "text") -> PlainValid
 
 def _text(value: object, expected: str) -> str:
     if not isinstance(value, str):
-        hint = "quote it to make it text" if isinstance(value, int | float) else ""
+        hint = "quote it to make it text" if isinstance(value, int | float) and expected in ("text", "an id") else ""
         raise Mistake("wrong-type", f"found {quoted(value)}, expected {expected}", hint)
     if not value.strip():
         raise Mistake("empty-text", f"found empty text, expected {expected}", "leave the key out, or fill it in")

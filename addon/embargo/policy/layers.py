@@ -13,11 +13,12 @@ from embargo.policy.document import Document, parse
 from embargo.policy.lists import ListedNames, parse_list
 from embargo.policy.problem import Mistake, Problem
 from embargo.policy.problem import Path as DocumentPath
-from embargo.policy.reading import LARGEST_LIST, Source, read
+from embargo.policy.reading import LARGEST_LIST, UNREADABLE, Source, read
 from embargo.policy.rejection import validate
 from embargo.policy.schema import PolicyForm
 
 EXCEPTIONS = "exceptions.yaml"
+_LEFT_OUT = UNREADABLE | {"too-large", "include-cycle", "include-depth"}  # codes for which a file is not there
 _DEEPEST_INCLUDE = 32  # files that include one another
 
 
@@ -43,6 +44,12 @@ class Files:
     lists: tuple[ListedNames, ...]  # each file once, in the order in which they are named
     watched: tuple[Path, ...]  # all of them, and those that would count if they were there
     problems: tuple[Problem, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every file could be read and parsed; else what they define is not known."""
+        unread = any(problem.code in _LEFT_OUT for problem in self.problems)
+        return not unread and all(layer.document.root for layer in self.layers)
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -84,7 +91,7 @@ class _Reader:
         real = os.path.realpath(path)
         self.watch(path)
         if real in self._open:
-            self._refuse(name, Mistake("include-cycle", f"{name!r} includes itself, directly or by others"), named_by)
+            self._refuse(name, Mistake("include-cycle", "the file includes itself, directly or by others"), named_by)
             return
         if real in self._seen:
             return

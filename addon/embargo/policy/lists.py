@@ -69,6 +69,8 @@ def _one_by_one(source: Source, lines: list[str]) -> ListedNames:
             if refused <= MOST_PROBLEMS:
                 column = line.index(text) + 1
                 hint = "name the domain below it" if mistake.code == "public-suffix" else mistake.hint
+                if "{" in hint:  # a form that a list does not have
+                    hint += " among the endpoints in the policy file"
                 problems.append(Problem(source.name, number, column, mistake.code, "", mistake.message, hint))
     if refused > MOST_PROBLEMS:
         last = problems[-1]

@@ -57,7 +57,7 @@ def load(paths: Sequence[Path]) -> Loaded:
     Raises PolicyError with all problems of all files.
     """
     files = read_files(paths)
-    problems = [*files.problems, *check_references(files.layers)]
+    problems = [*files.problems, *check_references(files.layers, complete=files.complete)]
     if problems:
         raise PolicyError(problems, files.watched)
     base = paths[-1].parent

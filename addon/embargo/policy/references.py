@@ -14,13 +14,21 @@ from embargo.policy.instants import instant
 from embargo.policy.layers import Layer
 from embargo.policy.problem import Mistake, Path, Problem, nearest
 
+_DEFINED = {  # where what is missing would be defined
+    "authority": "define it under `authorities:`",
+    "group": "define it under `groups:`",
+    "app": "define it under `apps:`",
+}
 _SOURCES = ("endpoints", "endpoints_from", "stores")
 
 
-def check_references(layers: Sequence[Layer]) -> list[Problem]:
-    """Every problem of references, layering and order of time in *layers*, the earliest first."""
+def check_references(layers: Sequence[Layer], *, complete: bool = True) -> list[Problem]:
+    """Every problem of references, layering and order of time in *layers*, the earliest first.
+
+    Unless the layers are *complete*, no id is called unknown: what defines it may be what could not be read.
+    """
     documents = [layer.document for layer in layers]
-    known = _Known.of(documents)
+    known = _Known.of(documents, complete=complete)
     problems: list[Problem] = []
     earlier: set[str] = set()  # ids of the apps in the layers before
     final: dict[str, str] = {}  # file by id of each final rule before
@@ -46,10 +54,11 @@ class _Known:
     groups: set[str] = field(default_factory=set)
     vendors: set[str] = field(default_factory=set)
     rules: set[str] = field(default_factory=lambda: {"default"})
+    complete: bool = True
 
     @classmethod
-    def of(cls, documents: Iterable[Document]) -> "_Known":
-        known = cls()
+    def of(cls, documents: Iterable[Document], *, complete: bool = True) -> "_Known":
+        known = cls(complete=complete)
         for document in documents:
             apps = _section(document, "apps")
             known.apps.update(apps)
@@ -61,13 +70,30 @@ class _Known:
             known.rules.update(rule["id"] for _, rule in _entries(document, "rules") if isinstance(rule.get("id"), str))
         return known
 
+    def of_kind(self, noun: str) -> set[str]:
+        """The ids of that kind."""
+        match noun:
+            case "app":
+                return self.apps
+            case "authority":
+                return self.authorities
+            case "group":
+                return self.groups
+            case "vendor":
+                return self.vendors
+            case _:
+                return self.rules
 
-def _unknown(document: Document, value: Any, path: Path, known: set[str], noun: str) -> Iterator[Problem]:
-    """A problem for each id in *value*, one or a list, that is not *known*."""
+
+def _unknown(document: Document, value: Any, path: Path, known: _Known, noun: str) -> Iterator[Problem]:
+    """A problem for each id in *value*, one or a list, that is no known *noun*."""
+    if not known.complete:
+        return
+    ids = known.of_kind(noun)
     items = [((*path, index), item) for index, item in enumerate(value)] if isinstance(value, list) else [(path, value)]
     for at, item in items:
-        if isinstance(item, str) and item.strip() and item not in known:
-            hint = nearest(item, known) or (f"there is no {noun}" if not known else "")
+        if isinstance(item, str) and item.strip() and item not in ids:
+            hint = nearest(item, ids) or _DEFINED.get(noun, "")
             yield document.problem(at, f"unknown-{noun}", f"there is no {noun} {item!r}", hint)
 
 
@@ -76,9 +102,9 @@ def _apps(document: Document, known: _Known, earlier: set[str]) -> Iterator[Prob
         if not isinstance(content, dict):
             continue
         path = ("apps", app)
-        yield from _unknown(document, content.get("named_in"), (*path, "named_in"), known.authorities, "authority")
+        yield from _unknown(document, content.get("named_in"), (*path, "named_in"), known, "authority")
         if content.get("extend") is True:
-            if app not in earlier:
+            if app not in earlier and known.complete:
                 hint = nearest(app, earlier) or "leave `extend` out to add it"
                 yield document.problem(
                     (*path, "extend"), "unknown-app", f"no earlier layer has an app {app!r} to extend", hint, key=True
@@ -88,7 +114,7 @@ def _apps(document: Document, known: _Known, earlier: set[str]) -> Iterator[Prob
                     hint = "leave it out, or leave `extend` out to replace the app whole"
                     message = f"{key!r} cannot be extended, only endpoints, exclude, named_in and stores"
                     yield document.problem((*path, key), "not-extendable", message, hint, key=True)
-        elif not any(key in content for key in _SOURCES):
+        elif not any(key in _SOURCES or nearest(key, _SOURCES) for key in content):  # a misspelt one is told as such
             hint = "`extend: true` adds to the app of an earlier layer" if app in earlier else ""
             message = "an app needs endpoints, endpoints_from or stores"
             yield document.problem(path, "missing-key", message, hint, key=True)
@@ -109,7 +135,7 @@ def _rules(document: Document, known: _Known, final: dict[str, str]) -> Iterator
                 yield document.problem((*path, "id"), "final-rule", message, "choose another id")
         yield from _selectors(document, rule.get("apps"), (*path, "apps"), known)
         for key in ("groups", "not_groups"):
-            yield from _unknown(document, rule.get(key), (*path, key), known.groups, "group")
+            yield from _unknown(document, rule.get(key), (*path, key), known, "group")
         start, end = _time(rule.get("from")), _time(rule.get("until"))
         if start is not None and end is not None and start >= end:
             message = f"the rule ends ({rule['until']}) before it begins ({rule['from']})"
@@ -121,23 +147,23 @@ def _selectors(document: Document, value: Any, path: Path, known: _Known) -> Ite
     for at, item in items:
         if isinstance(item, dict):
             named_in, vendor = item.get("named_in"), item.get("vendor")
-            yield from _unknown(document, named_in, (*at, "named_in"), known.authorities, "authority")
-            yield from _unknown(document, vendor, (*at, "vendor"), known.vendors, "vendor")
+            yield from _unknown(document, named_in, (*at, "named_in"), known, "authority")
+            yield from _unknown(document, vendor, (*at, "vendor"), known, "vendor")
         elif item != "all":
-            yield from _unknown(document, item, at, known.apps, "app")
+            yield from _unknown(document, item, at, known, "app")
 
 
 def _settings(document: Document, known: _Known) -> Iterator[Problem]:
     settings = document.root.get("settings")
     if isinstance(settings, dict):
         path = ("settings", "bound_by")
-        yield from _unknown(document, settings.get("bound_by"), path, known.authorities, "authority")
+        yield from _unknown(document, settings.get("bound_by"), path, known, "authority")
 
 
 def _tests(document: Document, known: _Known) -> Iterator[Problem]:
     for path, test in _entries(document, "tests"):
-        yield from _unknown(document, test.get("app"), (*path, "app"), known.apps, "app")
-        yield from _unknown(document, test.get("rule"), (*path, "rule"), known.rules, "rule")
+        yield from _unknown(document, test.get("app"), (*path, "app"), known, "app")
+        yield from _unknown(document, test.get("rule"), (*path, "rule"), known, "rule")
 
 
 def _timelines(document: Document) -> Iterator[Problem]:

@@ -66,9 +66,8 @@ def _problem(document: Document, error: Any) -> Problem:
         case "no-form":
             return _no_form(document, path, value, error["msg"])
         case "too_short":
-            return document.problem(
-                path, "empty-list", "found an empty list, which nothing satisfies", "leave the key out"
-            )
+            hint = "write `all` for every app" if path[0] == "rules" and path[-1] == "apps" else "leave the key out"
+            return document.problem(path, "empty-list", "found an empty list, which nothing satisfies", hint)
         case _ if kind in _EXPECTED:
             hint = "begin each entry with '- '" if kind == "list_type" and isinstance(value, str) else ""
             message = f"found {quoted(value)}, expected {_EXPECTED[kind]}"
