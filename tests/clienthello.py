@@ -1,5 +1,6 @@
 """Real ClientHellos, as OpenSSL writes them, and ways to cut and disguise them."""
 
+import contextlib
 import ssl
 
 
@@ -12,10 +13,8 @@ def client_hello(name: str | None = "www.alipay.com", alpn: tuple[str, ...] = ()
         context.set_alpn_protocols(list(alpn))
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     connection = context.wrap_bio(incoming, outgoing, server_hostname=name)
-    try:
+    with contextlib.suppress(ssl.SSLWantReadError):
         connection.do_handshake()
-    except ssl.SSLWantReadError:
-        pass
     return outgoing.read()
 
 

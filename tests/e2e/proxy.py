@@ -141,6 +141,25 @@ class Proxy:
                     records.append(json.loads(line))
         return [r for r in records if all(field(r, key.replace("__", ".")) == value for key, value in wanted.items())]
 
+    def decisions(self, start: int = 0) -> list[dict[str, Any]]:
+        """The records of decisions, from number *start* on."""
+        return [record for record in self.records() if field(record, "embargo.verdict") is not None][start:]
+
+    def settled(self) -> int:
+        """The number of decisions, once what was decided until now is on the disk."""
+
+        def written() -> bool:
+            log = (self.status() or {}).get("log") or {}
+            return log.get("queue") == 0 and log.get("written") == len(self.records())
+
+        self.wait(written, "the log to be written")
+        return len(self.decisions())
+
+    def wait_decisions(self, start: int, count: int) -> list[dict[str, Any]]:
+        """The *count* decisions that follow number *start*."""
+        self.wait(lambda: len(self.decisions(start)) >= count, f"{count} decisions after {start}")
+        return self.decisions(start)
+
     def text(self) -> str:
         """Its output so far."""
         return self.output.read_text(errors="replace")

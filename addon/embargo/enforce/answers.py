@@ -97,8 +97,7 @@ def connect_answer(refused: Refusal, request: http.Request, template: Template) 
 def http_answer(refused: Refusal, request: http.Request, template: Template) -> http.Response:
     """The answer to a refused request, in the form that its client can show."""
     headers = request.headers
-    content_type = headers.get("content-type", "").lower()
-    if content_type.startswith("application/grpc"):
+    if is_grpc(request):
         return _grpc(refused, request)
     if request.method == "OPTIONS" and "access-control-request-method" in headers:
         return _response(refused, request, b"", None)
@@ -108,6 +107,12 @@ def http_answer(refused: Refusal, request: http.Request, template: Template) -> 
     if "text/html" in accept or headers.get("sec-fetch-dest", "").lower() in ("document", "iframe", "frame"):
         return _page(refused, request, template)
     return _problem(refused, request)
+
+
+def is_grpc(request: http.Request) -> bool:
+    """Whether *request* is a gRPC or gRPC-web call."""
+    content_type: str = request.headers.get("content-type", "")
+    return content_type.lower().startswith("application/grpc")
 
 
 def is_browser(request: http.Request) -> bool:
@@ -194,9 +199,7 @@ def _grpc(refused: Refusal, request: http.Request) -> http.Response:
         {
             "content-type": content_type,
             "grpc-status": GRPC_PERMISSION_DENIED,
-            "grpc-message": quote(
-                f"{refused.message} Incident {refused.incident}", safe=" !#$&'()*+,-./:;<=>?@[]^_`{|}~"
-            ),
+            "grpc-message": quote(f"{refused.message} Incident {refused.incident}", safe=_GRPC_PLAIN),
             "cache-control": "no-store",
         },
     )

@@ -56,6 +56,11 @@ class Connect:
         connection.tunnel_request = request
         self._record(connection, request, decision)
 
+    def ended(self, flow: http.HTTPFlow) -> None:
+        """The CONNECT was refused, by us or others, or failed: what the client asks next has no part in its name."""
+        connection = self._gate.connection(flow.client_conn)
+        connection.tunnel = connection.sni = connection.tunnel_request = None
+
     def rejected(self, connection: Connection) -> None:
         """The client of a page tunnel rejected our certificate: refuse it at CONNECT from now on."""
         if len(self._rejecting) >= _MOST_REJECTING:

@@ -46,6 +46,7 @@ class Surfaces:
         server = Server(gate)
         self.first = (
             Hook("http_connect", connect.first, refusals.failed_connect, _of_flow),
+            Hook("http_connect_error", connect.ended, refusals.failed_connect, _of_flow),
             Hook("requestheaders", http.first, refusals.failed_http, _of_flow),
             Hook("next_layer", protocol.next_layer, refusals.failed_layer, _of_context),
             Hook("tls_start_server", protocol.start_server, refusals.failed_tls, _of_context),

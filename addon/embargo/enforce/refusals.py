@@ -11,10 +11,11 @@ from mitmproxy.tls import ClientHelloData, TlsData
 
 from embargo.core.decision import Decision
 from embargo.core.rules import Respond
-from embargo.enforce.answers import connect_answer, http_answer, load_template, refusal
+from embargo.enforce.answers import connect_answer, http_answer, is_grpc, load_template, refusal
 from embargo.enforce.gate import Gate, close
 from embargo.enforce.layers import ACCESS_DENIED, Refuse
 
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE"})
 READABLE_BODY = 1_048_576  # bytes: a refused request's body is read up to this, so that its client sees the answer
 
 
@@ -116,5 +117,8 @@ def _body_is_short(request: http.Request) -> bool:
         except ValueError:
             return False
         return size is not None and 0 <= size <= READABLE_BODY
-    length = request.headers.get("content-length", "0")  # HTTP/2 marks a missing body in a frame we do not see
+    length = request.headers.get("content-length")
+    if length is None:  # HTTP/2 marks a missing body in a frame that we do not see
+        # A gRPC call never has a length, and needs its own answer; any other upload of unknown size may never end.
+        return request.method in _WITHOUT_BODY or is_grpc(request)
     return length.isascii() and length.isdigit() and int(length[:16]) <= READABLE_BODY

@@ -41,13 +41,14 @@ class NextProtocol:
         if context.client.transport_protocol != "tcp" or _is_first_of_explicit_proxy(data):
             return
         connection = self._gate.connection(context.client)
+        if context.client.alpn in HTTP_ALPNS and isinstance(context.layers[-1], ClientTLSLayer):
+            # Whatever tcp_hosts or ignore_hosts say, and whoever speaks first: over HTTP/2 that is the server.
+            data.layer = HttpLayer(context, HTTPMode.transparent)
+            return
         client_bytes, server_bytes = data.data_client(), data.data_server()
         if not client_bytes:
             if server_bytes:
                 self._raw(data, connection)
-            return
-        if context.client.alpn in HTTP_ALPNS and isinstance(context.layers[-1], ClientTLSLayer):
-            data.layer = HttpLayer(context, HTTPMode.transparent)  # whatever tcp_hosts or ignore_hosts say
             return
         reading = read(client_bytes)
         match reading.kind:
