@@ -93,6 +93,30 @@ def test_query(terms: str) -> None:
     assert [name for name, record in RECORDS.items() if query.matches(record)] == QUERIES[terms].split()
 
 
+@pytest.mark.parametrize("terms", QUERIES)
+def test_the_sieve_keeps_what_matches(terms: str) -> None:
+    """A line that the sieve refuses is of a record that the query does not take."""
+    query = parse_query(split_terms(terms), NOW)
+    for sequence, event in enumerate(EVENTS.values()):
+        line = ENCODER.line(event, sequence=sequence, identifier="x")
+        assert query.may_match(line) or not query.matches(Record.parse(line))
+
+
+SIEVE = {  # case: (terms, line, worth parsing)
+    "its text is there": ("verdict:block", b'{"@timestamp":"","embargo":{"verdict":"block"}}\n', True),
+    "its text is not": ("verdict:block", b'{"@timestamp":"","embargo":{"verdict":"log"}}\n', False),
+    "a broken line": ("verdict:block", b'{"@timestamp":"","embargo":{"verdict"\n', True),
+    "one of several": ("app:a app:b", b'{"@timestamp":"","embargo":{"app":["b"]}}\n', True),
+    "a glob says nothing": ("app:a*", b'{"@timestamp":"","embargo":{"app":["b"]}}\n', True),
+    "case is ignored": ("user:ALICE", b'{"@timestamp":"","user":{"name":"Alice"}}\n', True),
+}
+
+
+@pytest.mark.parametrize(("terms", "line", "worth"), SIEVE.values(), ids=SIEVE)
+def test_sieve(terms: str, line: bytes, worth: bool) -> None:
+    assert parse_query(split_terms(terms), NOW).may_match(line) is worth
+
+
 BAD = {  # term: what the message says
     "ap:alipay": "'ap:alipay': unknown key 'ap'; did you mean 'app'?",
     "verdcit:block": "unknown key 'verdcit'; did you mean 'verdict'?",
@@ -117,6 +141,17 @@ def test_a_bad_term_says_what_could_be_meant(term: str) -> None:
     with pytest.raises(BadTerm) as caught:
         parse_query([term], NOW)
     assert BAD[term] in str(caught.value)
+
+
+@pytest.mark.parametrize("user", ["Straße", "Kelvin", "alice", "a\\b", "=x", "Ωmega"])
+@pytest.mark.parametrize("asked", ["strasse", "straße", "kelvin", "ALICE", "a\\b", "=x", "ωMEGA"])
+def test_the_sieve_agrees_on_letters_beyond_ascii(user: str, asked: str) -> None:
+    line = ENCODER.line(judged(user=user), sequence=1)
+    query = parse_query([f"user:{asked}"], NOW)
+    assert query.may_match(line) or not query.matches(Record.parse(line))
+    assert query.matches(Record.parse(line)) is (
+        user.casefold() == asked.casefold() and user.isascii() is asked.isascii()
+    )
 
 
 def test_quotes_hold_spaces_together() -> None:

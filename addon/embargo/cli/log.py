@@ -56,7 +56,13 @@ def command(terms: tuple[str, ...], log: Path, follow: bool, limit: int | None, 
     if limit is None:
         limit = _NEWEST_FOLLOWED if follow else _NEWEST if on_terminal() and not as_csv and not as_json else 0
     try:
-        _print(Reader(log), query, limit, follow=follow, form="json" if as_json else "csv" if as_csv else "table")
+        _print(
+            Reader(log, sift=query.may_match),
+            query,
+            limit,
+            follow=follow,
+            form="json" if as_json else "csv" if as_csv else "table",
+        )
     except BrokenPipeError:
         # whoever read us has seen enough; nothing is left to flush at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -83,7 +89,9 @@ def _print(reader: Reader, query: Query, limit: int, *, follow: bool, form: str)
         if reader.broken.count:
             for place in reader.broken.places:
                 click.echo(f"warning: {printable(place)}", err=True)
-            click.echo(f"warning: {reader.broken.count} broken lines were left out", err=True)
+            count = reader.broken.count
+            were = "broken line was" if count == 1 else "broken lines were"
+            click.echo(f"warning: {count} {were} left out", err=True)
 
 
 def _past(reader: Reader, query: Query, limit: int) -> Iterable[Entry]:

@@ -21,7 +21,7 @@ def command(as_json: bool) -> None:
     """What the running proxy enforces: policy, since when, refused reloads, counts.
 
     Asks every proxy process of this machine. Exit 1 where none runs, or where one enforces no policy, refused its
-    last reload, or lost records. Example: embargo status --json
+    last reload, or lost records. --json prints an object a process, a line each. Example: embargo status --json
     """
     directory = runtime_directory()
     try:
@@ -32,7 +32,8 @@ def command(as_json: bool) -> None:
     alive = [status for status in answers if status.liveness is Liveness.RUNNING]
     findings = [finding for status in answers for finding in status.findings()]
     if as_json:
-        click.echo(json.dumps([_object(status) for status in answers], indent=2))
+        for status in answers:
+            click.echo(json.dumps(_object(status)))
     else:
         for status in answers:
             for line in _account(status):

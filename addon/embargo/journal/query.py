@@ -35,6 +35,9 @@ _SURFACES = tuple(surface.value for surface in Surface)
 _AGO = re.compile(r"([0-9]{1,6})([smhdw])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}  # seconds
 
+_FRAME = (b'{"@timestamp":', b"}}")  # how every line of ours begins and ends
+_QUOTED_AS_IT_IS = re.compile(r"[ !#-\[\]-~]+")  # characters that JSON writes unescaped
+
 type Test = Callable[[Record], bool]
 
 
@@ -49,6 +52,7 @@ class Query:
     tests: Mapping[str, tuple[Test, ...]]  # by key: of each any must hold
     since: datetime | None = None  # aware; the first instant that counts
     until: datetime | None = None  # aware; the first that no longer does
+    needles: tuple[tuple[bytes, ...], ...] = ()  # of each any must be in the lower-case line of a record that matches
 
     def matches(self, record: Record) -> bool:
         """Whether *record* is asked for."""
@@ -57,6 +61,17 @@ class Query:
         if self.until is not None and record.time >= self.until:
             return False
         return all(any(test(record) for test in tests) for tests in self.tests.values())
+
+    def may_match(self, line: bytes) -> bool:
+        """Whether the record of *line* may be asked for; a tenth of the cost of parsing it.
+
+        A line that is not in the form of ours may always: it is to be parsed, and told if it is broken.
+        """
+        stripped = line.rstrip(b"\n")
+        if not (stripped.startswith(_FRAME[0]) and stripped.endswith(_FRAME[1])):
+            return True
+        lowered = stripped.lower()
+        return all(any(needle in lowered for needle in anyone) for anyone in self.needles)
 
 
 def split_terms(text: str) -> list[str]:
@@ -70,6 +85,7 @@ def split_terms(text: str) -> list[str]:
 def parse_query(terms: Iterable[str], now: datetime) -> Query:
     """The query that *terms* spell; times ago count from *now* (aware). Raises BadTerm."""
     tests: dict[str, list[Test]] = {}
+    needles: dict[str, list[bytes | None]] = {}
     since = until = None
     for term in terms:
         key, value = _split(term)
@@ -81,7 +97,23 @@ def parse_query(terms: Iterable[str], now: datetime) -> Query:
             until = instant if until is None else min(until, instant)
         else:
             tests.setdefault(key, []).append(_TESTS[key](term, value))
-    return Query({key: tuple(anyone) for key, anyone in tests.items()}, since, until)
+            needles.setdefault(key, []).append(_needle(key, value))
+    return Query(
+        {key: tuple(anyone) for key, anyone in tests.items()},
+        since,
+        until,
+        tuple(known for anyone in needles.values() if len(known := tuple(filter(None, anyone))) == len(anyone)),
+    )
+
+
+def _needle(key: str, value: str) -> bytes | None:
+    """What stands in the lower-case line of every record that the term takes; None where nothing certain does."""
+    if "*" in value or key == "client" or _QUOTED_AS_IT_IS.fullmatch(value) is None:
+        return None
+    if key == "host":
+        return canonical(value).text.encode("ascii")
+    text = value.lower()
+    return (text if key == "" else f'"{text}"').encode("ascii")
 
 
 def _split(term: str) -> tuple[str, str]:
@@ -119,6 +151,8 @@ def _matcher(value: str) -> Callable[[str], bool]:
     """A whole-text comparison, in which `*` stands for any characters; case is ignored."""
     wanted = value.casefold()
     if "*" not in wanted:
+        if wanted.isascii():  # so that `_needle` is right: no letter beyond ASCII folds into one of it
+            return lambda text: text.isascii() and text.lower() == wanted
         return lambda text: text.casefold() == wanted
     pattern = re.compile(_glob(wanted))
     return lambda text: pattern.match(text.casefold()) is not None

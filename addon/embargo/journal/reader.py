@@ -53,9 +53,11 @@ type Predicate = Callable[[Record], bool]
 class Reader:
     """The records of a directory."""
 
-    def __init__(self, directory: Path, stem: str = STEM) -> None:
+    def __init__(self, directory: Path, stem: str = STEM, sift: Callable[[bytes], bool] | None = None) -> None:
+        """*sift* says of a raw line whether it is worth parsing (`Query.may_match`)."""
         self.directory = directory
         self.stem = stem
+        self._sift = sift
         self.broken = Broken()
 
     def entries(self, matches: Predicate | None = None, since: datetime | None = None) -> Iterator[Entry]:
@@ -86,7 +88,7 @@ class Reader:
     def parsed(self, file: LogFile, lines: Iterator[bytes]) -> Iterator[Entry]:
         """The records of *lines*; what is none of ours is noted."""
         for line in lines:
-            if not line.strip():
+            if not line.strip() or (self._sift is not None and not self._sift(line)):
                 continue
             try:
                 yield Entry(Record.parse(line), line.rstrip(b"\n"))

@@ -5,7 +5,8 @@ at most that much (the page cache outlives it), and the disk has confirmed it wi
 of the machine loses no more than that.
 
 A write that fails is tried once more on a file opened anew, which mends a log directory that was removed or
-replaced; after that its records are lost, counted, and a record says so as soon as one can be written. A full
+replaced; after that its records are lost, counted, and a record says so as soon as one can be written. Attempts
+go on with growing pauses, and what has come until one fails is lost with it. A full
 queue makes the flow wait while the writer gets on, and at most `PATIENCE` while it does not.
 """
 
@@ -170,7 +171,10 @@ class Journal:
             return not self._queue
         self._thread.join(timeout)
         self._keeper.close(timeout)
-        return not self._thread.is_alive() and not self._queue and self._error is None
+        if self._thread.is_alive():
+            return False
+        self._lose(self._discard(), "offered while the log was closing")
+        return self._error is None
 
     def state(self) -> JournalState:
         """A snapshot. Any thread."""
@@ -214,8 +218,7 @@ class Journal:
         if self._file is not None and due(self._file, self.settings, self._now()) and now >= self._rotation_at:
             self._rotate(self._file)
         if self._closing and self._error is not None and queue:
-            self._lose(len(queue), self._error)  # no later attempt will come
-            queue.clear()
+            self._lose(self._discard(), self._error)  # no later attempt will come
         return not (self._closing and not queue)
 
     def _await_work(self) -> None:
@@ -356,10 +359,18 @@ class Journal:
             _logger.warning("decision log: cannot write to %s: %s", self._directory, why)
         else:
             self._pause = min(self._pause * 2, _RETRY_LAST)
+            count += self._discard()  # waiting longer would keep them in memory, where a crash loses them unsaid
         self._retry_at = time.monotonic() + self._pause
         self._error = why
         self._lose(count, why)
         self._release(len(self._waiters))  # waiting is of no use
+
+    def _discard(self) -> int:
+        """Empties the queue of what is in it now; how many that were."""
+        count = len(self._queue)
+        for _ in range(count):
+            self._queue.popleft()
+        return count
 
     def _recovered(self) -> None:
         if self._error is not None:

@@ -1,0 +1,106 @@
+import json
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from embargo.cli.main import main
+from processes import HEALTHY, Answering
+
+
+@pytest.fixture
+def directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="e") as path:
+        monkeypatch.setenv("RUNTIME_DIRECTORY", path)
+        yield Path(path)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["status", *arguments])
+
+
+def test_a_healthy_process(directory: Path) -> None:
+    with Answering(directory, 7, HEALTHY):
+        result = run()
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "process 7, embargo 0.1.0",
+        "  started      2026-11-24T08:00:00+00:00",
+        "  listens on   127.0.0.1:8080",
+        "  mode         enforce, decrypt needed",
+        "  policy       5f5f5f5f5f5f5f5f since 2026-11-24T08:00:01+00:00 (10 apps, 5 rules, 321 domains)",
+        "               domains.yaml",
+        "               site.yaml",
+        "  next change  2027-01-01T00:00:00+00:00",
+        "  reloads      2 taken up, 0 refused",
+        "  flows        9 judged, 2 blocked, 1 logged, 0 allowed, 6 passed, 0 errors",
+        "  log          /log/decisions.jsonl",
+        "               3 records written, 0 lost, 0 waiting",
+    ]
+
+
+SICK = {  # case: (changed members, a line of the account)
+    "no policy": ({"policy": None}, "  finding      enforces no policy: everything is refused"),
+    "a refused reload": (
+        {"refused": {"time": "2026-11-24T10:00:00Z", "problems": ["domains.yaml:1:1: x"], "files": []}},
+        "               domains.yaml:1:1: x",
+    ),
+    "many problems": (
+        {"refused": {"time": "2026-11-24T10:00:00Z", "problems": ["x"] * 15, "files": []}},
+        "               and 5 more",
+    ),
+    "records lost": ({"log": HEALTHY["log"] | {"lost": 4}}, "  finding      lost 4 records of the decision log"),
+    "terminal controls": (
+        {"policy": None, "mode": "\x1b[2Jenforce"},
+        "  mode         \ufffd[2Jenforce, decrypt needed",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changed", "line"), SICK.values(), ids=SICK)
+def test_a_finding_is_exit_1(changed: dict[str, Any], line: str, directory: Path) -> None:
+    with Answering(directory, 7, HEALTHY | changed):
+        result = run()
+    assert result.exit_code == 1
+    assert line in result.output.splitlines()
+
+
+def test_no_process_is_exit_1(directory: Path) -> None:
+    result = run()
+    assert result.exit_code == 1
+    assert result.stderr == f"no proxy is running (no process answers in {directory})\n"
+    assert result.stdout == ""
+
+
+def test_a_dead_process_beside_a_running_one_is_told(directory: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(directory / "3.sock"))
+    assert run().exit_code == 1
+    with Answering(directory, 7, HEALTHY):
+        result = run()
+    assert result.exit_code == 0
+    assert result.output.splitlines()[0] == f"process 3: gone; {directory}/3.sock is left over"
+
+
+def test_json(directory: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(directory / "3.sock"))
+    with Answering(directory, 7, HEALTHY | {"policy": None}):
+        result = run("--json")
+    assert result.exit_code == 1
+    gone, alive = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (gone["pid"], gone["state"], gone["error"]) == (3, "stale", "nobody listens")
+    assert (alive["pid"], alive["state"], alive["flows"]["judged"]) == (7, "running", 9)
+    assert alive["findings"] == ["enforces no policy: everything is refused"]
+
+
+def test_a_runtime_directory_that_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "file"))
+    result = run()
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Not a directory" in result.stderr
