@@ -205,6 +205,50 @@ def policies(draw: st.DrawFn, *, mode: Mode = Mode.ENFORCE, shadow: bool | None 
     )
 
 
+_tight_endpoints = st.builds(
+    Endpoint,
+    st.one_of(
+        st.builds(Pattern, st.sampled_from((Kind.DOMAIN, Kind.DOMAIN, Kind.HOST)), st.sampled_from(HOSTS[:9:3])),
+        st.just(ip_network("203.0.113.0/24")).map(lambda net: Pattern(Kind.CIDR, str(net), network=net, port=80)),
+        st.sampled_from(HOSTS[:9:3]).map(lambda host: url_pattern(f"{host}/p/*")),
+    ),
+    shared=st.booleans(),
+)
+
+
+@st.composite
+def tight_policies(draw: st.DrawFn) -> Policy:
+    """A policy whose apps crowd on three names, with rules by id alone: ties, excludes and unruled apps abound."""
+    catalogue = {
+        app: App(
+            id=app,
+            name=app,
+            endpoints=tuple(draw(st.lists(_tight_endpoints, min_size=1, max_size=3))),
+            exclude=tuple(draw(st.lists(_tight_endpoints, max_size=1))),
+        )
+        for app in APPS[:3]
+    }
+    ordered = [
+        Rule(
+            id=f"r{number}",
+            apps=AppSelector(ids=frozenset({draw(st.sampled_from(APPS[:3]))})),
+            action=draw(st.sampled_from(Action)),
+            shared=draw(st.sampled_from((None, None, True))),
+        )
+        for number in range(draw(st.integers(0, 4)))
+    ]
+    return Policy(settings=Settings(default=draw(st.sampled_from(Action))), apps=catalogue, rules=tuple(ordered))
+
+
+@st.composite
+def tight_requests(draw: st.DrawFn) -> Request:
+    """A request for what tight policies are about."""
+    texts = st.sampled_from((*HOSTS[:9:3], f"x.y.{HOSTS[0]}", "203.0.113.9"))
+    carried = draw(st.lists(st.builds(Name.parse, st.just(Source.HOST), texts, _ports), min_size=1, max_size=3))
+    target = parse_target(draw(st.sampled_from(("/p/q", "/q"))))
+    return Request(surface=Surface.HTTP, time=START, names=tuple(carried), target=target)
+
+
 _ports = st.sampled_from((443, 80))
 _texts = st.sampled_from((*HOSTS, *HOSTS, *ADDRESSES, "elsewhere.test", "x.elsewhere.test"))
 names = st.builds(Name.parse, st.sampled_from(Source), _texts, _ports)

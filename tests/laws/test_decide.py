@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from embargo.core.catalogue import App, Endpoint
@@ -12,7 +12,18 @@ from embargo.core.pattern import Kind
 from embargo.core.request import Name, Request
 from embargo.core.rules import AppSelector, Mode, Policy, Rule
 from oracle import owners, verdict
-from strategies import APPS, apps, endpoints, names, policies, requests, rules, spellings
+from strategies import (
+    APPS,
+    apps,
+    endpoints,
+    names,
+    policies,
+    requests,
+    rules,
+    spellings,
+    tight_policies,
+    tight_requests,
+)
 
 
 @given(policies(), requests(well_formed=0))
@@ -21,6 +32,17 @@ def test_decide_agrees_with_the_oracle(policy: Policy, request: Request) -> None
     decision = decide(policy, request)
     event(f"verdict {decision.verdict}")
     assert (decision.verdict, decision.rule_id) == verdict(policy, request)
+
+
+@settings(max_examples=400)
+@given(tight_policies(), st.lists(tight_requests(), min_size=3, max_size=3))
+def test_decide_agrees_with_the_oracle_where_apps_crowd(policy: Policy, asked: list[Request]) -> None:
+    """The same, of apps that tie, exclude and have no rule at a handful of names."""
+    for request in asked:
+        tied = [owner.specificity for name in request.names for owner in policy.matcher.owners(name, request)]
+        event("tied" if len(tied) > len(set(tied)) else "not tied")
+        decision = decide(policy, request)
+        assert (decision.verdict, decision.rule_id) == verdict(policy, request)
 
 
 @given(policies(), requests())
