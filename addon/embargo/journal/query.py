@@ -151,7 +151,7 @@ def _matcher(value: str) -> Callable[[str], bool]:
     """A whole-text comparison, in which `*` stands for any characters; case is ignored."""
     wanted = value.casefold()
     if "*" not in wanted:
-        if wanted.isascii():  # so that `_needle` is right: no letter beyond ASCII folds into one of it
+        if value.isascii():  # so that `_needle` is right: no letter beyond ASCII folds into one of it
             return lambda text: text.isascii() and text.lower() == wanted
         return lambda text: text.casefold() == wanted
     pattern = re.compile(_glob(wanted))
