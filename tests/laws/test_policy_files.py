@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from embargo.core.decide import decide
@@ -36,6 +36,7 @@ def agree(one: Policy, other: Policy, asked: list[Request]) -> None:
         assert (found.verdict, found.rule_id, found.apps) == (expected.verdict, expected.rule_id, expected.apps)
 
 
+@settings(deadline=None)  # it writes files
 @given(policies(), st.lists(requests(), min_size=1, max_size=5))
 def test_written_and_loaded_decides_the_same(drawn: Policy, asked: list[Request]) -> None:
     """A policy that is written as a file and loaded decides as it did."""
@@ -45,6 +46,7 @@ def test_written_and_loaded_decides_the_same(drawn: Policy, asked: list[Request]
         agree(policy, loaded(path, {"policy.yaml": text(content), **lists(policy)}).policy, asked)
 
 
+@settings(deadline=None)  # it writes files
 @given(policies(), st.lists(requests(), min_size=1, max_size=5))
 def test_dumped_and_opened_is_the_same(policy: Policy, asked: list[Request]) -> None:
     """A snapshot opens to an equal policy, which decides the same."""
@@ -57,6 +59,7 @@ def test_dumped_and_opened_is_the_same(policy: Policy, asked: list[Request]) -> 
         agree(policy, opened, asked)
 
 
+@settings(deadline=None)  # it writes files
 @given(policies(), st.lists(requests(), min_size=1, max_size=5), st.data())
 def test_layers_decide_as_their_rules_joined(drawn: Policy, asked: list[Request], data: st.DataObject) -> None:
     """Layers whose rules, joined in effective order, are the same list decide the same.
@@ -81,6 +84,7 @@ def test_layers_decide_as_their_rules_joined(drawn: Policy, asked: list[Request]
         agree(policy, found, asked)
 
 
+@settings(deadline=None)  # it writes files
 @given(policies(), st.data())
 def test_final_rules_come_first_the_earliest_layers_first(drawn: Policy, data: st.DataObject) -> None:
     """Wherever a later layer puts its rules, no final rule of an earlier layer stands behind one of its own."""

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from embargo.policy.document import DEEPEST, Document, parse
-from embargo.policy.reading import LARGEST_POLICY, Source, read
 from embargo.policy.problem import Mistake
+from embargo.policy.reading import LARGEST_POLICY, Source, read
 from policy_files import golden, problems
 
 
@@ -15,7 +15,8 @@ def document(text: str | bytes) -> Document:
 
 
 EXPLOSION = "".join(
-    f"{after}: &{after} [{', '.join([f'*{before}'] * 9)}]\n" for before, after in zip("abcdefgh", "bcdefghi", strict=True)
+    f"{after}: &{after} [{', '.join([f'*{before}'] * 9)}]\n"
+    for before, after in zip("abcdefgh", "bcdefghi", strict=True)
 )
 MISTAKES: dict[str, str | bytes] = {
     "an empty file": "",

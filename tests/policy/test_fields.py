@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a case a line
 """Keys and values of the wrong kind: the exact message for each, with the nearest right word."""
 
 from pathlib import Path

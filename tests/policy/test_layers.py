@@ -1,8 +1,9 @@
+# ruff: noqa: E501 - a case a line
 """Which files make a policy, in which order, and what is said where they do not."""
 
 import os
-from pathlib import Path
 from contextlib import chdir
+from pathlib import Path
 
 import pytest
 

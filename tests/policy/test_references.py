@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a case a line
 """What must agree across a policy's files: the exact message for each disagreement."""
 
 from pathlib import Path
