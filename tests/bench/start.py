@@ -11,6 +11,7 @@ from tests.bench import clients
 from tests.bench.subjects import Subject, bare, embargo
 
 REPEATS = 3
+ADDED = "added-by-the-reload.test"
 _IDLE = 4.0  # seconds of probing before the reload, as its peer
 
 
@@ -95,11 +96,11 @@ def _reload(subject: Subject, size: int) -> Reload:
     idle = probe.take()
     lists = subject.directory / "banned.txt"
     with lists.open("a") as file:
-        file.write("added-by-the-reload.test\n")
+        file.write(f"{ADDED}\n")
     saved = time.monotonic()
     while True:
         with clients.connect(subject.port) as client:
-            host = "added-by-the-reload.test"
+            host = ADDED
             if clients.exchange(client, clients.REQUEST.format(target=f"http://{host}/", host=host)) == 403:
                 break
         if time.monotonic() - saved > 60:

@@ -220,13 +220,10 @@ class Embargo:
         self._runtime.running()
 
 
-class Life:
-    """The third entry in the chain: passes mitmproxy's lifecycle on to the runtime."""
+class Last(Entry):
+    """The gate's last entry, through which mitmproxy's lifecycle reaches the runtime too."""
 
-    name = "embargo-life"
-
-    def __init__(self, runtime: Runtime) -> None:
-        self.runtime = runtime
+    runtime: Runtime
 
     def configure(self, updated: set[str]) -> None:
         """Options changed."""
@@ -248,13 +245,15 @@ class Life:
 def mount(master: Master) -> Runtime:
     """Put the gate's entries at both ends of the chain, unless they stand there already."""
     chain = master.addons.chain
-    for addon in chain:
-        if isinstance(addon, Life):
-            return addon.runtime
+    if isinstance(chain[-1], Last):
+        return chain[-1].runtime
     runtime = Runtime()
     surfaces = runtime.surfaces
-    first = Entry("embargo-first", runtime.gate, surfaces.first)
-    last = Entry("embargo-last", runtime.gate, surfaces.last)
+    # The first entry takes mitmproxy's own first addon along, as one item of the chain: an item more costs
+    # every hook event some 3 µs (measured). The last one stands alone, so that no failure skips it.
+    first = Entry("embargo-first", runtime.gate, surfaces.first, chain[:1])
+    last = Last("embargo-last", runtime.gate, surfaces.last)
+    last.runtime = runtime
     # A new list: whoever walks the old one just now would meet an addon twice (measured: without end).
-    master.addons.chain = [first, *chain, last, Life(runtime)]
+    master.addons.chain = [first, *chain[1:], last]
     return runtime

@@ -5,7 +5,7 @@ we did, and the user that proxy authentication found is known. They stand in the
 touch, a syntax error or the loss of the script that named them leaves them where they are (measured).
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,8 +70,10 @@ class Surfaces:
 class Entry:
     """An addon whose hooks are those of a table, each behind the gate."""
 
-    def __init__(self, name: str, gate: Gate, hooks: Iterable[Hook]) -> None:
+    def __init__(self, name: str, gate: Gate, hooks: Iterable[Hook], addons: Sequence[object] = ()) -> None:
+        """*addons* run after this entry, as part of the same item of the chain."""
         self.name = name
+        self.addons = list(addons)
         for hook in hooks:
             setattr(self, hook.name, _behind_gate(gate, hook))
 

@@ -59,6 +59,15 @@ class Counters:
     errors: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a flow looked like when it was judged, and what came of it."""
+
+    state: tuple[object, ...]
+    request: Request
+    decision: Decision
+
+
 def now() -> datetime:
     """The current time, UTC: the one clock of enforcement."""
     return datetime.now(UTC)
@@ -74,6 +83,7 @@ class Gate:
         self.connections: dict[str, Connection] = {}
         # Not in a flow's metadata: mitmproxy writes that to flow files, and only takes plain values there.
         self.refused: WeakKeyDictionary[mitm_flow.Flow, Decision] = WeakKeyDictionary()
+        self.judged: WeakKeyDictionary[mitm_flow.Flow, Judgement] = WeakKeyDictionary()
         self._waiting: list[Event] = []  # events that found the journal's queue full in the current hook
         self._in_hook = False
         self._reported_errors = 0

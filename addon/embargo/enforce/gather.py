@@ -33,26 +33,34 @@ def connect_request(connection: Connection, flow: http.HTTPFlow, time: datetime)
 
 def http_request(connection: Connection, flow: http.HTTPFlow, time: datetime) -> Request:
     """An HTTP request or WebSocket upgrade, with the names of the tunnel around it."""
-    request = flow.request
-    data = request.data
+    data = flow.request.data
     port = data.port
     names = _tunnel_names(connection)
     _add(names, Source.URL, data.host, port)
     if data.authority:
         _add(names, Source.AUTHORITY, data.authority.decode("utf-8", "replace"), port)
-    _add_hosts(names, request, port)
+    user_agent = None
+    surface = Surface.HTTP
+    for key, value in data.headers.fields:  # once over all of them: a lookup each costs 1 µs
+        match len(key):
+            case 4 if key.lower() == b"host":
+                _add(names, Source.HOST, value.decode("utf-8", "replace"), port)
+            case 7 if key.lower() == b"upgrade" and value.strip().lower() == b"websocket":
+                surface = Surface.WEBSOCKET  # RFC 6455, 4.1
+            case 10 if user_agent is None and key.lower() == b"user-agent":
+                user_agent = value.decode("utf-8", "replace")
     path = data.path.decode("utf-8", "replace")
     if "://" in path[:32]:  # an absolute-form target inside a tunnel is forwarded as such
         authority, path = _split_absolute(path)
         _add(names, Source.URL, authority, port)
     return Request(
-        surface=Surface.WEBSOCKET if is_websocket(request) else Surface.HTTP,
+        surface=surface,
         time=time,
         names=tuple(names),
         client=connection.client,
         user=connection.user,
         target=parse_target(path),
-        user_agent=request.headers.get("user-agent"),
+        user_agent=user_agent,
     )
 
 
@@ -106,12 +114,6 @@ def server_request(connection: Connection, data: ServerConnectionHookData, time:
     )
 
 
-def is_websocket(request: http.Request) -> bool:
-    """Whether *request* asks for a WebSocket (RFC 6455, 4.1; RFC 8441 for HTTP/2)."""
-    upgrade = request.headers.get("upgrade")
-    return upgrade is not None and upgrade.lower() == "websocket"
-
-
 def _tunnel_names(connection: Connection) -> list[Name]:
     names = [connection.tunnel] if connection.tunnel is not None else []
     if connection.sni is not None:
@@ -132,6 +134,8 @@ def _add_hosts(names: list[Name], request: http.Request, port: int | None) -> No
 
 def _add(names: list[Name], source: Source, text: str, port: int | None) -> None:
     """Add a name unless the same host and port are there already: mostly they all agree."""
+    if names and names[-1].text == text:
+        return
     name = Name.parse(source, text, port)
     for known in names:
         if known.host == name.host and known.port == name.port and known.host is not None:

@@ -1,27 +1,15 @@
 """HTTP requests and WebSocket upgrades: each request of each connection, each stream of HTTP/2."""
 
-from dataclasses import dataclass
-from weakref import WeakKeyDictionary
-
 from mitmproxy import http
 
 from embargo.core.decision import Decision
 from embargo.core.request import Request, Source
 from embargo.enforce.answers import status_of
 from embargo.enforce.connection import Connection
-from embargo.enforce.gate import Gate, close, now
+from embargo.enforce.gate import Gate, Judgement, close, now
 from embargo.enforce.gather import http_request
 from embargo.enforce.identity import Identity
 from embargo.enforce.refusals import Refusals
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What a flow looked like when it was judged, and what came of it."""
-
-    state: tuple[object, ...]
-    request: Request
-    decision: Decision
 
 
 class Http:
@@ -31,7 +19,6 @@ class Http:
         self._gate = gate
         self._refusals = refusals
         self._identity = identity
-        self._judged: WeakKeyDictionary[http.HTTPFlow, Judgement] = WeakKeyDictionary()
 
     def first(self, flow: http.HTTPFlow) -> None:
         """`requestheaders` before all other addons."""
@@ -46,7 +33,7 @@ class Http:
         if decision.blocked and not self._identity.may_change(decision, request):
             self._refuse(flow, connection, request, decision)
         else:
-            self._judged[flow] = Judgement(_state(flow), request, decision)
+            self._gate.judged[flow] = Judgement(_state(flow), request, decision)
 
     def last(self, flow: http.HTTPFlow) -> None:
         """`requestheaders` after all others: the user is known, and what they changed is judged again."""
@@ -57,32 +44,31 @@ class Http:
             return
         if self._insists(flow) or flow.request.data.method == b"CONNECT":
             return
-        judged = self._judged.get(flow)
+        judged = self._gate.judged.get(flow)
         user = self._identity.user(flow)
         if judged is None or user != judged.request.user or judged.decision.blocked or judged.state != _state(flow):
             connection.user = user
             request = http_request(connection, flow, now())
             judged = Judgement(_state(flow), request, self._gate.decide(request))
-            self._judged[flow] = judged
+            self._gate.judged[flow] = judged
         if flow.response is not None and judged.decision.blocked and flow.response.status_code == 407:
             return  # another addon asks for a password first
         if judged.decision.blocked:
             self._refuse(flow, connection, judged.request, judged.decision)
             return
         self._record(flow, connection, judged.request, judged.decision)
-        connection.remember(flow, judged.request)
 
     def complete(self, flow: http.HTTPFlow) -> None:
         """`request` after all others: map_remote and scripts may have turned it elsewhere since."""
         if self._insists(flow):
             return
-        judged = self._judged.get(flow)
+        judged = self._gate.judged.get(flow)
         if judged is None or flow.response is not None or judged.state == _state(flow):
             return
         connection = self._gate.connection(flow.client_conn)
         request = http_request(connection, flow, now())
         decision = self._gate.decide(request)
-        self._judged[flow] = Judgement(_state(flow), request, decision)
+        self._gate.judged[flow] = Judgement(_state(flow), request, decision)
         if decision.blocked:
             self._refuse(flow, connection, request, decision)
 
