@@ -174,6 +174,18 @@ def test_a_full_disk_is_counted_and_said_first_after_recovery(
     assert (journal.state().written, journal.state().lost) == (3, 7)
 
 
+def test_a_log_that_stays_unwritable_holds_no_events(make: Callable[..., Journal], disk: Disk) -> None:
+    """More than a batch waits when an attempt fails again: all of it is counted, so memory and crash loss stay small."""
+    disk.failing = FULL
+    journal = make()
+    journal.start()
+    until(lambda: journal.state().error is not None)
+    for number in range(5000):
+        journal.offer(event(number))
+    until(lambda: journal.state().lost == 5000)
+    assert journal.state().queue == 0
+
+
 def test_records_left_at_the_end_of_a_failed_log_are_counted(make: Callable[..., Journal], disk: Disk) -> None:
     disk.failing = FULL
     journal = make(bound=5000)

@@ -11,12 +11,11 @@ queue makes the flow wait while the writer gets on, and at most `PATIENCE` while
 """
 
 import asyncio
-import contextlib
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +27,9 @@ from embargo.journal.event import Event, Judged, RecordsLost
 from embargo.journal.files import STEM
 from embargo.journal.identifier import uuid7
 from embargo.journal.livefile import LiveFile, PartlyWritten
+from embargo.journal.loss import Losses
 from embargo.journal.record import Encoder
+from embargo.journal.room import WaitingRoom
 from embargo.journal.rotation import Keeper, due
 
 BOUND = 20_000  # events; some 40 MB, and half a second of the writer's work
@@ -94,15 +95,12 @@ class Journal:
         self._unsynced = 0  # records
         self._rotation_at = 0.0  # monotonic; no attempt at rotation before
         self._progress_at = time.monotonic()
-        # shared, under the lock
-        self._lock = threading.Lock()
-        self._waiters: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = deque()
         self._written = 0
-        self._lost = 0
-        self._unreported = 0  # lost and not yet said so in the log
-        self._lost_since: datetime | None = None
-        self._lost_why = ""
-        self._error: str | None = None
+        # shared
+        self._error: str | None = None  # set by the writer alone
+        self._losses = Losses(now)
+        self._room = WaitingRoom()
+        self._lock = threading.Lock()
         self._waited = 0.0
 
     # --- offering
@@ -129,7 +127,7 @@ class Journal:
         """Queues *event*; where there is no room it is counted as lost. For callers that cannot wait."""
         if self.offer(event):
             return True
-        self._lose(1, "the queue was full")
+        self._losses.lose(1, "the queue was full")
         return False
 
     async def put(self, event: Event) -> bool:
@@ -138,16 +136,13 @@ class Journal:
 
     async def _put_patiently(self, event: Event) -> bool:
         begun = time.monotonic()
-        loop = asyncio.get_running_loop()
         queued = False
         try:
             while not self._closing and self._error is None:
                 patience = max(begun, self._progress_at) + PATIENCE - time.monotonic()
                 if patience <= 0:
                     break
-                room = loop.create_future()
-                with self._lock:
-                    self._waiters.append((loop, room))
+                room = self._room.enter()
                 self._wake.set()
                 if queued := self.offer(event):  # room came before we stood in line
                     room.cancel()
@@ -159,9 +154,9 @@ class Journal:
             return queued
         finally:  # also where the flow's task is cancelled: what is not queued is lost, and counted
             with self._lock:
-                self._waited += time.monotonic() - begun
+                self._waited += time.monotonic() - begun  # flows of several loops may end at once
             if not queued:
-                self._lose(1, self._error or "the queue was full")
+                self._losses.lose(1, self._error or "the queue was full")
 
     def close(self, timeout: float = 5.0) -> bool:
         """Writes what is queued and stops; False where that took longer than *timeout* seconds or lost something."""
@@ -173,22 +168,21 @@ class Journal:
         self._keeper.close(timeout)
         if self._thread.is_alive():
             return False
-        self._lose(self._discard(), "offered while the log was closing")
+        self._losses.lose(self._discard(), "offered while the log was closing")
         return self._error is None
 
     def state(self) -> JournalState:
         """A snapshot. Any thread."""
         file = self._file
-        with self._lock:
-            return JournalState(
-                directory=str(self._directory),
-                file=file.path.name if file is not None else None,
-                written=self._written,
-                lost=self._lost,
-                queue=len(self._queue),
-                error=self._error,
-                waited=self._waited,
-            )
+        return JournalState(
+            directory=str(self._directory),
+            file=file.path.name if file is not None else None,
+            written=self._written,
+            lost=self._losses.lost,
+            queue=len(self._queue),
+            error=self._error,
+            waited=self._waited,
+        )
 
     # --- the writer's thread
 
@@ -202,23 +196,23 @@ class Journal:
                 self._fail(f"{type(failure).__name__}: {failure}")
         if self._file is not None:
             self._file.close()
-        self._release(len(self._waiters))
+        self._room.release()
 
     def _turn(self) -> bool:
         """One round: wait, write, sync, rotate. False: closed, and all is written."""
         self._await_work()
         queue = self._queue
         batch = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
-        if batch or self._unreported or self._file is None:
+        if batch or self._losses.unsaid or self._file is None:
             self._store(batch)
-        self._release(len(batch))
+        self._room.release(len(batch))
         now = time.monotonic()
         if self._unsynced and (not queue or now - self._synced_at >= self.settings.flush / 2):
             self._sync()
         if self._file is not None and due(self._file, self.settings, self._now()) and now >= self._rotation_at:
             self._rotate(self._file)
         if self._closing and self._error is not None and queue:
-            self._lose(self._discard(), self._error)  # no later attempt will come
+            self._losses.lose(self._discard(), self._error)  # no later attempt will come
         return not (self._closing and not queue)
 
     def _await_work(self) -> None:
@@ -234,7 +228,7 @@ class Journal:
                 return  # the first turn opens, so that status tells early what is wrong
             wake.clear()
             self._idle = True
-            if not self._queue and not self._closing and not self._unreported:
+            if not self._queue and not self._closing and not self._losses.unsaid:
                 wake.wait(_IDLE)
             self._idle = False
         # Let a batch gather: waking for each event would take the interpreter from the event loop each time.
@@ -247,14 +241,14 @@ class Journal:
         left = events
         failure: OSError | None = None
         for _ in range(2):
-            loss: list[RecordsLost] = []
+            loss: RecordsLost | None = None
             records: list[Event] = left
             whole = 0
             failure = None
             try:
                 file = self._opened()
-                loss = self._loss()
-                records = [*loss, *left]
+                loss = self._losses.event()
+                records = left if loss is None else [loss, *left]
                 lines = self._lines(records, file.sequence)
                 file.append(lines)
                 whole = len(lines)
@@ -267,7 +261,7 @@ class Journal:
             if failure is None:
                 self._recovered()
                 return
-            left = records[max(whole, len(loss)) :]
+            left = records[max(whole, 0 if loss is None else 1) :]
             self._drop_file()
         assert failure is not None
         self._fail(failure.strerror or str(failure), len(left))
@@ -284,7 +278,7 @@ class Journal:
             self._file = file
             self._keeper.notify()
             if file.cut:
-                self._report(1, f"a last line of {file.cut} bytes, torn by a crash, was cut")
+                self._losses.report(1, f"a last line of {file.cut} bytes, torn by a crash, was cut")
         return file
 
     def _drop_file(self) -> None:
@@ -304,7 +298,7 @@ class Journal:
         except Exception as failure:
             if len(events) == 1:
                 events.clear()
-                self._lose(1, f"an event could not be worded: {type(failure).__name__}: {failure}")
+                self._losses.lose(1, f"an event could not be worded: {type(failure).__name__}: {failure}")
                 _logger.warning("decision log: an event could not be worded", exc_info=failure)
                 return []
         lines: list[bytes] = []
@@ -316,42 +310,16 @@ class Journal:
         events[:] = worded
         return lines
 
-    def _count(self, whole: int, loss: Sequence[RecordsLost]) -> None:
+    def _count(self, whole: int, loss: RecordsLost | None) -> None:
         if not whole:
             return
         if (file := self._file) is not None and file.began is None:
             file.began = self._now()
         self._unsynced += whole
         self._progress_at = time.monotonic()
-        with self._lock:
-            self._written += whole
-            for said in loss:
-                self._unreported -= said.count
-                self._lost_since = said.time if self._unreported else None
-
-    def _loss(self) -> list[RecordsLost]:
-        """What is lost and not yet said in the log, as no or one event."""
-        with self._lock:
-            if not self._unreported or self._lost_since is None:
-                return []
-            now = self._now()
-            return [RecordsLost(time=now, count=self._unreported, since=self._lost_since, reason=self._lost_why)]
-
-    def _lose(self, count: int, why: str) -> None:
-        """Counts *count* records as lost. Any thread."""
-        with self._lock:
-            self._lost += count
-        self._report(count, why)
-
-    def _report(self, count: int, why: str) -> None:
-        """Has the next record that can be written say that *count* are missing. Any thread."""
-        if not count:
-            return
-        with self._lock:
-            self._unreported += count
-            self._lost_why = why
-            if self._lost_since is None:
-                self._lost_since = self._now()
+        self._written += whole
+        if loss is not None:
+            self._losses.said(loss)
 
     def _fail(self, why: str, count: int = 0) -> None:
         if self._error is None:
@@ -362,8 +330,8 @@ class Journal:
             count += self._discard()  # waiting longer would keep them in memory, where a crash loses them unsaid
         self._retry_at = time.monotonic() + self._pause
         self._error = why
-        self._lose(count, why)
-        self._release(len(self._waiters))  # waiting is of no use
+        self._losses.lose(count, why)
+        self._room.release()  # waiting is of no use
 
     def _discard(self) -> int:
         """Empties the queue of what is in it now; how many that were."""
@@ -375,7 +343,9 @@ class Journal:
     def _recovered(self) -> None:
         if self._error is not None:
             self._error = None
-            _logger.warning("decision log: writing to %s again; %d records lost so far", self._directory, self._lost)
+            _logger.warning(
+                "decision log: writing to %s again; %d records lost so far", self._directory, self._losses.lost
+            )
 
     def _sync(self) -> None:
         file = self._file
@@ -387,8 +357,7 @@ class Journal:
             file.sync()
         except OSError as failure:  # what the disk has kept of them is not known, and never will be (fsync(2))
             self._drop_file()
-            with self._lock:
-                self._written -= unsynced
+            self._written -= unsynced
             self._fail(f"the disk did not confirm: {failure.strerror or failure}", unsynced)
 
     def _rotate(self, file: LiveFile) -> None:
@@ -400,22 +369,3 @@ class Journal:
         else:
             self._unsynced = 0
             self._keeper.notify()
-
-    def _release(self, count: int) -> None:
-        """Wakes up to *count* waiting flows."""
-        if not self._waiters:
-            return
-        rooms: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
-        with self._lock:
-            for _ in range(min(count, len(self._waiters))):
-                loop, room = self._waiters.popleft()
-                rooms.setdefault(loop, []).append(room)
-        for loop, waiting in rooms.items():
-            with contextlib.suppress(RuntimeError):  # the loop has closed, and its flows with it
-                loop.call_soon_threadsafe(_wake_up, waiting)
-
-
-def _wake_up(rooms: list["asyncio.Future[None]"]) -> None:
-    for room in rooms:
-        if not room.done():
-            room.set_result(None)
