@@ -175,7 +175,7 @@ def test_a_full_disk_is_counted_and_said_first_after_recovery(
 
 
 def test_a_log_that_stays_unwritable_holds_no_events(make: Callable[..., Journal], disk: Disk) -> None:
-    """More than a batch waits when an attempt fails again: all of it is counted, so memory and crash loss stay small."""
+    """What waits when an attempt fails again is counted at once, so memory and crash loss stay small."""
     disk.failing = FULL
     journal = make()
     journal.start()
