@@ -1,0 +1,36 @@
+"""docs/reference/status.md names every field of a proxy's answer, and no other."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mitmproxy.test import taddons
+
+from docs.pages import ROOT, first_cells, section
+from embargo.core.rules import Policy
+from embargo.enforce.addon import Runtime
+from embargo.enforce.reload import Refused, Reloader
+from embargo.journal.ecs import Observer
+from embargo.journal.status import Liveness
+from embargo.journal.writer import Journal
+
+PAGE = ROOT / "docs/reference/status.md"
+
+
+def test_status_fields(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    with taddons.context(loadcore=False):
+        runtime = Runtime()
+        runtime.gate.policy = Policy(digest="5f" * 32)
+        runtime.journal = Journal(tmp_path, observer=Observer(hostname="proxy1", version="0.1.0", pid=1))
+        runtime.reloader = Reloader(runtime.gate, (), tmp_path, tmp_path)
+        runtime.reloader.refused = Refused(now, ("no",), ("domains.yaml",))
+        said = runtime.describe()
+    fields = set(said) | {f"{key}.{below}" for key, value in said.items() if isinstance(value, dict) for below in value}
+    documented = first_cells(section(PAGE, "Of the process"))
+    assert set(documented) == fields
+    assert len(documented) == len(fields)
+
+
+def test_states() -> None:
+    text = "\n".join(section(PAGE, "Of the asking"))
+    assert [state for state in Liveness if f"`{state.value}`" not in text] == []
