@@ -34,6 +34,7 @@ class Connection:
     user: str | None = None
     page: Page | None = None
     recorded: set[tuple[Verdict, Verdict | None]] = field(default_factory=set)  # on surfaces that share a record
+    dialled: tuple[object, ...] | None = None  # the upstream address that was last judged and passed
     tunnel_request: Request | None = None  # the newest that concerns the connection as a whole
     raw: dict[str, RawStream] = field(default_factory=dict)  # by id of the TCP flow
 

@@ -60,7 +60,7 @@ class Surfaces:
             Hook("websocket_message", http.websocket_message, refusals.failed_websocket, _of_flow),
             Hook("tls_clienthello", protocol.clienthello, refusals.failed_tls, _of_context),
             Hook("tls_failed_client", protocol.failed_client, refusals.failed_tls, _of_context),
-            Hook("server_connect", server.connect, refusals.failed_server, _of_server),
+            Hook("server_connect", server.last, refusals.failed_server, _of_server),
             Hook("tcp_message", stream.message, refusals.failed_tcp, _of_flow),
             Hook("tcp_end", stream.end, refusals.failed_tcp, _of_flow),
             Hook("tcp_error", stream.end, refusals.failed_tcp, _of_flow),

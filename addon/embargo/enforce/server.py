@@ -13,6 +13,11 @@ class Server:
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
 
+    def last(self, data: ServerConnectionHookData) -> None:
+        """After all other addons: judge again where one of them changed the address or took our error away."""
+        if data.server.error is None and self._gate.connection(data.client).dialled != self._state(data):
+            self.connect(data)
+
     def connect(self, data: ServerConnectionHookData) -> None:
         """Refuse by setting the connection's error; the text reaches the client, so it says nothing of why."""
         connection = self._gate.connection(data.client)
@@ -22,6 +27,7 @@ class Server:
         request = server_request(connection, data, now())
         decision = self._gate.decide(request)
         if not decision.blocked:
+            connection.dialled = self._state(data)
             return  # what passes or is logged was recorded where it was asked for
         data.server.error = "refused by policy"
         target = decision.name or (request.names[0] if request.names else None)
@@ -34,3 +40,6 @@ class Server:
             destination_port=target.port if target else None,
             user_agent=connection.user_agent,
         )
+
+    def _state(self, data: ServerConnectionHookData) -> tuple[object, ...]:
+        return (data.server.address, data.server.via, id(self._gate.policy))
