@@ -4,11 +4,21 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from embargo.core.catalogue import Endpoint
-from embargo.core.request import Name
+from embargo.core.request import Name, Surface
 from embargo.core.rules import Recording, Respond, Rule
 from embargo.core.timeline import State
 
 DEFAULT_RULE = "default"  # recorded where no rule of an owner holds
+
+
+_PAGES = frozenset({Respond.PAGE, Respond.RESET})
+_CLOSING = frozenset({Respond.RESET})
+_FITTING = {  # what a refusal can look like where; elsewhere a connection can only be closed
+    Surface.CONNECT: _PAGES,
+    Surface.HTTP: _PAGES,
+    Surface.WEBSOCKET: _PAGES,
+    Surface.DNS: frozenset({Respond.NXDOMAIN, Respond.REFUSED, Respond.NULL_ADDRESS}),
+}
 
 
 class Verdict(IntEnum):
@@ -81,6 +91,10 @@ class Decision:
     def respond(self) -> tuple[Respond, ...]:
         """How the rule wants the refusal to look; empty: what fits the surface."""
         return self.rule.respond if self.rule is not None else ()
+
+    def response_on(self, surface: Surface) -> Respond | None:
+        """How the refusal looks at *surface*: the first wish of the rule that fits there; None: what is usual."""
+        return next((wish for wish in self.respond if wish in _FITTING.get(surface, _CLOSING)), None)
 
     @property
     def anonymous(self) -> bool:
