@@ -169,6 +169,48 @@ def test_rotation_that_fails_changes_nothing(tmp_path: Path) -> None:
     file.close()
 
 
+LINKS = {  # case: what the file system says of a second name
+    "has links": None,
+    "has no links": errno.EPERM,
+}
+
+
+@pytest.mark.parametrize("refusal", LINKS.values(), ids=LINKS)
+@pytest.mark.parametrize("fails", [False, True], ids=["succeeds", "fails"])
+def test_rotation_with_and_without_links(
+    refusal: int | None, fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = LiveFile.open(tmp_path)
+    file.append([line(1)])
+    rename = Path.rename
+
+    def refuse_link(*_names: object, **_options: object) -> None:
+        raise OSError(refusal, "no links here")
+
+    def refuse_rename(path: Path, target: Path) -> Path:
+        if path.name.endswith(".new"):
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(path, target)
+
+    with monkeypatch.context() as patched:
+        if refusal is not None:
+            patched.setattr(os, "link", refuse_link)
+        if fails:
+            patched.setattr(Path, "rename", refuse_rename)
+            with pytest.raises(OSError, match="Input/output error"):
+                file.rotated(NOW)
+        else:
+            file = file.rotated(NOW)
+    file.append([line(2)])
+    assert file.current()
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    if fails:
+        assert kept == {"decisions.jsonl": line(1) + line(2)}
+    else:
+        assert kept == {"decisions.jsonl": line(2), "decisions-20261124T101500Z-1.jsonl": line(1)}
+    file.close()
+
+
 def test_a_crash_in_the_middle_of_a_rotation(tmp_path: Path) -> None:
     """Both names lead to one file: the second goes, so that no record is counted twice."""
     live = tmp_path / "decisions.jsonl"

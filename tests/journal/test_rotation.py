@@ -84,6 +84,12 @@ def test_a_part_without_its_file_goes(tmp_path: Path) -> None:
     assert not names(tmp_path)
 
 
+def test_what_a_rotation_never_used_goes(tmp_path: Path) -> None:
+    (tmp_path / ".decisions.jsonl.7.new").touch()
+    keep(tmp_path, "decisions", SETTINGS, NOW)
+    assert not names(tmp_path)
+
+
 def test_a_full_disk_keeps_the_plain_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = rotated(tmp_path)
 

@@ -22,6 +22,7 @@ from embargo.journal.files import STEM, live_name, log_files, rotated_name
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _MODE = 0o600
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})  # what file systems say of links
 _MOST_CHAINS = 10_000  # processes on one directory; more are an error of ours
 _LONGEST_FIRST_LINE = 1 << 20  # bytes; a policy record with many problems is the longest that we write
 _MOST_BROKEN = 1000  # lines searched backwards for a sequence number
@@ -146,13 +147,15 @@ class LiveFile:
         descriptor = os.open(fresh, _FLAGS | os.O_EXCL, _MODE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            linked = self._named_aside(aside)
             try:
-                os.link(self.path, aside, follow_symlinks=False)
-            except FileExistsError:
-                raise
+                fresh.rename(self.path)
             except OSError:
-                self.path.rename(aside)  # a file system without links leaves the name free for a moment
-            fresh.rename(self.path)
+                if linked:
+                    aside.unlink()
+                else:
+                    aside.rename(self.path)
+                raise
         except BaseException:
             os.close(descriptor)
             with contextlib.suppress(OSError):
@@ -161,6 +164,17 @@ class LiveFile:
         _sync_directory(self.path.parent)
         self.close()
         return LiveFile(self.path, descriptor, size=0, sequence=self.sequence)
+
+    def _named_aside(self, aside: Path) -> bool:
+        """Gives the file the name *aside*: beside its own (True), or instead of it where links are not to be had."""
+        try:
+            os.link(self.path, aside, follow_symlinks=False)
+        except OSError as refused:
+            if refused.errno not in _NO_LINKS:
+                raise
+            self.path.rename(aside)  # leaves the name free for a moment, in which another process may take it
+            return False
+        return True
 
     def _read_first(self) -> None:
         """Where this file begins, told by its first line; by its last change where that line is broken."""

@@ -101,6 +101,10 @@ def keep(
     for part in directory.glob(f"{stem}*.jsonl.zst.part"):
         if not part.with_name(part.name.removesuffix(".zst.part")).exists():
             part.unlink(missing_ok=True)  # its plain file was deleted in the middle
+    for fresh in directory.glob(f".{stem}*.new"):  # what a crash left of a rotation not yet begun
+        with _exclusively(fresh) as descriptor:
+            if descriptor is not None:
+                fresh.unlink(missing_ok=True)
 
 
 def compress(path: Path, interrupted: Callable[[], bool] = lambda: False) -> bool:
