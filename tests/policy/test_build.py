@@ -51,7 +51,8 @@ def test_order_of_rules(tmp_path: Path, layers: list[str], ids: str) -> None:
 def test_settings_are_merged_key_by_key(tmp_path: Path) -> None:
     first = (
         "version: 1\nsettings: {mode: monitor, default: block, organization: One,"
-        " never_decrypt: [a.example, b.example], log: {flush: 1s, retention: 30d}, privacy: {query: keep}, timezone: Europe/Berlin}\n"
+        " never_decrypt: [a.example, b.example], log: {flush: 1s, retention: 30d},"
+        " privacy: {query: keep}, timezone: Europe/Berlin}\n"
     )
     second = "version: 1\nsettings: {mode: enforce, never_decrypt: {host: c.example}, log: {retention: 60d}}\n"
     settings = build(tmp_path, first, second).settings

@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,7 +110,8 @@ def _stored(store: Path | None, digest: str, pieces: Iterable[bytes]) -> list[st
             os.fsync(file.fileno())
         beside.replace(store / digest)
     except OSError as failed:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # where its directory cannot be, neither can it
+            beside.unlink()
         return [f"the policy's text could not be stored as {store / digest}: {failed.strerror}"]
     return []
 

@@ -169,7 +169,9 @@ class _Linter:
                 if all(layers[other.layer] > layer for other in earlier):
                     continue  # what a later layer is for
                 names = ", ".join(repr(other.id) for other in earlier)
-                message = f"the rule {rule.id!r} can never match: {names} before it decides for all its apps"
+                message = (
+                    f"the rule {rule.id!r} can never match: what stands before it ({names}) decides for all its apps"
+                )
                 yield self._warning(layer, path, "never-matches", message, "move it up, or delete it")
 
     def _never(self, rule: Rule) -> str:

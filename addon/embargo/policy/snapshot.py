@@ -15,6 +15,7 @@ import pickle
 import struct
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta, timezone
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -34,6 +35,7 @@ FORMAT = f"1-{__version__}"  # another release may compile the same text to some
 KEPT = 8  # snapshots; a reverted edit finds its own again
 _MAGIC = b"embargo policy 1\n"
 _LENGTH = struct.Struct("<I")
+_ABANDONED = 3600.0  # seconds after which nobody is still writing what lies beside
 _ENDPOINTS = 200  # a pickle: 0.2 ms to load, 1 ms to build (measured)
 _RULES = 50  # a pickle
 _GOOD = "last-known-good"
@@ -151,14 +153,24 @@ def remove(directory: Path) -> None:
 
 
 def prune(state: Path) -> None:
-    """Delete all snapshots but the newest `KEPT` and those that are last known good."""
-    root = state / "snapshots"
+    """Delete all snapshots but the newest `KEPT` and those that are last known good, and what crashes left.
+
+    Other workers may do the same at the same time.
+    """
     good = {_pointed(state, pointer) for pointer in state.glob(f"{_GOOD}-*")}
-    found = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in found[KEPT:]:
+    ages: list[tuple[float, Path]] = []
+    for path in (state / "snapshots").iterdir():
+        with suppress(FileNotFoundError):
+            if path.is_dir():
+                ages.append((path.stat().st_mtime, path))
+    ages.sort(reverse=True)
+    whole = [path for _, path in ages if not path.name.startswith(".")]
+    newest = ages[0][0] if ages else 0.0
+    left = [path for age, path in ages if path.name.startswith(".") and newest - age > _ABANDONED]
+    for path in [*whole[KEPT:], *left]:
         if path not in good:
-            remove(path)
+            with suppress(FileNotFoundError):
+                remove(path)
 
 
 # --- reading, by the proxy
