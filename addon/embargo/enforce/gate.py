@@ -209,6 +209,8 @@ class Gate:
                 identity_source="proxyauth" if connection.user is not None else None,
                 sni=connection.sni.text if connection.sni is not None else None,
                 transport=request.transport if request is not None else "tcp",
+                names=request.names if request is not None and decision.mismatch else (),
+                reference=_reference(self.policy, decision),
                 **facts,
             )
         )
@@ -243,6 +245,17 @@ def close(peer: mitm.Client) -> None:
     transport = handler.transports.get(peer) if handler is not None else None
     if transport is not None and transport.handler is not None:
         transport.handler.cancel("refused by embargo")
+
+
+def _reference(policy: Policy | None, decision: Decision) -> str | None:
+    """URL of the order behind the rule: of those that it selects by, or of any that names the app."""
+    if policy is None:
+        return None
+    selecting = decision.rule.apps.named_in if decision.rule is not None else ()
+    for identifier, _ in decision.authorities:
+        if not selecting or identifier in selecting:
+            return policy.authorities[identifier].url
+    return None
 
 
 def _surface_of(data: object) -> Surface:

@@ -2,7 +2,7 @@
 
 from mitmproxy import http
 
-from embargo.core.decision import Decision
+from embargo.core.decision import Decision, Verdict
 from embargo.core.request import Request, Source
 from embargo.enforce.answers import status_of
 from embargo.enforce.connection import Connection
@@ -51,12 +51,14 @@ class Http:
             request = http_request(connection, flow, now())
             judged = Judgement(_state(flow), request, self._gate.decide(request))
             self._gate.judged[flow] = judged
-        if flow.response is not None and judged.decision.blocked and flow.response.status_code == 407:
+        if flow.response is not None and flow.response.status_code == 407:
             return  # another addon asks for a password first
         if judged.decision.blocked:
             self._refuse(flow, connection, judged.request, judged.decision)
-            return
-        self._record(flow, connection, judged.request, judged.decision)
+        elif judged.decision.verdict is Verdict.PASS:
+            self._gate.count(judged.decision)
+        else:
+            self._record(flow, connection, judged.request, judged.decision)
 
     def complete(self, flow: http.HTTPFlow) -> None:
         """`request` after all others: map_remote and scripts may have turned it elsewhere since."""

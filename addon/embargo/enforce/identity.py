@@ -21,13 +21,13 @@ class Identity:
 
     def user(self, flow: http.HTTPFlow) -> str | None:
         """The authenticated user of *flow*, or of the connection it came on."""
-        pair = flow.metadata.get("proxyauth")
+        pair = flow.metadata.get("proxyauth") if flow.metadata else None
         return pair[0] if pair else self.user_of(flow.client_conn)
 
     def user_of(self, peer: mitm.Client) -> str | None:
         """The authenticated user of a connection; known to `proxyauth` before a flow's metadata has it."""
         addon = _proxyauth()
-        pair = addon.authenticated.get(peer) if addon is not None else None
+        pair = addon.authenticated.get(peer) if addon is not None and addon.authenticated else None
         return pair[0] if pair else None
 
     def may_change(self, decision: Decision, request: Request) -> bool:
