@@ -120,6 +120,8 @@ class Runtime:
             logger.warning("embargo: large bodies are held in memory; set stream_large_bodies=1m")
         if "flow_detail" in options and options.flow_detail and ctx.master.addons.get("dumper") is not None:
             logger.warning("embargo: full URLs are printed, tokens included; set flow_detail=0")
+        if self.gate.keep_messages:
+            logger.warning("embargo: messages of WebSockets and raw streams stay in memory; `embargo run` forgets them")
 
     # -- status
 
@@ -196,7 +198,9 @@ class Embargo:
 
     name = "embargo"
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep_messages: bool = True) -> None:
+        """*keep_messages*: whether WebSocket and TCP messages stay in memory until their connection ends."""
+        self._keep_messages = keep_messages
         self._runtime: Runtime | None = None
 
     def load(self, loader: Loader) -> None:
@@ -208,6 +212,7 @@ class Embargo:
         loader.add_option("embargo_block_page", str, "", "Jinja2 template of the block page. Default: the shipped one.")
         loader.add_option("embargo_console", str, "", "URL of the console, for the link on the block page.")
         self._runtime = mount(loader.master)
+        self._runtime.gate.keep_messages = self._keep_messages
 
     def configure(self, updated: set[str]) -> None:
         """Options changed."""

@@ -80,6 +80,7 @@ class Gate:
         self.policy: Policy | None = None  # None: nothing has loaded yet, so everything is refused
         self.journal: Sink | None = None
         self.counters = Counters()
+        self.keep_messages = True  # of WebSocket and TCP, as mitmproxy does, until their connection ends
         self.connections: dict[str, Connection] = {}
         # Not in a flow's metadata: mitmproxy writes that to flow files, and only takes plain values there.
         self.refused: WeakKeyDictionary[mitm_flow.Flow, Decision] = WeakKeyDictionary()

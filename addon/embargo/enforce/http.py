@@ -76,9 +76,13 @@ class Http:
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         """A message on an open WebSocket: its connection was judged, and is judged again when policy changes."""
-        if flow in self._gate.refused and flow.websocket is not None:
+        if flow.websocket is None:
+            return
+        if flow in self._gate.refused:
             flow.websocket.messages[-1].drop()
             close(flow.client_conn)
+        if not self._gate.keep_messages:
+            del flow.websocket.messages[:-1]  # a long-lived connection would hold all it ever carried
 
     def _insists(self, flow: http.HTTPFlow) -> bool:
         """Refuse again what another addon has let go; whether the flow was refused before."""

@@ -21,7 +21,7 @@ class EmbargoMaster(DumpMaster):
 
     def __init__(self, opts: options.Options) -> None:
         super().__init__(opts, with_dumper=False)
-        self.addons.register(Embargo())
+        self.addons.register(Embargo(keep_messages=False))  # mitmproxy#6620
 
 
 def run(arguments: Sequence[str]) -> None:

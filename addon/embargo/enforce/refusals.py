@@ -1,5 +1,7 @@
 """Carrying out a block: one function for each kind of thing that a hook holds."""
 
+import asyncio
+import weakref
 from dataclasses import dataclass
 
 from jinja2 import Template
@@ -16,6 +18,7 @@ from embargo.enforce.gate import Gate, close
 from embargo.enforce.layers import ACCESS_DENIED, Refuse
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE"})
+PATIENCE = 10.0  # seconds that a refused request's body may take before its connection is closed
 READABLE_BODY = 1_048_576  # bytes: a refused request's body is read up to this, so that its client sees the answer
 
 
@@ -61,6 +64,8 @@ class Refusals:
             console=self.look.console,
         )
         flow.response = http_answer(refused, flow.request, self.look.template)
+        if _may_have_body(flow.request):
+            asyncio.get_running_loop().call_later(PATIENCE, _end, weakref.ref(flow))
 
     # -- what the gate calls when judging itself fails
 
@@ -108,6 +113,17 @@ def drop_message(flow: tcp.TCPFlow) -> None:
     """Let the newest message carry nothing: TCP flows cannot be killed."""
     if flow.messages:
         flow.messages[-1].content = b""
+
+
+def _may_have_body(request: http.Request) -> bool:
+    return request.method not in ("GET", "HEAD", "OPTIONS") or "content-length" in request.headers
+
+
+def _end(held: "weakref.ref[http.HTTPFlow]") -> None:
+    """Close the connection of a refused request whose body has not ended: its answer cannot be sent before."""
+    flow = held()
+    if flow is not None and flow.live:
+        close(flow.client_conn)
 
 
 def _body_is_short(request: http.Request) -> bool:

@@ -28,6 +28,8 @@ class Stream:
     def message(self, flow: tcp.TCPFlow) -> None:
         """Hold what is not yet a whole name; judge each name; then let the bytes go on."""
         message = flow.messages[-1]
+        if not self._gate.keep_messages:
+            del flow.messages[:-1]
         if not message.from_client:
             return
         connection = self._gate.connection(flow.client_conn)
