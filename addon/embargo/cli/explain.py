@@ -133,7 +133,7 @@ def _texts(asked: tuple[str, ...]) -> Iterator[str]:
         if text != STDIN:
             yield text
             continue
-        for line in io.TextIOWrapper(click.get_binary_stream("stdin"), encoding="utf-8-sig", errors="replace"):
+        for line in io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="replace"):
             if request := line.strip():
                 yield request
 
