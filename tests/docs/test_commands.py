@@ -1,11 +1,13 @@
 """Commands and flags stand in the reference, and no other; shell examples name commands and flags that exist."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from docs.pages import PAGES, ROOT, Block, blocks, codes, first_cells, name, section
 from embargo.cli.main import COMMANDS, main
@@ -100,3 +102,16 @@ def test_columns_of_log() -> None:
     csv = text[text.index("Columns of `--csv`") :].partition("\n\n")[0]
     assert re.findall(r"`(\w+)`", csv) == list(EXPORTED)
     assert f"Columns: {', '.join(SHOWN)}." in text
+
+
+MEMBERS = {  # command: what makes it print an object with every member
+    "explain": ["a b"],
+    "apps": ["vmate"],
+}
+
+
+@pytest.mark.parametrize(("word", "words"), MEMBERS.items(), ids=MEMBERS)
+def test_members_of_json(word: str, words: list[str]) -> None:
+    result = CliRunner().invoke(main, [word, "--json", "--policy", str(ROOT / "domains.yaml"), *words])
+    documented = [cell for cell in first_cells(section(COMMAND_PAGE, word)) if not cell.startswith("-")]
+    assert set(documented) == set(json.loads(result.output))
