@@ -43,7 +43,7 @@ def command(app: str | None, policy: tuple[Path, ...], at: datetime, as_json: bo
         return
     if app not in judged.apps:
         hint = nearest(app, judged.apps)
-        raise click.UsageError(f"no app {app!r}; {hint or 'embargo apps lists them'}")
+        raise click.UsageError(f"no app {app!r}; {hint or '`embargo apps` lists them'}")
     found = account(judged, judged.apps[app], at)
     if as_json:
         echo_json(found.document())
@@ -66,7 +66,7 @@ def _echo_account(each: AppAccount) -> None:
     app = each.app
     vendor = f", {app.vendor}" if app.vendor else ""
     _say(f"{app.id}: {app.name}{vendor}")
-    _say(f"{each.endpoints} endpoints, {each.shared} of them shared; {_counts(each.verdicts)}")
+    _say(f"endpoints: {each.endpoints}, of which shared: {each.shared}; {_counts(each.verdicts)}")
     for role, entries in each.by_role():
         _heading(f"{role} ({sum(entry.count for entry in entries)})")
         _echo_entries(entries)

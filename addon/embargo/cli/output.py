@@ -8,6 +8,7 @@ no colour and nothing cut, so that `grep` and `cut` see whole values. `NO_COLOR`
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 import click
@@ -58,9 +59,24 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """*rows* as lines whose columns begin two blanks after the longest cell before; nothing is cut."""
-    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    """*rows* as lines whose columns begin two blanks after the widest cell before; nothing is cut."""
+    widths = [max(map(width_of, cells)) for cells in zip(*rows, strict=True)]
+    return ["  ".join(padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def padded(text: str, width: int) -> str:
+    """*text* with blanks behind it up to *width* columns."""
+    return text + " " * (width - width_of(text))
+
+
+def width_of(text: str) -> int:
+    """The columns that *text* takes: wide letters (East Asian Width W and F) take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
+    )
 
 
 def echo_problems(problems: Iterable[object]) -> None:

@@ -1,6 +1,5 @@
 """What the law says when: the states of an authority, each from an instant on."""
 
-from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,13 +23,16 @@ class Timeline:
 
     def state_at(self, instant: datetime) -> State | None:
         """The state at *instant*; None before the first change. A change's own instant counts."""
-        index = bisect_right(self.changes, instant, key=lambda change: change[0])
-        return self.changes[index - 1][1] if index else None
+        change = self._latest(instant)
+        return change[1] if change is not None else None
 
     def since(self, instant: datetime) -> datetime | None:
         """The instant from which the state at *instant* holds; None before the first change."""
-        index = bisect_right(self.changes, instant, key=lambda change: change[0])
-        return self.changes[index - 1][0] if index else None
+        change = self._latest(instant)
+        return change[0] if change is not None else None
 
-
-NO_TIMELINE = Timeline()
+    def _latest(self, instant: datetime) -> tuple[datetime, State] | None:
+        for change in reversed(self.changes):  # a handful, and what is asked is mostly the last
+            if change[0] <= instant:
+                return change
+        return None
