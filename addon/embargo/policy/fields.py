@@ -228,7 +228,7 @@ def store_id(store: str) -> PlainValidator:
 
 
 def _domain(value: object, info: ValidationInfo) -> str:
-    whole = bool(info.data.get("whole_suffix", False))
+    whole = bool((info.data or {}).get("whole_suffix", False))  # a short form has no keys beside it
     try:
         return domains.domain_name(_text(value, "a domain"), whole_suffix=whole)
     except Mistake as mistake:

@@ -9,6 +9,7 @@ from embargo.policy.patterns import FORMS, KINDS, MARK
 from embargo.policy.problem import Path, Problem, nearest, quoted
 from embargo.policy.schema import PolicyForm, keys_beside
 
+MOST_PROBLEMS = 1000  # of one file; a wrong list of endpoints would have a million
 _EXPECTED = {  # what pydantic wanted, in the words of a policy file
     "list_type": "a list",
     "dict_type": "a mapping",
@@ -35,7 +36,10 @@ def validate(document: Document) -> tuple[PolicyForm | None, list[Problem]]:
             form = PolicyForm.model_validate(document.root)
         except ValidationError as refused:
             errors = refused.errors(include_url=False)
-            problems += [_problem(document, error) for error in errors]
+            problems += [_problem(document, error) for error in errors[:MOST_PROBLEMS]]
+            if len(errors) > MOST_PROBLEMS:
+                last, more = problems[-1], f"and {len(errors) - MOST_PROBLEMS} more problems"
+                problems.append(Problem(document.name, last.line, last.column, "more-problems", "", more))
     found = {problem.path for problem in problems}
     problems += [problem for problem in _missing_values(document) if problem.path not in found]
     return (None if problems else form), problems
@@ -53,7 +57,7 @@ def _problem(document: Document, error: Any) -> Problem:
     location: tuple[Any, ...] = error["loc"]
     kind: str = error["type"]
     value = error["input"]
-    at_key = bool(location) and location[-1] == _KEY
+    at_key = bool(location) and location[-1] == _KEY and kind != "extra_forbidden"
     path = document_path(document, location[:-1] if at_key else location)
     match kind:
         case "mistake":
@@ -112,7 +116,7 @@ def document_path(document: Document, location: tuple[Any, ...]) -> Path:
     path: list[str | int] = []
     node: Any = document.root
     for step in location:
-        if isinstance(step, str) and step.startswith(MARK):
+        if isinstance(step, str) and step.startswith(MARK) and not (isinstance(node, Mapping) and step in node):
             continue
         if isinstance(step, int) and not isinstance(node, Sequence):
             continue
