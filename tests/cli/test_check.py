@@ -35,6 +35,7 @@ def check(text: str | None, *arguments: str) -> Result:
 
 
 CASES = {  # case: (policy, arguments, exit code, how each line begins)
+    "no tests": (GOOD[: GOOD.index("tests:")], [], 0, ["1 app, 1 endpoint, 1 rule, no tests, digest "]),
     "good": (GOOD, [], 0, ["1 app, 1 endpoint, 1 rule, 1 of 1 test passed, digest "]),
     "a warning": (
         WARNED, [], 0, ["policy.yaml:2:24: no-evidence apps.a.endpoints[0]: ", "1 app, 1 endpoint, 1 rule, 1 of 1 test passed, 1 warning, "],

@@ -62,7 +62,7 @@ def command(policy: tuple[Path, ...], strict: bool, as_json: bool) -> None:
         summary = ", ".join(
             [
                 *(counted(number, noun.removesuffix("s")) for noun, number in _counts(loaded).items()),
-                f"{len(results) - len(failed)} of {counted(len(results), 'test')} passed",
+                f"{len(results) - len(failed)} of {counted(len(results), 'test')} passed" if results else "no tests",
                 *([counted(len(warnings), "warning")] if warnings else []),
                 f"digest {loaded.digest}",
             ]
