@@ -62,7 +62,9 @@ def tunnel(proxy: Proxy, target: str, *headers: str) -> socket.socket:
     """A tunnel to *target* (HOST:PORT). Raises Refused with the answer's head."""
     connection = connect(proxy)
     connection.sendall("\r\n".join([f"CONNECT {target} HTTP/1.1", f"Host: {target}", *headers, "", ""]).encode())
-    head = read_until(connection, b"\r\n\r\n")
+    head = b""
+    while not head.endswith(b"\r\n\r\n") and (byte := connection.recv(1)):  # what follows is the tunnel's
+        head += byte
     if b" 200 " not in head.split(b"\r\n")[0] + b" ":
         connection.close()
         raise Refused(head)

@@ -20,7 +20,7 @@ from embargo import __version__
 from embargo.core.rules import Policy
 from embargo.enforce.answers import load_template
 from embargo.enforce.entries import Entry, Surfaces
-from embargo.enforce.gate import Gate, now
+from embargo.enforce.gate import Gate, now, release
 from embargo.enforce.refusals import Look
 from embargo.enforce.reload import Reloader
 from embargo.enforce.status import StatusServer
@@ -241,6 +241,7 @@ class Last(Entry):
     def client_disconnected(self, client: mitm.Client) -> None:
         """A connection has ended."""
         self.runtime.gate.forget(client)
+        release(client)
 
     def done(self) -> None:
         """The process ends."""

@@ -259,6 +259,19 @@ def _reference(policy: Policy | None, decision: Decision) -> str | None:
     return None
 
 
+def release(peer: mitm.Client) -> None:
+    """Close what mitmproxy 12.2 leaves open of a connection that has ended.
+
+    It cancels a connection's task to close it; where more data has just come in, that task waits for a lock
+    outside of the block that would close the socket, which then stays open for good (measured: a killed upload).
+    """
+    server = ctx.master.addons.get("proxyserver")
+    handler = server.connections.get(peer.id) if server is not None else None
+    for transport in handler.transports.values() if handler is not None else ():
+        if transport.writer is not None:
+            transport.writer.close()
+
+
 def _surface_of(data: object) -> Surface:
     """The surface of a hook's argument, for the record of a failure."""
     name = type(data).__name__

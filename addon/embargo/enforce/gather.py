@@ -49,6 +49,8 @@ def http_request(connection: Connection, flow: http.HTTPFlow, time: datetime) ->
                 surface = Surface.WEBSOCKET  # RFC 6455, 4.1
             case 10 if user_agent is None and key.lower() == b"user-agent":
                 user_agent = value.decode("utf-8", "replace")
+            case _ if key[4:].isspace() and key[:4].lower() == b"host":  # "Host :" is a Host to lenient servers
+                _add(names, Source.HOST, value.decode("utf-8", "replace"), port)
     path = data.path.decode("utf-8", "replace")
     if "://" in path[:32]:  # an absolute-form target inside a tunnel is forwarded as such
         authority, path = _split_absolute(path)
@@ -128,7 +130,7 @@ def _add_destination(names: list[Name], address: tuple[str, int] | None) -> None
 
 def _add_hosts(names: list[Name], request: http.Request, port: int | None) -> None:
     for key, value in request.headers.fields:
-        if len(key) == 4 and key.lower() == b"host":
+        if key[:4].lower() == b"host" and not key[4:].strip():
             _add(names, Source.HOST, value.decode("utf-8", "replace"), port)
 
 

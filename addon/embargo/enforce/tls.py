@@ -6,7 +6,7 @@ the choice itself wherever the verdict depends on it.
 
 from mitmproxy import tls
 from mitmproxy.exceptions import AddonHalt
-from mitmproxy.proxy import layer
+from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer, ServerTLSLayer, TCPLayer, modes
 from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.tls import HTTP_ALPNS
@@ -58,6 +58,7 @@ class NextProtocol:
                 assert reading.hello is not None
                 self._tls(data, connection, reading.hello)
             case Kind.HTTP:
+                _drop_leading_lines(data)
                 data.layer = HttpLayer(context, HTTPMode.transparent)
             case Kind.RAW:
                 self._raw(data, connection)
@@ -155,6 +156,15 @@ def _is_first_of_explicit_proxy(data: layer.NextLayer) -> bool:
     """Whether this is the client's own conversation with the proxy: HTTP, and never raw."""
     layers = data.context.layers
     return len(layers) == 1 and isinstance(layers[0], modes.HttpProxy | modes.HttpUpstreamProxy)
+
+
+def _drop_leading_lines(data: layer.NextLayer) -> None:
+    """Drop empty lines before a request (RFC 9112, 2.2): mitmproxy's HTTP layer would wait behind them."""
+    for event in data.events:
+        if isinstance(event, events.DataReceived) and event.connection is data.context.client:
+            event.data = event.data.lstrip(b"\r\n")
+            if event.data:
+                return
 
 
 def _opened(data: layer.NextLayer) -> ServerTLSLayer:
