@@ -8,10 +8,10 @@ from embargo.core.decide import decide
 from embargo.core.pattern import Kind
 from embargo.core.request import Request
 from embargo.core.rules import Policy
-from strategies import policies, requests
+from strategies import policies, requests, tight_policies, tight_requests
 
 EXAMPLES = 400
-OFTEN, AT_TIMES = 30, 2  # of 400 examples
+OFTEN, AT_TIMES = 30, 2  # of 400 examples of each kind; what is drawn changes with Hypothesis and with our code
 WANTED = {
     "block": OFTEN,
     "log": OFTEN,
@@ -38,9 +38,10 @@ def test_what_the_laws_speak_of_occurs() -> None:
 
     @seed(20210105)
     @settings(max_examples=EXAMPLES, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck))
-    @given(policies(), requests())
-    def draw(policy: Policy, request: Request) -> None:
+    @given(policies(), requests(), tight_policies(), tight_requests())
+    def draw(policy: Policy, request: Request, tight: Policy, crowd: Request) -> None:
         seen.update(_occurring(policy, request))
+        seen.update(_occurring(tight, crowd))
 
     draw()
     assert {what: seen[what] for what, least in WANTED.items() if seen[what] < least} == {}, dict(seen)
