@@ -4,7 +4,6 @@ Built from libyaml's event stream: it carries line and column with every scalar,
 round-trip parser and resolves nothing, so the rules of YAML 1.2 are ours (`scalar`).
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -12,9 +11,10 @@ from typing import Any, NoReturn
 import yaml
 from yaml._yaml import CParser
 
-from embargo.policy.problem import Mistake, Path, Problem, Severity, path_text
+from embargo.policy.problem import Path, Problem, Severity, path_text
 from embargo.policy.reading import Source
 from embargo.policy.scalar import Scalar, resolve
+from embargo.policy.syntax import explain
 
 DEEPEST = 32  # nested mappings and lists
 LARGEST_EXPANSION = 10  # nodes with aliases expanded, over nodes as written
@@ -25,12 +25,10 @@ _SHIFT = 32  # a mark is line << 32 | column, both from 0: an integer costs a th
 _COLUMN = (1 << _SHIFT) - 1
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what libyaml counts as the end of a line
 _TAG = "tag:yaml.org,2002:"
 _SCALAR_TAGS: dict[str, tuple[type, ...]] = {
     "null": (type(None),), "bool": (bool,), "int": (int,), "float": (int, float),
 }  # fmt: skip
-_UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Mapping(dict[str, Any]):
@@ -355,58 +353,9 @@ class _Parser:
         raise _Stop
 
     def _syntax(self, refused: yaml.YAMLError) -> Problem:
-        text = self.source.data.removeprefix(_BOM).decode()
-        if not isinstance(refused, yaml.MarkedYAMLError) or refused.problem_mark is None:
-            found = _UNPRINTABLE.search(text)
-            mark = _mark(text[: found.start()]) if found is not None else 0
-            what = f"the control character U+{ord(found[0]):04X}" if found is not None else "an unreadable character"
-            mistake = Mistake(
-                "control-character", f"{what} is not allowed", "write it as an escape between double quotes"
-            )
-        else:
-            at = refused.problem_mark
-            mark = at.line << _SHIFT | at.column
-            mistake, opened = _explain(refused, _character(text, at.line, at.column))
-            mark = opened if opened is not None else mark
-        line, column = (mark >> _SHIFT) + 1, (mark & _COLUMN) + 1
+        mistake, line, column = explain(refused, self.source.data.removeprefix(_BOM).decode())
         where = path_text(self._path())
-        return Problem(self.source.name, line, column, mistake.code, where, mistake.message, mistake.hint)
-
-
-def _explain(refused: yaml.MarkedYAMLError, character: str) -> tuple[Mistake, int | None]:
-    """What libyaml's words mean for a policy file, and the mark to show where that is not the problem's own."""
-    problem, context = refused.problem or "not readable", refused.context or ""
-    if character == "\t" and ("token" in problem or "tab" in problem):
-        return Mistake("tab", "found a tab where YAML wants spaces", "indent with spaces"), None
-    if "flow" in context and "did not find expected ',' or" in problem and refused.context_mark is not None:
-        opener = "[" if "sequence" in context else "{"
-        at = refused.context_mark
-        opened = at.line << _SHIFT | at.column
-        if not character:
-            return Mistake("unclosed-bracket", f"the {opener} that opens here is never closed"), opened
-        closer = "]" if opener == "[" else "}"
-        where = f"the {opener} of line {at.line + 1}, column {at.column + 1}"
-        hint = "quote text that holds one of { } [ ] , # or a colon before a space"
-        return Mistake("unclosed-bracket", f"expected ',' or '{closer}' for {where}", hint), None
-    hint = ""
-    if "alias" in context:
-        hint = "quote text that begins with *; a domain covers all below it without one"
-    elif "mapping values are not allowed" in problem:
-        hint = "quote text that holds a colon before a space, and check the indentation"
-    elif "quoted scalar" in context:
-        hint = "close the quotation mark"
-    elif "block mapping" in context or "block collection" in context:
-        hint = "check the indentation"
-    elif character in "@`%" and character:
-        hint = f"quote text that begins with {character}"
-    message = f"{problem} {context}" if context else problem
-    return Mistake("yaml-syntax", message, hint), None
-
-
-def _character(text: str, line: int, column: int) -> str:
-    """The character at *line* and *column*, from 0; empty at the text's end."""
-    lines = _BREAK.split(text)
-    return lines[line][column : column + 1] if line < len(lines) else ""
+        return Problem(self.source.name, line + 1, column + 1, mistake.code, where, mistake.message, mistake.hint)
 
 
 def _mark(before: str) -> int:
