@@ -40,7 +40,7 @@ format: setup  ## bring the code into its form
 	$(BIN)/ruff format addon tests
 
 goldens: setup  ## write the golden files anew; read the difference before you commit it
-	EMBARGO_RENEW_GOLDENS=1 $(BIN)/python -m pytest -q
+	RENEW_GOLDEN=1 $(BIN)/python -m pytest -q
 
 clean:  ## remove what setup and tests made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -11,6 +11,7 @@ from embargo.core.decision import Verdict
 from embargo.core.inquiry import Inquiry, answer
 from embargo.core.request import Surface
 from embargo.core.rules import AppSelector, Decrypt, Mode, Policy, Recording, Respond
+from embargo.core.timeline import State
 from embargo.review.account import account
 from embargo.review.explain import explain
 from sample import NOW, app, authority, endpoint, group, instant, policy, rule
@@ -290,6 +291,19 @@ def test_each_name_once() -> None:
     assert found.request is not None
     assert len(found.request.names) == 3
     assert [name.name.text for name in found.names] == ["alipay.com"]
+
+
+def test_the_reason_says_what_the_law_spared() -> None:
+    rules = [
+        rule("law-in-force", "block", AppSelector(named_in=("eo-13971",)), authority=frozenset({State.IN_FORCE})),
+        rule("no-law", "log"),
+    ]
+    judged = policy([ALIPAY], rules, [EO])
+    assert explain(judged, replace(inquiry("alipay.com"), time=instant("2021-07-01"))).reason == (
+        "rule no-law logs Alipay; rule law-in-force does not block it, since it wants an authority that is in-force; "
+        "eo-13971 is revoked since 2021-06-09"
+    )
+    assert explain(judged, replace(inquiry("alipay.com"), time=instant("2021-03-01"))).verdict is Verdict.BLOCK
 
 
 def test_standings() -> None:

@@ -46,9 +46,7 @@ class Instant(click.ParamType[datetime]):
 
     name = "TIME"
 
-    def convert(
-        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
+    def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """The instant that *value* spells; a usage error where it is none."""
         if isinstance(value, datetime):
             return value

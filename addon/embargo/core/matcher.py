@@ -132,7 +132,7 @@ class Matcher:
         if host is None:
             return ()
         known = self._known(host.text)
-        agents = self.entries_of_agent(request.user_agent) if self._agents and request.user_agent is not None else ()
+        agents = self._agents_of(request.user_agent) if self._agents and request.user_agent is not None else ()
         if known.settled and not agents:
             return known.owners
         entries = [*known.entries, *agents]
@@ -141,6 +141,10 @@ class Matcher:
         if host.address is not None:  # a cidr may be limited to a port or protocol
             entries = [entry for entry in entries if entry.endpoint.pattern.covers(name, request)]
         return strongest(entries)
+
+    def _agents_of(self, user_agent: str) -> tuple[Entry, ...]:
+        # a long one is looked at each time, so that no client fills the memory with them
+        return (self.entries_of_agent if len(user_agent) <= 512 else self._entries_of_agent)(user_agent)
 
     def forget(self) -> None:
         """Drop what is remembered of hosts and user agents; a measurement of fresh ones begins so."""

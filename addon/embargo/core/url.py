@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote
 
 type Pairs = frozenset[tuple[str, str]]
 
-_LONGEST_TARGET = 65_536  # characters of path and query that are compared; mitmproxy's own header limit is below
+_REMEMBERED = 1024  # characters: longer targets are parsed each time, so that no client fills the memory with them
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,17 @@ class Target:
     pairs: Pairs = frozenset()
 
 
-@lru_cache(maxsize=4096)
 def parse_target(target: str) -> Target:
-    """The normalized form of an origin-form request target, ``/path?query#fragment``."""
-    path, _, query = target[:_LONGEST_TARGET].partition("#")[0].partition("?")
+    """The normalized form of an origin-form request target, ``/path?query#fragment``, however long it is."""
+    return _parse_remembered(target) if len(target) <= _REMEMBERED else _parse(target)
+
+
+def _parse(target: str) -> Target:
+    path, _, query = target.partition("#")[0].partition("?")
     return Target(normalize_path(path), parse_pairs(query))
+
+
+_parse_remembered = lru_cache(maxsize=4096)(_parse)
 
 
 def parse_pairs(query: str) -> Pairs:

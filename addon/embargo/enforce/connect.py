@@ -94,7 +94,7 @@ class Connect:
         policy = self._gate.policy
         if policy is None or decision.reason not in (Reason.RULE, Reason.DEFAULT) or not is_browser(flow.request):
             return False
-        if policy.settings.decrypt is Decrypt.NONE or decision.respond[:1] == (Respond.RESET,):
+        if policy.settings.decrypt is Decrypt.NONE or decision.response_on(Surface.CONNECT) is Respond.RESET:
             return False
         if never_opened(policy, request):
             return False

@@ -12,6 +12,7 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData, TlsData
 
 from embargo.core.decision import Decision
+from embargo.core.request import Surface
 from embargo.core.rules import Respond
 from embargo.enforce.answers import connect_answer, http_answer, is_grpc, load_template, refusal
 from embargo.enforce.gate import Gate, close
@@ -39,7 +40,7 @@ class Refusals:
 
     def connect(self, flow: http.HTTPFlow, decision: Decision, incident: str | None) -> None:
         """Refuse a CONNECT: nothing opens."""
-        if Respond.RESET in decision.respond[:1]:
+        if decision.response_on(Surface.CONNECT) is Respond.RESET:
             flow.kill()
             return
         refused = refusal(self.gate.policy, decision, incident or "", console=self.look.console)
@@ -51,7 +52,11 @@ class Refusals:
         mitmproxy sends an answer that was set early only after the whole body, and a body that is streamed
         already cannot be answered (NotImplementedError in its core).
         """
-        if flow.request.stream or Respond.RESET in decision.respond[:1] or not _body_is_short(flow.request):
+        if (
+            flow.request.stream
+            or decision.response_on(Surface.HTTP) is Respond.RESET
+            or not _body_is_short(flow.request)
+        ):
             flow.response = None
             if flow.killable:
                 flow.kill()

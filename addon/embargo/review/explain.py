@@ -136,16 +136,17 @@ def explain(policy: Policy, inquiry: Inquiry) -> Explanation:
         )
     decision, request = found.decision, found.request
     apps = tuple(policy.apps[app] for app in decision.apps)
+    names = _judged_names(policy, request)
     return Explanation(
         inquiry=inquiry,
         verdict=decision.verdict,
         decision=decision,
         request=request,
         apps=apps,
-        reason=_reason(policy, decision, apps),
+        reason=_reason(policy, decision, apps) + _what_the_law_spared(decision, names),
         gets=_gets(policy, decision, request.surface),
         status=_status(decision, request.surface),
-        names=_judged_names(policy, request),
+        names=names,
         standings=tuple(_standing(policy, identifier, request.time) for identifier, _ in decision.authorities),
         error=decision.error,
     )
@@ -218,6 +219,18 @@ def _reason(policy: Policy, decision: Decision, apps: tuple[App, ...]) -> str:
     elif decision.shadow_rule is not None and decision.would is not None:
         sentence += f"; the shadow rule {decision.shadow_rule} would {_verb(decision.would)} it"
     return sentence
+
+
+def _what_the_law_spared(decision: Decision, names: tuple[JudgedName, ...]) -> str:
+    """Which rule would have blocked, were an order in another state; empty where none would."""
+    if decision.blocked or decision.name is None:
+        return ""
+    for judged in names:
+        for ownership in judged.owners if judged.name.host == decision.name.host else ():
+            for asked in ownership.asked:
+                if asked.failed == "authority" and asked.rule.action is Action.BLOCK and not asked.rule.shadow:
+                    return f"; rule {asked.rule.id} does not block it, since it {asked.why}"
+    return ""
 
 
 def _verb(verdict: Verdict) -> str:
