@@ -33,3 +33,25 @@ def with_version(version: bytes, hello: bytes) -> bytes:
 def behind_empty_record(hello: bytes) -> bytes:
     """*hello* behind a handshake record without content, which OpenSSL skips (measured)."""
     return b"\x16\x03\x01\x00\x00" + hello
+
+
+def with_server_names(hello: bytes, *names: bytes) -> bytes:
+    """*hello* (one record) with these names in its server_name extension, legal or not."""
+    message = hello[9:]
+    position = 2 + 32
+    position += 1 + message[position]
+    position += 2 + int.from_bytes(message[position : position + 2])
+    position += 1 + message[position]
+    head, extensions = message[:position], message[position + 2 :]
+    kept = b""
+    while extensions:
+        length = 4 + int.from_bytes(extensions[2:4])
+        if extensions[:2] != b"\0\0":
+            kept += extensions[:length]
+        extensions = extensions[length:]
+    entries = b"".join(b"\0" + len(name).to_bytes(2) + name for name in names)
+    content = len(entries).to_bytes(2) + entries
+    extensions = b"\0\0" + len(content).to_bytes(2) + content + kept
+    body = head + len(extensions).to_bytes(2) + extensions
+    handshake = b"\x01" + len(body).to_bytes(3) + body
+    return hello[:3] + len(handshake).to_bytes(2) + handshake

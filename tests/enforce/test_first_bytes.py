@@ -78,6 +78,10 @@ KINDS = {  # case: (first bytes, what they are)
     "VNC": (b"RFB 003.008\n", Kind.RAW),
     "IRC": (b"NICK alice\r\n", Kind.RAW),
     "an FTP word in lower case": (b"user anonymous\r\n", Kind.RAW),
+    "an alert before the hello": (b"\x15\x03\x01\x00\x02\x01\x00" + HELLO, Kind.MALFORMED),
+    "a change_cipher_spec before the hello": (b"\x14\x03\x03\x00\x01\x01" + HELLO, Kind.MALFORMED),
+    "the first byte of an alert": (b"\x15", Kind.WAIT),
+    "a byte like an alert's": (b"\x15\x00\x00", Kind.RAW),
     "a DNS query over TCP": (b"\x00\x1d\x12\x34\x01\x00", Kind.RAW),
     "a word too long for a method": (b"a" * 65, Kind.RAW),
     "UTF-8 text": ("grüße".encode(), Kind.RAW),
@@ -107,9 +111,7 @@ def test_every_cut_waits(data: bytes, kind: Kind) -> None:
 
 
 def test_the_hello_is_read() -> None:
-    hello = read(in_records_of(1, client_hello("banned.test"))).hello
-    assert hello is not None
-    assert hello.sni == "banned.test"
+    assert read(in_records_of(1, client_hello("banned.test"))).names == ("banned.test",)
 
 
 HOSTS = {  # case: (text, hosts in it)

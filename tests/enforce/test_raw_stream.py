@@ -8,29 +8,51 @@ from embargo.enforce.raw_stream import Passage, RawStream
 
 HELLO = client_hello("banned.test")
 REQUEST = b"GET / HTTP/1.1\r\nHost: banned.test\r\n\r\n"
+PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(12)
 UNREADABLE = "a ClientHello or request head that cannot be read"
 
 STREAMS: dict[str, tuple[list[bytes], list[Passage]]] = {  # case: (messages, what becomes of each)
-    "a ClientHello behind a greeting": ([HELLO], [Passage(HELLO, sni="banned.test")]),
+    "a ClientHello behind a greeting": ([HELLO], [Passage(HELLO, snis=("banned.test",))]),
     "a ClientHello in pieces": (
         [HELLO[:1], HELLO[1:100], HELLO[100:]],
-        [Passage(b""), Passage(b""), Passage(HELLO, sni="banned.test")],
+        [Passage(b""), Passage(b""), Passage(HELLO, snis=("banned.test",))],
     ),
     "records of one byte, each a message": (
         [in_records_of(1, HELLO)[:6], in_records_of(1, HELLO)[6:]],
-        [Passage(b""), Passage(in_records_of(1, HELLO), sni="banned.test")],
+        [Passage(b""), Passage(in_records_of(1, HELLO), snis=("banned.test",))],
     ),
     "STARTTLS": (
         [b"EHLO a\r\n", b"STARTTLS\r\n", HELLO],
-        [Passage(b"EHLO a\r\n"), Passage(b"STARTTLS\r\n"), Passage(HELLO, sni="banned.test")],
+        [Passage(b"EHLO a\r\n"), Passage(b"STARTTLS\r\n"), Passage(HELLO, snis=("banned.test",))],
     ),
     "after the ClientHello nothing is read": (
         [HELLO, b"\x16\x03\x04\x00\x05\x01abcd", REQUEST],
-        [Passage(HELLO, sni="banned.test"), Passage(b"\x16\x03\x04\x00\x05\x01abcd"), Passage(REQUEST)],
+        [Passage(HELLO, snis=("banned.test",)), Passage(b"\x16\x03\x04\x00\x05\x01abcd"), Passage(REQUEST)],
     ),
     "a hello that hides behind an empty record": (
         [behind_empty_record(HELLO)],
         [Passage(behind_empty_record(HELLO), refuse=UNREADABLE)],
+    ),
+    "a ClientHello behind other bytes": ([b"junk" + HELLO], [Passage(b"junk" + HELLO, snis=("banned.test",))]),
+    "a ClientHello hidden and cut": (
+        [b"\x00junk" + HELLO[:50], HELLO[50:], REQUEST],
+        [Passage(b""), Passage(b"\x00junk" + HELLO, snis=("banned.test",)), Passage(REQUEST)],
+    ),
+    "a hidden ClientHello cut within its first bytes": (
+        [b"\x00junk" + HELLO[:3], HELLO[3:]],
+        [Passage(b"\x00junk" + HELLO[:3]), Passage(HELLO[3:], snis=("banned.test",))],
+    ),
+    "a ClientHello behind a PROXY line": (
+        [b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", HELLO],
+        [Passage(b""), Passage(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + HELLO, snis=("banned.test",))],
+    ),
+    "a request behind a PROXY header, version 2": (
+        [PROXY_V2 + REQUEST],
+        [Passage(PROXY_V2 + REQUEST, names=("banned.test",))],
+    ),
+    "HTTP/2 without TLS": (
+        [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
+        [Passage(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", refuse="HTTP/2 where its names cannot be read")],
     ),
     "HTTP": ([REQUEST], [Passage(REQUEST, names=("banned.test",))]),
     "HTTP, its head cut": (
@@ -92,7 +114,7 @@ def test_stream(messages: list[bytes], passages: list[Passage]) -> None:
 
 def _found(passage: Passage) -> Passage:
     """An empty name is no name that could be judged; only what is found beside it matters."""
-    return Passage(passage.release, tuple(filter(None, passage.names)), passage.sni, passage.refuse)
+    return Passage(passage.release, tuple(filter(None, passage.names)), passage.snis, passage.refuse)
 
 
 def test_a_head_that_does_not_end_is_refused() -> None:

@@ -32,7 +32,8 @@ class Connect:
         """Before all other addons: refuse what is refused whoever asks."""
         connection = self._gate.connection(flow.client_conn)
         connection.recorded.clear()  # after a refusal the same connection may ask for another tunnel
-        connection.page = connection.sni = connection.tunnel_request = None
+        connection.page = connection.tunnel_request = None
+        connection.snis = ()
         request = self._begin(flow, connection)
         decision = self._gate.decide(request)
         if decision.blocked and not self._identity.may_change(decision, request):
@@ -59,7 +60,8 @@ class Connect:
     def ended(self, flow: http.HTTPFlow) -> None:
         """The CONNECT was refused, by us or others, or failed: what the client asks next has no part in its name."""
         connection = self._gate.connection(flow.client_conn)
-        connection.tunnel = connection.sni = connection.tunnel_request = None
+        connection.tunnel = connection.tunnel_request = None
+        connection.snis = ()
 
     def rejected(self, connection: Connection) -> None:
         """The client of a page tunnel rejected our certificate: refuse it at CONNECT from now on."""

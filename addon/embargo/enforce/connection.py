@@ -29,7 +29,7 @@ class Connection:
     peer: mitm.Client
     client: Address | None
     tunnel: Name | None = None  # CONNECT target
-    sni: Name | None = None  # of the ClientHello inside the tunnel; a secure proxy's own is not meant
+    snis: tuple[Name, ...] = ()  # of the ClientHello inside the tunnel; a secure proxy's own is not meant
     user_agent: str | None = None  # of the CONNECT
     user: str | None = None
     page: Page | None = None

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from mitmproxy.proxy.layers.tls import parse_client_hello
-from mitmproxy.tls import ClientHello
+
+from embargo.enforce.server_names import server_names
 
 LONGEST_LINE = 4096  # bytes of an unfinished line that are remembered; a host name is 253
 LONGEST_HEAD = 65_536  # bytes held before the protocol must be known; a ClientHello or request head is far smaller
 
 _HANDSHAKE = 0x16  # TLS record type (RFC 8446, 5.1)
+_OTHER_RECORDS = (b"\x14", b"\x15", b"\x17")  # change_cipher_spec, alert, application_data
 _CLIENT_HELLO = 0x01  # handshake type
 _NEWEST_RECORD_VERSION = 0x03  # TLS 1.2 and 1.3 write 03 03; servers ignore the byte, mitmproxy takes 00 to 03
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # RFC 9110, 5.6.2
@@ -23,6 +25,9 @@ _SPACE = rb"[ \t\x0b\x0c\r]"  # what a lenient server takes for a space in the r
 _METHOD = re.compile(rb"%b{1,64}" % _TOKEN)
 _BEGINS_LIKE_TEXT = re.compile(rb"(?:%b{1,64}(?:%b.*)?)?" % (_TOKEN, _SPACE), re.DOTALL)
 _VERSION = re.compile(rb"HTTP/[\d.]+", re.IGNORECASE)
+_HELLO = re.compile(rb"\x16\x03[\x00-\x04][\x00-\x48].\x01\x00", re.DOTALL)  # a record of up to 2^14 + 2048 octets
+_PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n"
+_LONGEST_PROXY_V1 = 107  # octets, the line break included
 _HOST_LINE = re.compile(rb"\nhost[ \t]*:[ \t]*([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)", re.IGNORECASE)
 _ABSOLUTE_TARGET = re.compile(
     rb"\n%b*%b{1,64}%b+[a-z][a-z0-9+.\-]*://([^/?#\s]*)" % (_SPACE, _TOKEN, _SPACE), re.IGNORECASE
@@ -43,10 +48,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The kind of a stream, with the ClientHello where it is TLS."""
+    """The kind of a stream, with the names of the ClientHello where it is TLS."""
 
     kind: Kind
-    hello: ClientHello | None = None
+    names: tuple[str, ...] = ()  # those of the ClientHello
 
 
 WAIT = Reading(Kind.WAIT)
@@ -57,10 +62,19 @@ MALFORMED = Reading(Kind.MALFORMED)
 
 def read(data: bytes) -> Reading:
     """The reading of a stream that begins with *data*; at `LONGEST_HEAD` bytes it no longer waits."""
+    if data[:1] in _OTHER_RECORDS:
+        return _read_other_record(data)
     reading = _read_tls(data) if data[:1] == bytes([_HANDSHAKE]) else _read_text(data)
     if reading.kind is Kind.WAIT and len(data) >= LONGEST_HEAD:
         return MALFORMED
     return reading
+
+
+def _read_other_record(data: bytes) -> Reading:
+    """An alert or the like before the ClientHello, which OpenSSL skips, would hide it."""
+    if len(data) == 1:
+        return WAIT
+    return MALFORMED if data[1] == 3 else RAW
 
 
 def _read_tls(data: bytes) -> Reading:
@@ -76,9 +90,9 @@ def _read_tls(data: bytes) -> Reading:
         return MALFORMED
     try:
         hello = parse_client_hello(data)
-    except ValueError:
+        return WAIT if hello is None else Reading(Kind.TLS, server_names(hello))
+    except (ValueError, EOFError):
         return MALFORMED
-    return WAIT if hello is None else Reading(Kind.TLS, hello)
 
 
 def _read_text(data: bytes) -> Reading:
@@ -92,6 +106,29 @@ def _read_text(data: bytes) -> Reading:
 def _is_request_line(line: bytes) -> bool:
     words = line.split()
     return len(words) > 1 and _METHOD.fullmatch(words[0]) is not None and _VERSION.fullmatch(words[-1]) is not None
+
+
+def hidden_hello(data: bytes) -> int | None:
+    """Where in *data* something begins that reads like a ClientHello; None where nothing does."""
+    found = _HELLO.search(data)
+    return found.start() if found is not None else None
+
+
+def preface_length(data: bytes) -> int | None:
+    """Bytes of a PROXY protocol header (v1 or v2) at the start of *data*; None while it is incomplete.
+
+    An origin that takes one reads the ClientHello or the request behind it.
+    """
+    signature = data[: len(_PROXY_V2)]
+    if (len(data) >= 2 and _PROXY_V2.startswith(signature)) or data.startswith(_PROXY_V2):
+        if len(data) < 16:
+            return None
+        length = 16 + int.from_bytes(data[14:16])
+        return length if len(data) >= length else None
+    if data.startswith(b"PROXY "):
+        end = data.find(b"\n")
+        return end + 1 if end >= 0 else (None if len(data) <= _LONGEST_PROXY_V1 else 0)
+    return 0
 
 
 def request_head(data: bytes) -> bytes | None:

@@ -208,7 +208,7 @@ class Gate:
                 client_port=connection.port,
                 user=connection.user,
                 identity_source="proxyauth" if connection.user is not None else None,
-                sni=connection.sni.text if connection.sni is not None else None,
+                sni=connection.snis[0].text if connection.snis else None,
                 transport=request.transport if request is not None else "tcp",
                 names=request.names if request is not None and decision.mismatch else (),
                 reference=_reference(self.policy, decision),

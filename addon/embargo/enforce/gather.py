@@ -66,11 +66,9 @@ def http_request(connection: Connection, flow: http.HTTPFlow, time: datetime) ->
     )
 
 
-def tls_request(connection: Connection, sni: str | None, address: tuple[str, int] | None, time: datetime) -> Request:
-    """A ClientHello: its SNI, the tunnel's target, and the address the tunnel leads to."""
+def tls_request(connection: Connection, address: tuple[str, int] | None, time: datetime) -> Request:
+    """A ClientHello: its names, the tunnel's target, and the address the tunnel leads to."""
     names = _tunnel_names(connection)
-    if sni is not None:
-        _add(names, Source.SNI, sni, address[1] if address else None)
     _add_destination(names, address)
     return Request(surface=Surface.TLS, time=time, names=tuple(names), client=connection.client, user=connection.user)
 
@@ -81,7 +79,7 @@ def raw_request(
     time: datetime,
     *,
     hosts: tuple[str, ...] = (),
-    sni: str | None = None,
+    snis: tuple[str, ...] = (),
 ) -> Request:
     """A raw TCP stream: its destination, and the names found in its bytes."""
     names = _tunnel_names(connection)
@@ -89,7 +87,7 @@ def raw_request(
     port = address[1] if address else None
     for host in hosts:
         _add(names, Source.HOST, host, port)
-    if sni is not None:
+    for sni in snis:
         _add(names, Source.SNI, sni, port)
     return Request(surface=Surface.TCP, time=time, names=tuple(names), client=connection.client, user=connection.user)
 
@@ -118,8 +116,7 @@ def server_request(connection: Connection, data: ServerConnectionHookData, time:
 
 def _tunnel_names(connection: Connection) -> list[Name]:
     names = [connection.tunnel] if connection.tunnel is not None else []
-    if connection.sni is not None:
-        names.append(connection.sni)
+    names += connection.snis
     return names
 
 

@@ -7,7 +7,18 @@ name is whole.
 
 from dataclasses import dataclass
 
-from embargo.enforce.first_bytes import LONGEST_HEAD, Kind, hosts_in, read, request_head, unfinished
+from embargo.enforce.first_bytes import (
+    LONGEST_HEAD,
+    Kind,
+    hidden_hello,
+    hosts_in,
+    preface_length,
+    read,
+    request_head,
+    unfinished,
+)
+
+_OVERLAP = 6  # bytes of the last message in which a ClientHello's first seven may have begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +27,7 @@ class Passage:
 
     release: bytes  # may go on unless what follows is blocked; empty while held
     names: tuple[str, ...] = ()  # hosts that the bytes name
-    sni: str | None = None
+    snis: tuple[str, ...] | None = None  # of a ClientHello; None where there is none
     refuse: str | None = None  # why nothing may go on, save where monitor lets it
 
 
@@ -27,6 +38,8 @@ class RawStream:
         self._held = b""
         self._started = False  # whether the first bytes have been read
         self._encrypted = False  # whether a ClientHello has gone by: nothing more can be read
+        self._seen = 0  # bytes that have gone by unread; a hidden ClientHello is looked for in the first 64 KiB
+        self._tail = b""  # the last of them
         self._http_line: bytes | None = None  # of a stream that speaks HTTP: the line that is not yet whole
 
     def feed(self, data: bytes) -> Passage:
@@ -38,8 +51,12 @@ class RawStream:
         data, self._held = self._held + data, b""
         # Later messages are only looked at where TLS may begin: a body may well hold a request line.
         if self._started and not b"\x16\x03".startswith(data[:2]):
-            return Passage(data)
-        reading = read(data)
+            return self._follow_unread(data)
+        preface = 0 if self._started else preface_length(data)
+        if preface is None or (preface and preface == len(data)):
+            self._held = data
+            return Passage(b"")
+        reading = read(data[preface:])
         match reading.kind:
             case Kind.MALFORMED:
                 self._started = True
@@ -48,17 +65,41 @@ class RawStream:
                 self._held = data
                 return Passage(b"")
             case Kind.TLS:
-                assert reading.hello is not None
                 self._encrypted = True
-                return Passage(data, sni=reading.hello.sni)
+                return Passage(data, snis=reading.names)
             case Kind.HTTP:
-                return self._begin_http(data)
+                return self._begin_http(data, preface)
             case Kind.RAW:
-                self._started = True
-                return Passage(data)
+                return self._follow_unread(data)
 
-    def _begin_http(self, data: bytes) -> Passage:
-        if request_head(data) is None:
+    def _follow_unread(self, data: bytes) -> Passage:
+        """Bytes of a protocol that is not read, with a look for a ClientHello hidden behind its first ones."""
+        self._started = True
+        if self._seen >= LONGEST_HEAD:
+            return Passage(data)
+        text = self._tail + data
+        position = hidden_hello(text)
+        if position is not None:
+            reading = read(text[position:])
+            match reading.kind:
+                case Kind.WAIT:
+                    self._held = data
+                    return Passage(b"")
+                case Kind.TLS:
+                    self._encrypted = True
+                    return Passage(data, snis=reading.names)
+                case Kind.MALFORMED:
+                    self._seen = LONGEST_HEAD
+                    return Passage(data, refuse="a ClientHello that cannot be read")
+        self._seen += len(data)
+        self._tail = text[-_OVERLAP:]
+        return Passage(data)
+
+    def _begin_http(self, data: bytes, preface: int) -> Passage:
+        if data[preface:].lstrip().startswith(b"PRI "):
+            self._started = True
+            return Passage(data, refuse="HTTP/2 where its names cannot be read")
+        if request_head(data[preface:]) is None:
             if len(data) >= LONGEST_HEAD:
                 self._started = True
                 return Passage(data, refuse="a request head that does not end")

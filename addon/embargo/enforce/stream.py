@@ -41,8 +41,8 @@ class Stream:
             request = raw_request(connection, address, now())
             decision = Decision(verdict=Verdict.BLOCK, reason=Reason.UNDECIDED, error=passage.refuse)
             self._act(flow, connection, request, monitored(self._gate.policy, decision))
-        elif passage.names or passage.sni is not None:
-            request = raw_request(connection, address, now(), hosts=passage.names, sni=passage.sni)
+        elif passage.names or passage.snis:
+            request = raw_request(connection, address, now(), hosts=passage.names, snis=passage.snis or ())
             self._judge(flow, connection, request)
 
     def end(self, flow: tcp.TCPFlow) -> None:

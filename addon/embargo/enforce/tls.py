@@ -10,7 +10,6 @@ from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer, ServerTLSLayer, TCPLayer, modes
 from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.tls import HTTP_ALPNS
-from mitmproxy.tls import ClientHello
 
 from embargo.core.decide import monitored
 from embargo.core.decision import Decision, Reason, Verdict
@@ -55,8 +54,7 @@ class NextProtocol:
             case Kind.WAIT:
                 raise AddonHalt
             case Kind.TLS:
-                assert reading.hello is not None
-                self._tls(data, connection, reading.hello)
+                self._tls(data, connection, reading.names)
             case Kind.HTTP:
                 _drop_leading_lines(data)
                 data.layer = HttpLayer(context, HTTPMode.transparent)
@@ -82,15 +80,15 @@ class NextProtocol:
         if connection.page is not None:
             self._connect.rejected(connection)
 
-    def _tls(self, data: layer.NextLayer, connection: Connection, hello: ClientHello) -> None:
+    def _tls(self, data: layer.NextLayer, connection: Connection, server_names: tuple[str, ...]) -> None:
         context = data.context
         if connection.page is not None:
             data.layer = _opened(data)
             return
         address = context.server.address
-        sni = hello.sni
-        connection.sni = Name.parse(Source.SNI, sni, address[1] if address else None) if sni is not None else None
-        request = tls_request(connection, sni, address, now())
+        port = address[1] if address else None
+        connection.snis = tuple(Name.parse(Source.SNI, name, port) for name in server_names)
+        request = tls_request(connection, address, now())
         decision = self._gate.decide(request)
         self._record(connection, request, decision)
         if decision.blocked:
@@ -134,7 +132,7 @@ class NextProtocol:
                 error="a ClientHello or request head that cannot be read",
             ),
         )
-        self._record(connection, tls_request(connection, None, data.context.server.address, now()), decision)
+        self._record(connection, tls_request(connection, data.context.server.address, now()), decision)
         if decision.blocked:
             refuse_layer(data, alert=True)
 
