@@ -13,6 +13,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 REDIRECT = ROOT / "tests" / "e2e" / "redirect.py"
+SCRIPT = ROOT / "addon" / "enforce.py"
 PATIENCE = 30.0  # seconds: a bound on waiting, never a measure
 
 
@@ -32,6 +33,7 @@ class Proxy:
         after: Sequence[Path] = (),
         confdir: Path | None = None,
         log: Path | None = None,
+        script: Path = SCRIPT,
     ) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
@@ -75,7 +77,7 @@ class Proxy:
             for file in files:
                 arguments += ["--set", f"embargo_policy={file}"]
             earlier = [part for script in before for part in ("-s", str(script))]
-            arguments += [*common, *earlier, "-s", str(ROOT / "addon" / "enforce.py"), *scripts]
+            arguments += [*common, *earlier, "-s", str(script), *scripts]
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self.environment, cwd=directory
@@ -159,6 +161,18 @@ class Proxy:
         """The *count* decisions that follow number *start*."""
         self.wait(lambda: len(self.decisions(start)) >= count, f"{count} decisions after {start}")
         return self.decisions(start)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """An embargo command in this proxy's surroundings."""
+        return subprocess.run(
+            [str(Path(sys.executable).parent / "embargo"), *arguments],
+            env=self.environment,
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
 
     def text(self) -> str:
         """Its output so far."""

@@ -25,6 +25,7 @@ class Http:
         connection = self._gate.connection(flow.client_conn)
         if connection.page is not None:
             self._refusals.request(flow, connection.page.decision, connection.page.incident)
+            self._gate.refused[flow] = connection.page.decision
             return
         if flow.request.data.method == b"CONNECT":
             return  # judged as such
@@ -38,10 +39,6 @@ class Http:
     def last(self, flow: http.HTTPFlow) -> None:
         """`requestheaders` after all others: the user is known, and what they changed is judged again."""
         connection = self._gate.connection(flow.client_conn)
-        if connection.page is not None:
-            if flow.response is None and flow.error is None:
-                self._refusals.request(flow, connection.page.decision, connection.page.incident)
-            return
         if self._insists(flow) or flow.request.data.method == b"CONNECT":
             return
         judged = self._gate.judged.get(flow)
@@ -90,7 +87,8 @@ class Http:
         if refused is None:
             return False
         if flow.response is None and flow.error is None:
-            self._refusals.request(flow, refused, None)
+            page = self._gate.connection(flow.client_conn).page
+            self._refusals.request(flow, refused, page.incident if page is not None else None)
         return True
 
     def _refuse(self, flow: http.HTTPFlow, connection: Connection, request: Request, decision: Decision) -> None:
