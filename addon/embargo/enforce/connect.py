@@ -104,14 +104,12 @@ class Connect:
         return until is None or until < request.time
 
     def _record(self, connection: Connection, request: Request, decision: Decision) -> str | None:
-        target = request.names[0]
         return self._gate.record(
             decision,
             Surface.CONNECT,
             connection,
             request=request,
-            destination=str(target.host) if target.host is not None else target.text,
-            destination_port=target.port,
+            asked=request.names[0],
             method="CONNECT",
             status=status_of(decision) if decision.blocked else None,
             protocol="http",

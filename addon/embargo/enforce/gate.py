@@ -18,7 +18,7 @@ from mitmproxy.exceptions import AddonHalt
 
 from embargo.core.decide import decide, monitored
 from embargo.core.decision import Decision, Reason, Verdict
-from embargo.core.request import Request, Surface
+from embargo.core.request import Name, Request, Surface
 from embargo.core.rules import Policy
 from embargo.enforce.connection import Connection
 from embargo.journal.event import Event, Judged, Outcome
@@ -178,11 +178,13 @@ class Gate:
         connection: Connection,
         *,
         request: Request | None = None,
+        asked: Name | None = None,
         **facts: Any,
     ) -> str | None:
         """Write the record of *decision*; returns its id, or None where none is due.
 
-        What passes is not recorded; surfaces of a connection share one record a verdict.
+        What passes is not recorded; surfaces of a connection share one record a verdict. *asked* is what the
+        client was after, by default the name that decided; *facts* are further fields of `Judged`.
         """
         self.count(decision)
         if decision.verdict is Verdict.PASS:
@@ -193,7 +195,13 @@ class Gate:
                 return None
             connection.recorded.add(key)
         identifier = uuid7()
-        facts.setdefault("user_agent", request.user_agent if request is not None else None)
+        if asked is None and request is not None:
+            asked = decision.name or next(iter(request.names), None)
+        if asked is not None:
+            facts.setdefault("destination", str(asked.host) if asked.host is not None else asked.text)
+            facts.setdefault("destination_port", asked.port)
+        seen = request.user_agent if request is not None else None
+        facts.setdefault("user_agent", seen if seen is not None else connection.user_agent)
         self.write(
             Judged(
                 id=identifier,

@@ -37,13 +37,5 @@ def _is_blocked_now(gate: Gate, connection: Connection, past: Request) -> bool:
     request = replace(past, time=now())
     decision = gate.decide(request)
     if decision.blocked:
-        target = decision.name
-        gate.record(
-            decision,
-            request.surface,
-            connection,
-            request=request,
-            destination=str(target.host) if target is not None and target.host is not None else None,
-            destination_port=target.port if target is not None else None,
-        )
+        gate.record(decision, request.surface, connection, request=request)
     return decision.blocked

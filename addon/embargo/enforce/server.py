@@ -30,16 +30,7 @@ class Server:
             connection.dialled = self._state(data)
             return  # what passes or is logged was recorded where it was asked for
         data.server.error = "refused by policy"
-        target = decision.name or (request.names[0] if request.names else None)
-        self._gate.record(
-            decision,
-            Surface.SERVER,
-            connection,
-            request=request,
-            destination=(str(target.host) if target.host is not None else target.text) if target else None,
-            destination_port=target.port if target else None,
-            user_agent=connection.user_agent,
-        )
+        self._gate.record(decision, Surface.SERVER, connection, request=request)
 
     def _state(self, data: ServerConnectionHookData) -> tuple[object, ...]:
         return (data.server.address, data.server.via, id(self._gate.policy))

@@ -56,17 +56,7 @@ class Stream:
             connection.tunnel_request = request
 
     def _act(self, flow: tcp.TCPFlow, connection: Connection, request: Request, decision: Decision) -> None:
-        address = flow.server_conn.address
-        target = decision.name or (request.names[0] if request.names else None)
-        self._gate.record(
-            decision,
-            Surface.TCP,
-            connection,
-            request=request,
-            destination=(str(target.host) if target.host is not None else target.text) if target else None,
-            destination_port=address[1] if address else None,
-            user_agent=connection.user_agent,
-        )
+        self._gate.record(decision, Surface.TCP, connection, request=request)
         if decision.blocked:
             drop_message(flow)
             close(flow.client_conn)

@@ -137,15 +137,12 @@ class NextProtocol:
             refuse_layer(data, alert=True)
 
     def _record(self, connection: Connection, request: Request, decision: Decision) -> None:
-        target = request.names[0] if request.names else None
         self._gate.record(
             decision,
             request.surface,
             connection,
             request=request,
-            destination=(str(target.host) if target.host is not None else target.text) if target else None,
-            destination_port=target.port if target else None,
-            user_agent=connection.user_agent,
+            asked=next(iter(request.names), None),
             protocol="tls" if request.surface is Surface.TLS else None,
         )
 
