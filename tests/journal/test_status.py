@@ -108,7 +108,7 @@ FINDINGS = {  # case: (changed members, findings)
     "no policy": ({"policy": None}, ["enforces no policy: everything is refused"]),
     "a refused reload": (
         {"refused": {"time": "2026-11-24T10:00:00Z", "problems": ["a", "b"], "files": []}},
-        ["refused the last reload (2 problems); what was enforced stays"],
+        ["refused the newest policy (2 problems); what was enforced stays"],
     ),
     "records lost": ({"log": HEALTHY["log"] | {"lost": 1}}, ["lost 1 record of the decision log"]),
     "a log that cannot be written": (

@@ -22,7 +22,7 @@ _NEWEST = 50  # records on a terminal: what fits; a pipe gets all
 _NEWEST_FOLLOWED = 10  # as tail -f
 _POLL = 0.25  # seconds
 _REMEMBERED = 100_000  # ids: more than is written between the beginning of following and the end of the past
-_WIDTHS = {"time": 19, "verdict": 7, "app": 10, "host": 30, "client": 15, "rule": 18, "surface": 7}  # characters
+_WIDTHS = {"time": 19, "verdict": 17, "app": 10, "host": 30, "client": 15, "rule": 18, "surface": 7}  # characters
 _WIDEST = 48  # characters of a column
 _COLOURS = {"block": "red", "log": "yellow", "allow": "cyan"}
 

@@ -10,7 +10,8 @@ from embargo.cli.options import log_option
 @click.command(
     "run",
     context_settings={"ignore_unknown_options": False},
-    epilog="\b\nExamples:\n  embargo run\n  embargo run --policy site.yaml --port 3128 -- --mode upstream:http://parent:8080",
+    epilog="\b\nExamples:\n  embargo run\n  embargo run --policy site.yaml --port 3128\n"
+    "  embargo run -- --set proxyauth=@/etc/embargo/htpasswd",
 )
 @click.option(
     "--policy",

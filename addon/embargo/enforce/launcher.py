@@ -1,5 +1,6 @@
 """`embargo run`: mitmproxy with the addon built in, and with what a stock mitmdump lacks for a company."""
 
+import logging
 from collections.abc import Sequence
 
 from mitmproxy import options
@@ -21,6 +22,8 @@ class EmbargoMaster(DumpMaster):
 
     def __init__(self, opts: options.Options) -> None:
         super().__init__(opts, with_dumper=False)
+        # A line for each connection, with client and host, would keep beside the log what the policy leaves out of it.
+        logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
         self.addons.register(Embargo(keep_messages=False))  # mitmproxy#6620
 
 

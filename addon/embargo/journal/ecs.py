@@ -81,7 +81,11 @@ def policy_changed(event: PolicyChanged, observer: Observer, sequence: int, iden
     if (digest := event.new or event.old) is not None:
         written["rule"] = {"ruleset": digest}
     if event.outcome is Outcome.FAILURE:
-        written["event"]["reason"] = "the policy was refused; what was enforced stays enforced"
+        written["event"]["reason"] = (
+            "the policy was refused; what was enforced stays enforced"
+            if event.old is not None
+            else "the policy was refused, and there was none before it"
+        )
         written["error"] = {
             "message": keyword("\n".join(event.problems[:MOST_TEXTS]) or "no problem was named", WILDCARD),
             "type": "policy-refused",

@@ -36,7 +36,7 @@ _WHY = {  # reasons that no rule words
     Reason.MALFORMED: "what it names is no host",
     Reason.NAMELESS: "it names no host",
     Reason.UNDECIDED: "what was sent never became a protocol that can be judged",
-    Reason.NO_POLICY: "no policy has loaded yet",
+    Reason.NO_POLICY: "everything is refused until a policy has loaded",
     Reason.ERROR: "judging failed",
 }
 

@@ -66,7 +66,8 @@ class Status:
         if refused := self.part("refused"):
             problems = refused.get("problems")
             count = len(problems) if isinstance(problems, Sequence) else 0
-            yield f"refused the last reload ({count} problem{'' if count == 1 else 's'}); what was enforced stays"
+            kept = "; what was enforced stays" if self.part("policy") else ""
+            yield f"refused the newest policy ({count} problem{'' if count == 1 else 's'}){kept}"
         log = self.part("log")
         if lost := log.get("lost"):
             yield f"lost {lost} record{'' if lost == 1 else 's'} of the decision log"
