@@ -130,7 +130,7 @@ def test_a_mishap_changes_nothing(life: Proxy, origin: Origin, mishap) -> None:
     )
     shown = life.command("status")
     assert shown.returncode == 1
-    assert "refused the last reload" in shown.stdout
+    assert "refused the newest policy" in shown.stdout
     assert life.policy.name in shown.stdout
     if life.policy.is_dir():
         life.policy.rmdir()
