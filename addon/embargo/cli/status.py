@@ -21,7 +21,7 @@ def command(as_json: bool) -> None:
     """What the running proxy enforces: policy, since when, refused reloads, counts.
 
     Asks every proxy process of this machine. Exit 1 where none runs, or where one enforces no policy, refused its
-    last reload, or lost records. --json prints an object a process, a line each. Example: embargo status --json
+    newest policy, or lost records. --json prints an object a process, a line each. Example: embargo status --json
     """
     directory = runtime_directory()
     try:
