@@ -1,11 +1,15 @@
 """The proxy under test: a real mitmdump or `embargo run`, as a process of its own."""
 
+import contextlib
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
 import sys
+import termios
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -63,6 +67,7 @@ class Proxy:
             "--set", "ssl_insecure=true",
             *options,
         ]  # fmt: skip
+        self.port = 0
         bin = Path(sys.executable).parent
         if command == "embargo":
             arguments = [str(bin / "embargo"), "run", "--port", "0", "--log", str(self.log)]
@@ -78,11 +83,31 @@ class Proxy:
                 arguments += ["--set", f"embargo_policy={file}"]
             earlier = [part for script in before for part in ("-s", str(script))]
             arguments += [*common, *earlier, "-s", str(script), *scripts]
+        if command == "mitmproxy":
+            self._start_on_a_terminal(arguments)
+            return
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self.environment, cwd=directory
             )
-        self.port = 0
+
+    def _start_on_a_terminal(self, arguments: Sequence[str]) -> None:
+        """The console interface wants a terminal; what it draws goes to the output file."""
+        ours, its = pty.openpty()
+        termios.tcsetwinsize(its, (40, 120))  # rows and columns
+        self.environment["TERM"] = "xterm-256color"
+        self.process = subprocess.Popen(
+            arguments, stdin=its, stdout=its, stderr=its, env=self.environment, cwd=self.directory
+        )
+        os.close(its)
+
+        def drain() -> None:
+            with self.output.open("ab") as output, contextlib.suppress(OSError):  # EIO where it has ended
+                while data := os.read(ours, 65536):
+                    output.write(data)
+            os.close(ours)
+
+        threading.Thread(target=drain, daemon=True).start()
 
     # -- waiting for what the test needs
 
