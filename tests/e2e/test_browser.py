@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from e2e.conftest import SMALL, Start
+from e2e.conftest import SHIPPED, SMALL, Start
 from e2e.origin import Origin
 from e2e.proxy import ROOT, Proxy, field
 
@@ -95,7 +95,25 @@ def test_the_block_page(browser: Browser, tunnelling: Proxy, origin: Origin, tmp
     assert trouble == []
     assert origin.connections == 0
     page.screenshot(path=tmp_path / f"{scheme}.png")
-    if scheme == "light" and os.environ.get("EMBARGO_RENEW_SCREENSHOT"):
+    page.context.close()
+
+
+SITE = """\
+version: 1
+settings: {organization: Example Corp, contact: "https://help.example.com/?incident={incident}"}
+"""
+
+
+def test_the_page_of_the_shipped_policy(browser: Browser, start: Start, origin: Origin, tmp_path: Path) -> None:
+    (tmp_path / "site.yaml").write_text(SITE)
+    page = new_page(browser, start([SHIPPED, tmp_path / "site.yaml"]), viewport={"width": 1120, "height": 640})
+    response = page.goto("https://www.alipay.com/")
+    assert response is not None
+    assert response.status == 403
+    assert page.get_by_role("heading", level=1).inner_text() == "Alipay is blocked"
+    assert "revoked" in page.locator("dd", has_text="Executive Order 13971").inner_text()
+    assert page.get_by_role("link", name="Ask about this block").is_visible()
+    if os.environ.get("EMBARGO_RENEW_SCREENSHOT"):
         IMAGE.parent.mkdir(exist_ok=True)
         page.screenshot(path=IMAGE)
     page.context.close()
