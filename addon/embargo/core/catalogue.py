@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from embargo.core.pattern import Pattern
+from embargo.core.pattern import Kind, Pattern
 from embargo.core.timeline import Timeline
 
 
@@ -47,6 +47,45 @@ class DomainList:
     count: int
     role: Role = Role.API
     shared: bool = False
+
+
+class ListedEndpoint(Endpoint):
+    """The endpoint of one name of a `DomainList`: made when the name is met, so it holds two references only.
+
+    (A whole `Endpoint` with its `Pattern` takes 2.5 µs to make, a third of a decision on a fresh host.)
+    """
+
+    __slots__ = ("_domain", "_list")
+    _domain: str
+    _list: DomainList
+
+    def __init__(self, domain: str, source: DomainList) -> None:
+        object.__setattr__(self, "_domain", domain)
+        object.__setattr__(self, "_list", source)
+
+    pattern = property(lambda self: Pattern(Kind.DOMAIN, self._domain))
+    role = property(lambda self: self._list.role)
+    shared = property(lambda self: self._list.shared)
+    evidence = property(lambda self: (self._list.source,))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Endpoint):
+            return NotImplemented
+        return (self.pattern, self.role, self.shared, self.evidence) == (
+            other.pattern,
+            other.role,
+            other.shared,
+            other.evidence,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.pattern, self.role, self.shared, self.evidence))
+
+    def __repr__(self) -> str:
+        return f"ListedEndpoint({self._domain!r}, {self._list!r})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (ListedEndpoint, (self._domain, self._list))
 
 
 @dataclass(frozen=True, slots=True)

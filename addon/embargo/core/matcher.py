@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from embargo.core.address import Address, parse_address
-from embargo.core.catalogue import App, DomainList, Endpoint
+from embargo.core.catalogue import App, DomainList, Endpoint, ListedEndpoint
 from embargo.core.hostname import Host
-from embargo.core.pattern import Kind, Pattern
+from embargo.core.pattern import Kind
 from embargo.core.request import Name, Request
 
 _REMEMBERED = 65_536  # hosts; about 100 bytes each
@@ -194,8 +194,9 @@ class Matcher:
 
     @staticmethod
     def _listed_entry(domain: str, source: DomainList) -> Entry:
-        endpoint = Endpoint(Pattern(Kind.DOMAIN, domain), source.role, source.shared, (source.source,))
-        return Entry.of(source.app, endpoint, excluded=False)
+        endpoint = ListedEndpoint(domain, source)
+        specificity = (Kind.DOMAIN, len(domain))
+        return Entry(source.app, endpoint, False, (*specificity, False), Owner(source.app, endpoint, specificity))
 
     def _entries_of_agent(self, user_agent: str) -> tuple[Entry, ...]:
         return tuple(entry for entry in self._agents if entry.endpoint.pattern.text in user_agent)
