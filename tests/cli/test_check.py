@@ -50,6 +50,9 @@ CASES = {  # case: (policy, arguments, exit code, how each line begins)
     "a missing include": (
         "version: 1\ninclude: [gone.yaml]\n", [], 2, ["policy.yaml:2:11: missing-file include[0]: 'gone.yaml': there is no such file", "1 error"],
     ),
+    "a missing include among other mistakes": (
+        "version: 1\ninclude: [gone.yaml]\nbogus: 1\n", [], 1, ["policy.yaml:2:11: missing-file include[0]", "policy.yaml:3:1: unknown-key bogus", "2 errors in 1 file"],
+    ),
 }  # fmt: skip
 
 

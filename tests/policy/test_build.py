@@ -101,6 +101,13 @@ def test_an_app_replaced_after_it_was_extended(tmp_path: Path) -> None:
     assert [endpoint.pattern.text for endpoint in policy.apps["a"].endpoints] == ["d.example"]
 
 
+def test_a_group_of_nobody_waits_for_a_later_layer(tmp_path: Path) -> None:
+    first = f"version: 1\n{APPS}groups: {{g: {{}}}}\nrules: [{{id: r, apps: all, action: allow, groups: g}}]\n"
+    assert build(tmp_path / "alone", first).rules[0].groups[0].holds(None, "alice") is False
+    policy = build(tmp_path / "filled", first, "version: 1\ngroups: {g: {users: alice}}\n")
+    assert policy.rules[0].groups[0].holds(None, "alice") is True
+
+
 def test_groups_and_authorities_are_replaced(tmp_path: Path) -> None:
     first = (
         "version: 1\napps: {a: {endpoints: [a.example]}}\ngroups: {g: {users: alice}}\n"

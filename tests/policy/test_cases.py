@@ -35,6 +35,7 @@ PASSED = {  # each holds
     "the endpoint with its kind": "{request: h.example, endpoint: 'host:h.example'}",
     "status on a legal demand": "{request: a.example, at: 2021-03-01, status: 451}",
     "status by the company's own policy": '{request: "https://u.example/x", status: 403}',
+    "a refusal by other means than HTTP": "{request: a.example, at: 2021-03-01, surface: dns, status: null}",
     "no refusal": "{request: a.example, status: null}",
     "one surface": '{request: "https://u.example/x", surface: dns, expect: pass}',
     "a client": "{request: a.example, client: 10.1.2.3, expect: allow}",

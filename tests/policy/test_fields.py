@@ -122,7 +122,6 @@ MISTAKES = {
     "an authority's url": "version: 1\nauthorities: {a: {url: federalregister.gov}}\n",
     "a timeline's date": "version: 1\nauthorities: {a: {timeline: {2021-13-01: issued}}}\n",
     "a timeline's state": "version: 1\nauthorities: {a: {timeline: {2021-01-01: enforced}}}\n",
-    "a group of nobody": "version: 1\ngroups: {g: {}}\n",
     "a group's network": "version: 1\ngroups: {g: {clients: [10.20.0.1/16]}}\n",
     "a message in no language": rule("message: {english: no}"),
     "a message that is a list": rule("message: [no]"),

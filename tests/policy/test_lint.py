@@ -26,7 +26,10 @@ def one(apps: str, more: str = BLOCK) -> str:
 
 A = f"  a: {known('a.example')}\n"
 B = f"  b: {known('b.example')}\n"
-BASE = one(f"  qq: {known('qq.example')}\n  wechat: {known('weixin.qq.example', 'wx.qq.example')}\n")
+BASE = one(
+    f"  qq: {known('qq.example', more='vendor: T, ')}\n"
+    f"  wechat: {known('weixin.qq.example', 'wx.qq.example', more='vendor: T, ')}\n"
+)
 
 WARNED: dict[str, Files] = {
     "an app that no rule names": one(A + B, "rules: [{id: r, apps: a, action: block}]\n"),
@@ -40,6 +43,7 @@ WARNED: dict[str, Files] = {
     "a later layer's domain that covers an earlier app": {
         "0.layer.yaml": BASE, "1.layer.yaml": f"version: 1\napps:\n  mine: {known('qq.example')}\n",
     },
+    "a domain that covers another vendor's app": one(f"  wide: {known('x.example', more='vendor: T, ')}\n  other: {known('h.x.example')}\n"),
     "a domain that covers an app without say": one(
         f"  wide: {known('x.example')}\n  lone: {{endpoints: [{{host: h.x.example, evidence: e}}, {{url: h.x.example/p, evidence: e}}]}}\n",
         "rules: [{id: r, apps: wide, action: block}]\n",
@@ -52,6 +56,7 @@ WARNED: dict[str, Files] = {
         f"  a: {known('a.example', more='named_in: eo, ')}\n",
         f"authorities: {{eo: {{timeline: {{2021-01-05: issued}}}}}}\n{BLOCK.replace('[{', '[{id: r, apps: all, authority: [in-force, stayed], action: log}, {')}",
     ),
+    "a rule for a group that says nothing": one(A, f"groups: {{g: {{}}}}\n{BLOCK.replace('[{', '[{id: r, apps: a, groups: g, action: log}, {')}"),
     "a rule for a group of nobody": one(A, f"groups: {{g: {{users: []}}}}\n{BLOCK.replace('[{', '[{id: r, apps: a, groups: g, action: log}, {')}"),
     "a rule behind an unconditional one": one(A, "rules: [{id: r, apps: all, action: block}, {id: s, apps: a, roles: api, action: log}]\n"),
     "a rule behind several": one(A + B, "rules: [{id: r, apps: a, action: block}, {id: s, apps: b, action: block}, {id: t, apps: all, action: log}]\n"),
@@ -65,7 +70,7 @@ WARNED: dict[str, Files] = {
 
 QUIET: dict[str, Files] = {
     "nothing": "version: 1\n",
-    "an app below another, on purpose": BASE,
+    "an app below another of its vendor": BASE,
     "a later layer's app below an earlier one": {"0.layer.yaml": BASE, "1.layer.yaml": f"version: 1\napps:\n  mine: {known('mine.qq.example')}\n"},
     "a covered name that is excluded": {
         "0.layer.yaml": BASE,

@@ -1,7 +1,7 @@
 """How `check` and `test` print what they found: a line a problem, and on a terminal the line of the file with it."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -36,9 +36,10 @@ def echo_findings(problems: Iterable[Problem]) -> None:
             click.echo(line)
 
 
-def exit_code(problems: Iterable[Problem]) -> int:
-    """2 where a file could not be read at all, else 1."""
-    return 2 if any(problem.code in UNREADABLE for problem in problems) else 1
+def exit_code(problems: Sequence[Problem]) -> int:
+    """2 where a file that was asked for could not be read, or nothing else is wrong than files unread; else 1."""
+    asked_for = [not problem.path for problem in problems if problem.code in UNREADABLE]
+    return 2 if any(asked_for) or len(asked_for) == len(problems) else 1
 
 
 def problem_object(problem: Problem) -> dict[str, Any]:

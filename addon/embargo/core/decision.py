@@ -12,6 +12,7 @@ DEFAULT_RULE = "default"  # recorded where no rule of an owner holds
 
 
 _PAGES = frozenset({Respond.PAGE, Respond.RESET})
+_OVER_HTTP = frozenset({Surface.CONNECT, Surface.HTTP, Surface.WEBSOCKET})
 _CLOSING = frozenset({Respond.RESET})
 _FITTING = {  # what a refusal can look like where; elsewhere a connection can only be closed
     Surface.CONNECT: _PAGES,
@@ -95,6 +96,12 @@ class Decision:
     def response_on(self, surface: Surface) -> Respond | None:
         """How the refusal looks at *surface*: the first wish of the rule that fits there; None: what is usual."""
         return next((wish for wish in self.respond if wish in _FITTING.get(surface, _CLOSING)), None)
+
+    def status_on(self, surface: Surface) -> int | None:
+        """HTTP status of the answer at *surface*; None where no answer of HTTP is given."""
+        if surface not in _OVER_HTTP or self.response_on(surface) is Respond.RESET:
+            return None
+        return self.status
 
     @property
     def anonymous(self) -> bool:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from embargo.core.decision import Decision
-from embargo.core.inquiry import Inquiry, answer
+from embargo.core.inquiry import Answer, Inquiry, answer
 from embargo.core.rules import Mode, Policy
 from embargo.policy.document import Document, parse
 from embargo.policy.load import Loaded
@@ -146,20 +146,22 @@ def _enforcing(policy: Policy) -> Policy:
 
 
 def _run(policy: Policy, case: Case, now: datetime) -> Result:
-    decision = answer(policy, case.inquiry(now)).decision
+    found = answer(policy, case.inquiry(now))
+    decision = found.decision
     form = case.form
     mismatches = []
     for key in _EXPECTATIONS:
         if key in form.model_fields_set:
             expected = getattr(form, key)
-            got = _got(decision, key, expected)
+            got = _got(found, key, expected)
             if got != _shown(expected):
                 mismatches.append(Mismatch(key, _shown(expected), got))
     return Result(case, decision, tuple(mismatches))
 
 
-def _got(decision: Decision, key: str, expected: object) -> str:
-    """What *decision* says of *key*; where several apps tie, or a pattern has two spellings, the expected one."""
+def _got(found: Answer, key: str, expected: object) -> str:
+    """What *found* says of *key*; where several apps tie, or a pattern has two spellings, the expected one."""
+    decision = found.decision
     match key:
         case "expect":
             return str(decision.verdict)
@@ -171,7 +173,7 @@ def _got(decision: Decision, key: str, expected: object) -> str:
             endpoint = decision.endpoint
             return str(expected) if endpoint is not None and expected == endpoint.pattern.text else _shown(endpoint)
         case _:
-            return _shown(decision.status)
+            return _shown(decision.status_on(found.request.surface))
 
 
 def _shown(value: object) -> str:

@@ -57,7 +57,10 @@ def _host(text: str, key: str) -> Host:
     try:
         host, _ = parse_authority(text)
     except MalformedHost as refused:
-        raise Mistake("not-a-domain", str(refused), "a name has letters, digits, - and _, with dots between") from None
+        hint = "a name has letters, digits, - and _, with dots between"
+        if len(text) > 63:
+            hint += f", at most 63 between dots and {_LONGEST_NAME} in all"
+        raise Mistake("not-a-domain", str(refused), hint) from None
     if host.address is not None:
         hint = f"write `{{cidr: {host.text}}}`"
         raise Mistake("not-a-domain", f"found the address {quoted(text)}, expected a {key} name", hint)

@@ -1,9 +1,9 @@
 """Warnings: what a policy that loads whole should still not hold. For `check` and the console, never for a load.
 
-What is judged is the policy in effect, each warning at the place in a file that would mend it. Two apps may
-share a name tree on purpose (WeChat lies below qq.com), and the more specific endpoint wins; so a domain that
-covers another app's endpoint is told only where that may surprise: a later layer's domain covers what an
-earlier one has, or the covered app is named by no rule, so that the covering app's rules decide.
+What is judged is the policy in effect, each warning at the place in a file that would mend it. A domain that
+covers another app's endpoint is told where that may be a mistake. It is none where one vendor's apps share a name
+tree (WeChat lies below qq.com), nor where a later layer adds an app below an earlier one's domain: the more specific
+endpoint wins there. Unless the covered app is named by no rule: then the covering app's rules decide.
 """
 
 from collections import defaultdict
@@ -142,7 +142,11 @@ class _Linter:
             yield self._warning(above.layer, above.path, "covers-endpoint", message, hint)
 
     def _surprises(self, above: _Place, below: _Place) -> bool:
-        return above.layer > below.layer or (below.app in self.unnamed and above.app not in self.unnamed)
+        if below.app in self.unnamed:
+            return above.app not in self.unnamed
+        vendor = self.policy.apps[above.app].vendor
+        related = vendor is not None and vendor == self.policy.apps[below.app].vendor
+        return above.layer > below.layer or (above.layer == below.layer and not related)
 
     def _excluded(self, above: _Place, host: str) -> bool:
         """Whether the app of *above* excludes *host* more specifically than *above* covers it."""

@@ -64,7 +64,8 @@ def _problem(document: Document, error: Any) -> Problem:
             context = error["ctx"]
             return document.problem(path, context["code"], context["message"], context["hint"], key=at_key)
         case "missing":
-            return document.problem(path, "missing-key", f"{path[-1]!r} is missing")
+            hint = "begin with `version: 1`" if path == ("version",) else ""
+            return document.problem(path, "missing-key", f"{path[-1]!r} is missing", hint)
         case "extra_forbidden":
             return _unknown_key(document, location, path)
         case "no-form":

@@ -131,12 +131,6 @@ class GroupForm(Model):
         None, description="Names as proxy authentication has them."
     )
 
-    @model_validator(mode="after")
-    def _someone(self) -> "GroupForm":
-        if self.clients is None and self.users is None:
-            raise refuse(Mistake("missing-key", "a group needs clients or users"))
-        return self
-
 
 class SelectorForm(Model):
     """Apps by what they have in common."""

@@ -45,7 +45,11 @@ def _marked(refused: yaml.MarkedYAMLError, character: str) -> tuple[Mistake, boo
         hint = "quote text that begins with *; a domain covers all below it without one"
     elif "mapping values are not allowed" in problem:
         hint = "quote text that holds a colon before a space, and check the indentation"
+    elif "escape" in problem:
+        hint = "write \\\\ for a backslash, or use single quotes"
     elif "quoted scalar" in context:
+        if "end of stream" in problem:
+            return Mistake("yaml-syntax", "the quotation mark that opens here is never closed", "close it"), True
         hint = "close the quotation mark"
     elif "block mapping" in context or "block collection" in context:
         hint = "check the indentation"

@@ -145,7 +145,7 @@ def explain(policy: Policy, inquiry: Inquiry) -> Explanation:
         apps=apps,
         reason=_reason(policy, decision, apps) + _what_the_law_spared(decision, names),
         gets=_gets(policy, decision, request.surface),
-        status=_status(decision, request.surface),
+        status=decision.status_on(request.surface),
         names=names,
         standings=tuple(_standing(policy, identifier, request.time) for identifier, _ in decision.authorities),
         error=decision.error,
@@ -235,12 +235,6 @@ def _what_the_law_spared(decision: Decision, names: tuple[JudgedName, ...]) -> s
 
 def _verb(verdict: Verdict) -> str:
     return next(action.value for action, said in VERDICTS.items() if said is verdict)
-
-
-def _status(decision: Decision, surface: Surface) -> int | None:
-    if surface not in _OVER_HTTP or decision.response_on(surface) is Respond.RESET:
-        return None
-    return decision.status
 
 
 def _gets(policy: Policy, decision: Decision, surface: Surface) -> str:
