@@ -15,6 +15,8 @@ from embargo.core.request import Name, Request, Surface
 from embargo.core.rules import Action, Decrypt, Mode, Policy
 from embargo.core.url import Target
 
+_INSIDE = (Surface.HTTP, Surface.WEBSOCKET)
+
 
 def must_open(policy: Policy, request: Request) -> bool:
     """Whether the TLS connection that *request* (surface tls, not blocked) stands for is opened."""
@@ -33,10 +35,13 @@ def never_opened(policy: Policy, request: Request) -> bool:
 
 def can_block_inside(policy: Policy, request: Request) -> bool:
     """Whether some request inside the tunnel, to the names it was opened for, would be blocked."""
-    inside = replace(request, surface=Surface.HTTP, target=Target("/"))
+    return any(_blocks_inside(policy, replace(request, surface=surface, target=Target("/"))) for surface in _INSIDE)
+
+
+def _blocks_inside(policy: Policy, inside: Request) -> bool:
     if decide(policy, inside).verdict is Verdict.BLOCK:
         return True
-    return any(_url_can_block(policy, inside, name) for name in request.names)
+    return any(_url_can_block(policy, inside, name) for name in inside.names)
 
 
 def _url_can_block(policy: Policy, inside: Request, name: Name) -> bool:
