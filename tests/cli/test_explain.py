@@ -99,6 +99,7 @@ EXITS = {  # case: (arguments, stdin, exit code)
     "a client that is no address": (["alipay.com", "--client", "10.20"], "", 2),
     "a surface that is none": (["alipay.com", "--surface", "smtp"], "", 2),
     "a time that is none": (["alipay.com", "--at", "yesterday"], "", 2),
+    "a time that no time zone can tell": (["alipay.com", "--at", "9999-12-31T23:59:59-08:00"], "", 2),
     "a time without offset": (["alipay.com", "--at", "2021-03-01T08:00:00"], "", 2),
 }
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from embargo.policy.instants import day, duration, hours, instant, size, timezone
+from embargo.policy.instants import day, duration, hours, instant, moment, size, timezone
 from embargo.policy.problem import Mistake
 
 INSTANTS = {  # as written: instant
@@ -12,6 +12,7 @@ INSTANTS = {  # as written: instant
     "2021-02-19T08:00:00Z": datetime(2021, 2, 19, 8, tzinfo=UTC),
     "2021-02-19t08:00:00z": datetime(2021, 2, 19, 8, tzinfo=UTC),
     "2021-02-19 08:00:00+08:00": datetime(2021, 2, 19, tzinfo=UTC),
+    "2021-02-19T08:00:00.123456789Z": datetime(2021, 2, 19, 8, 0, 0, 123_456, tzinfo=UTC),
     "2021-02-19T00:00:00.5-05:00": datetime(2021, 2, 19, 5, 0, 0, 500_000, tzinfo=UTC),
 }
 
@@ -24,13 +25,21 @@ def test_instant(text: str, expected: datetime) -> None:
 
 
 REFUSED = ("", "2021-02-19T08:00:00", "2021-02-19T08:00Z", "20210219", "2021-W07-5", "2021-2-19", "2021-02-30", "now",
-           "2021-02-19T24:30:00Z", "0001-01-01T00:00:00+08:00", "２０２１-02-19")  # fmt: skip
+           "2021-02-19T24:30:00Z", "2021-02-19T08:00:00+25:00", "0001-01-01T00:00:00+08:00",
+           "２０２１-02-19")  # fmt: skip
 
 
 @pytest.mark.parametrize("text", REFUSED)
 def test_no_instant(text: str) -> None:
     with pytest.raises(Mistake) as refused:
         instant(text)
+    assert refused.value.code == "not-a-time"
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31", "9999-12-31T23:59:59-08:00"])
+def test_no_moment_to_judge_at(text: str) -> None:
+    with pytest.raises(Mistake) as refused:
+        moment(text)
     assert refused.value.code == "not-a-time"
 
 

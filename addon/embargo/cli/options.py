@@ -20,7 +20,8 @@ def policy_option(function: Callable[..., None]) -> Callable[..., None]:
         type=click.Path(path_type=Path),
         metavar="FILE",
         callback=lambda _ctx, _param, value: tuple(value) or (default_policy(),),
-        help="Policy file; repeat it for layers. Default: ./domains.yaml, else the shipped one.",
+        help="Policy file; repeat it for layers. Default: ./domains.yaml, else $XDG_CONFIG_HOME/embargo/domains.yaml, "
+        "else the shipped one.",
     )(function)
 
 
@@ -50,15 +51,13 @@ class Instant(click.ParamType[datetime]):
         """The instant that *value* spells; a usage error where it is none."""
         if isinstance(value, datetime):
             return value
+        from embargo.policy.instants import moment  # not at the top: `log` and `status` need no policy
+        from embargo.policy.problem import Mistake
+
         try:
-            instant = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no date and no time; write 2021-02-19 or 2021-02-19T08:00:00+08:00", param, ctx)
-        if instant.tzinfo is None:
-            if len(value) > len("2021-02-19"):
-                self.fail(f"{value!r} has no offset; add Z or +08:00", param, ctx)
-            instant = instant.replace(tzinfo=UTC)
-        return instant.astimezone(UTC)
+            return moment(value)
+        except Mistake as mistake:
+            self.fail(str(mistake), param, ctx)
 
 
 def at_option(function: Callable[..., None]) -> Callable[..., None]:

@@ -295,6 +295,10 @@ Instant = Annotated[
     datetime, taking(instants.instant, "a date or time"),
     WithJsonSchema({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}),
 ]  # fmt: skip
+Moment = Annotated[
+    datetime, taking(instants.moment, "a date or time"),
+    WithJsonSchema({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}),
+]  # fmt: skip
 CalendarDay = Annotated[date, taking(instants.day, "a date"), WithJsonSchema({"type": "string", "format": "date"})]
 Hours = Annotated[
     tuple[int, int], taking(instants.hours, "hours"),

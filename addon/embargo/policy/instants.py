@@ -8,7 +8,7 @@ from embargo.policy.problem import Mistake, nearest, quoted
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
 )
 _HOURS = re.compile(r"([0-9]{2}):([0-5][0-9])-([0-9]{2}):([0-5][0-9])")
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)")
@@ -33,6 +33,14 @@ def instant(text: str) -> datetime:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError) as refused:
         raise Mistake("not-a-time", f"{quoted(text)} is no day or time: {refused}") from None
+
+
+def moment(text: str) -> datetime:
+    """The instant (UTC) at which a request is judged: one that every time zone can tell. Raises Mistake: not-a-time."""
+    found = instant(text)
+    if not 1 < found.year < 9999:
+        raise Mistake("not-a-time", f"{quoted(text)} lies too far away, expected a year from 0002 to 9998")
+    return found
 
 
 def day(text: str) -> date:

@@ -24,6 +24,7 @@ from embargo.policy.fields import (
     Language,
     MicrosoftId,
     ModeWord,
+    Moment,
     NetworkText,
     PlayId,
     PositionWord,
@@ -234,7 +235,7 @@ class TestForm(Model):
     surface: SurfaceWord | None = Field(None, description="Judge at this surface alone, such as dns.")
     client: AddressText | None = Field(None, description="The client's address.")
     user: Text | None = Field(None, description="The user.")
-    at: Instant | None = Field(None, description="Judge as of then; by default now.")
+    at: Moment | None = Field(None, description="Judge as of then; by default now.")
     user_agent: Text | None = Field(None, description="The request's User-Agent.")
     expect: VerdictWord | None = Field(None, description="The verdict.")
     app: Id | None = Field(None, description="The app that decides.")
