@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from e2e.conftest import SHIPPED, SMALL, Start
 from e2e.origin import Origin
 from e2e.proxy import ROOT, Proxy, field
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = shutil.which("chromium")
 # Trusts our CA as a managed device does; ignore_https_errors of playwright rejects each certificate once first.
 TRUST = ["--ignore-certificate-errors"]
 QUIET = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-component-update"]
@@ -37,6 +38,7 @@ apps:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    assert CHROMIUM, "no chromium: run tools/install-test-tools"
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *TRUST])
 

@@ -58,9 +58,11 @@ async def compile_policy(paths: Sequence[Path], state: Path, store: Path) -> Com
         output, errors = await asyncio.wait_for(process.communicate(), TIMEOUT)
     except TimeoutError:
         process.kill()
+        await process.wait()  # reaped here, or it stays a zombie
         raise CompileFailed(f"compiling the policy took more than {TIMEOUT:.0f} seconds") from None
     except asyncio.CancelledError:
         process.kill()
+        await process.wait()
         raise
     try:
         answer = json.loads(output)

@@ -133,7 +133,7 @@ def _add_hosts(names: list[Name], request: http.Request, port: int | None) -> No
 
 def _add(names: list[Name], source: Source, text: str, port: int | None) -> None:
     """Add a name unless the same host and port are there already: mostly they all agree."""
-    if names and names[-1].text == text:
+    if names and names[-1].text == text and names[-1].port == port:
         return
     name = Name.parse(source, text, port)
     for known in names:
