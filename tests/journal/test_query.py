@@ -127,6 +127,7 @@ BAD = {  # term: what the message says
     "client:alice": "'alice' is no address and no network; write 10.1.2.3 or 10.1.0.0/16",
     "client:10.1.2.3/33": "is no address and no network",
     "since:yesterday": "'yesterday' is no time; write 7d, 2h, 2026-11-24 or",
+    "since:0001-01-01T00:00:00+08:00": "'0001-01-01T00:00:00+08:00' is no time; write 7d",
     "since:2026-11-24T10:00:00": "has no offset; add Z or +08:00",
     "since:999999w": "is no time",
     "app:": "'app:' has no value",

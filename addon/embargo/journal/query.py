@@ -237,12 +237,12 @@ def _instant(term: str, value: str, now: datetime) -> datetime:
         if (ago := _AGO.fullmatch(value.lower())) is not None:
             return now - timedelta(seconds=int(ago[1]) * _UNITS[ago[2]])
         instant = datetime.fromisoformat(value)
+        if instant.tzinfo is not None:
+            return instant.astimezone(UTC)
     except (ValueError, OverflowError) as malformed:
         raise BadTerm(
             f"{term!r}: {value!r} is no time; write 7d, 2h, 2026-11-24 or 2026-11-24T08:00:00+08:00"
         ) from malformed
-    if instant.tzinfo is None:
-        if len(value) > len("2026-11-24"):
-            raise BadTerm(f"{term!r}: {value!r} has no offset; add Z or +08:00")
-        instant = instant.replace(tzinfo=UTC)
-    return instant.astimezone(UTC)
+    if len(value) > len("2026-11-24"):
+        raise BadTerm(f"{term!r}: {value!r} has no offset; add Z or +08:00")
+    return instant.replace(tzinfo=UTC)
