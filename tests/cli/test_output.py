@@ -92,6 +92,7 @@ JSON = {  # case: (value, line)
     "members in order": ({"b": 1, "a": None}, '{"b": 1, "a": null}'),
     "letters beyond ASCII stay": ({"name": "微信"}, '{"name": "微信"}'),
     "a line break is escaped": ("a\nb", '"a\\nb"'),
+    "other ends of a line are escaped": ("a\u2028\x85b", '"a\\u2028\\u0085b"'),
     "a lone surrogate is escaped": ("\ud800ü", '"\\ud800\\u00fc"'),
 }
 

@@ -3,7 +3,12 @@
 `check` and `explain` must not pay for mitmproxy, whose import costs a third of a second.
 """
 
+import difflib
+import errno
+import io
+import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -21,6 +26,9 @@ COMMANDS = {  # command: module below embargo.cli, in the order in which --help 
 }
 
 
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})  # of the file that output goes to
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported on use; each module holds one named `command`."""
 
@@ -34,6 +42,30 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = import_module(f"embargo.cli.{module}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that *args* begin with; where there is none, a usage error with the nearest name."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as unknown:
+            nearest = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if not nearest:
+                raise
+            raise click.UsageError(f"{unknown.message} Did you mean {nearest[0]!r}?", ctx) from unknown
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; letters that the output's encoding lacks are escaped, a full disk is told in one line."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        try:
+            return super().invoke(ctx)
+        except OSError as failure:
+            if failure.errno not in _UNWRITABLE:
+                raise
+            click.echo(f"error: {failure.filename or 'output'}: {failure.strerror}", err=True)
+            ctx.exit(2)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

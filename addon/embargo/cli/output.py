@@ -17,6 +17,7 @@ type Json = bool | int | float | str | Sequence[Json] | Mapping[str, Json] | Non
 
 _VERDICT_COLOURS = {"block": "red", "log": "yellow", "allow": "cyan", "pass": "green"}
 # what a terminal would take as a command, or a reader as the end of the row; a tab would shift the columns
+_ESCAPED = {code: f"\\u{code:04x}" for code in (*range(127, 160), 0x2028, 0x2029)}
 _UNPRINTABLE = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 
 
@@ -36,16 +37,17 @@ def echo_json(value: Json) -> None:
 
 
 def json_line(value: Json) -> str:
-    """*value* as one line of JSON, without the line break.
+    """*value* as one line of JSON, without the line break, for whatever standard output can carry.
 
-    Lone surrogates, which UTF-8 cannot carry, are escaped with all else that is not ASCII.
+    Where it cannot carry a letter (a lone surrogate, another encoding than UTF-8), all that is not ASCII is escaped;
+    so are what some readers take as the end of a line and what a terminal would take as a command.
     """
     line = json.dumps(value, ensure_ascii=False)
     try:
-        line.encode()
+        line.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         return json.dumps(value)
-    return line
+    return line.translate(_ESCAPED)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
