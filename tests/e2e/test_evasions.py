@@ -232,6 +232,29 @@ def test_an_upload_over_http2_of_unknown_size(streaming: Proxy, origin: Origin) 
     assert SECRET not in origin.received
 
 
+HOSTS_OVER_HTTP2 = {
+    "beside an innocent authority": ("innocent.test", [("host", "banned.test")]),
+    "two of them": ("innocent.test", [("host", "innocent.test"), ("host", "www.banned.test")]),
+    "in fullwidth letters": ("innocent.test", [("host", "ｂａｎｎｅｄ.test")]),
+    "an authority with a trailing dot": ("banned.test.", []),
+    "an authority in capitals with a port": ("BANNED.test:0443", []),
+}
+
+
+@pytest.mark.parametrize(("authority", "headers"), HOSTS_OVER_HTTP2.values(), ids=HOSTS_OVER_HTTP2)
+@pytest.mark.parametrize("which", ["small", "lenient"])
+def test_a_host_over_http2(
+    request: pytest.FixtureRequest, origin: Origin, which: str, authority: str, headers: list[tuple[str, str]]
+) -> None:
+    proxy: Proxy = request.getfixturevalue(which)
+    with tls(tunnel(proxy, "innocent.test:443"), "innocent.test", "h2") as inside:
+        http = Http2(inside)
+        stream = http.request(authority, "/", *headers, ("x", SECRET.decode()))
+        http.finish(stream)
+    assert stream.status == 403 or http.closed, "refused by us, or by mitmproxy itself"
+    assert SECRET not in origin.received
+
+
 # --- servers that greet first
 
 
