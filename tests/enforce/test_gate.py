@@ -1,0 +1,136 @@
+"""The gate: what fails in a hook refuses, monitor excepted, and records find their way."""
+
+import asyncio
+from collections.abc import Awaitable
+
+import pytest
+from mitmproxy import http
+from mitmproxy.exceptions import AddonHalt
+from mitmproxy.test import taddons, tflow
+
+from embargo.core.decision import Decision, Reason, Verdict
+from embargo.core.request import Surface
+from embargo.core.rules import Mode, Policy
+from embargo.enforce.gate import Gate
+from embargo.journal.event import Event, Judged, Outcome
+from sample import app, policy, request, rule
+
+
+class Queue:
+    """A sink with room for so many events at once."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.taken: list[Event] = []
+        self.waited: list[Event] = []
+        self.lost: list[Event] = []
+
+    def offer(self, event: Event) -> bool:
+        if len(self.taken) >= self.room:
+            return False
+        self.taken.append(event)
+        return True
+
+    async def put(self, event: Event) -> bool:
+        self.waited.append(event)
+        return True
+
+    def submit(self, event: Event) -> bool:
+        self.lost.append(event)
+        return False
+
+
+def gate(rules: Policy | None, room: int = 100) -> tuple[Gate, Queue]:
+    made, queue = Gate(), Queue(room)
+    made.policy, made.journal = rules, queue
+    return made, queue
+
+
+BANNING = policy([app("bad", "banned.test")], [rule("ban", "block")])
+MONITORING = policy([app("bad", "banned.test")], [rule("ban", "block")], mode=Mode.MONITOR)
+
+
+def run(
+    made: Gate, flow: http.HTTPFlow, error: BaseException | None, refused: list[Decision]
+) -> Awaitable[None] | None:
+    def judge(_: http.HTTPFlow) -> None:
+        if error is not None:
+            raise error
+
+    return made.run(judge, flow, lambda _, decision: refused.append(decision), lambda data: data.client_conn)
+
+
+FAULTS = {"no policy yet": (None, True), "enforce": (BANNING, True), "monitor": (MONITORING, False)}
+
+
+@pytest.mark.parametrize(("rules", "refuses"), FAULTS.values(), ids=FAULTS)
+def test_a_fault(rules: Policy | None, refuses: bool) -> None:
+    made, queue = gate(rules)
+    refused: list[Decision] = []
+    assert run(made, tflow.tflow(), RuntimeError("a fault"), refused) is None
+    assert bool(refused) is refuses
+    (record,) = queue.taken
+    assert isinstance(record, Judged)
+    assert (record.outcome, record.error_type) == (Outcome.FAILURE, "RuntimeError")
+    assert record.decision.error == "RuntimeError: a fault"
+    assert made.counters.errors == 1
+
+
+def test_refusing_may_fail_too() -> None:
+    """The last resort cuts the client off; nothing gets out of the hook."""
+    made, _ = gate(BANNING)
+
+    def fails(_flow: http.HTTPFlow, _decision: Decision) -> None:
+        raise RuntimeError("again")
+
+    def judge(_: http.HTTPFlow) -> None:
+        raise RuntimeError("a fault")
+
+    with taddons.context():
+        assert made.run(judge, tflow.tflow(), fails, lambda data: data.client_conn) is None
+
+
+def test_a_halt_of_ours_is_no_fault() -> None:
+    made, queue = gate(BANNING)
+    with pytest.raises(AddonHalt):
+        run(made, tflow.tflow(), AddonHalt(), [])
+    assert queue.taken == []
+    assert made.counters.errors == 0
+
+
+def test_without_a_policy_everything_is_refused() -> None:
+    made, _ = gate(None)
+    decision = made.decide(request("innocent.test"))
+    assert (decision.verdict, decision.reason) == (Verdict.BLOCK, Reason.NO_POLICY)
+
+
+def test_a_full_queue_holds_the_flow_and_what_cannot_wait_is_counted() -> None:
+    made, queue = gate(BANNING, room=0)
+    flow = tflow.tflow()
+    waiting = run(made, flow, RuntimeError("a fault"), [])
+    assert waiting is not None
+    asyncio.run(waiting)  # type: ignore[arg-type]
+    assert (len(queue.waited), len(queue.lost)) == (1, 0)
+    made.record(made.decide(request("banned.test")), Surface.HTTP, made.connection(flow.client_conn))
+    assert (len(queue.waited), len(queue.lost)) == (1, 1)
+
+
+def test_surfaces_of_a_connection_share_a_record_a_verdict() -> None:
+    made, queue = gate(BANNING)
+    connection = made.connection(tflow.tclient_conn())
+    blocked, passed = made.decide(request("banned.test")), made.decide(request("innocent.test"))
+    surfaces = (Surface.CONNECT, Surface.TLS, Surface.TCP, Surface.SERVER)
+    identifiers = [made.record(blocked, surface, connection) for surface in surfaces]
+    assert [identifier is not None for identifier in identifiers] == [True, False, False, False]
+    assert made.record(blocked, Surface.HTTP, connection) is not None
+    assert made.record(passed, Surface.HTTP, connection) is None
+    assert len(queue.taken) == 2
+    assert made.counters.blocked == 5
+
+
+def test_a_connection_is_remembered_until_it_ends() -> None:
+    made, _ = gate(BANNING)
+    peer = tflow.tclient_conn()
+    assert made.connection(peer) is made.connection(peer)
+    made.forget(peer)
+    assert made.connections == {}
