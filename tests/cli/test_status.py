@@ -29,18 +29,31 @@ def test_a_healthy_process(directory: Path) -> None:
     assert result.exit_code == 0
     assert result.output.splitlines() == [
         "process 7, embargo 0.1.0",
-        "  started      2026-11-24T08:00:00+00:00",
+        "  started      2026-11-24 08:00:00 UTC",
         "  listens on   127.0.0.1:8080",
         "  mode         enforce, decrypt needed",
-        "  policy       5f5f5f5f5f5f5f5f since 2026-11-24T08:00:01+00:00 (10 apps, 5 rules, 321 domains)",
+        "  policy       5f5f5f5f5f5f5f5f since 2026-11-24 08:00:01 UTC (10 apps, 5 rules, 321 domains)",
         "               domains.yaml",
         "               site.yaml",
-        "  next change  2027-01-01T00:00:00+00:00",
+        "  next change  2027-01-01 00:00:00 UTC",
         "  reloads      2 taken up, 0 refused",
         "  flows        9 judged, 2 blocked, 1 logged, 0 allowed, 6 passed, 0 errors",
         "  log          /log/decisions.jsonl",
         "               3 records written, 0 lost, 0 waiting",
     ]
+
+
+TIMES = {  # as the process tells it: as people read it
+    "2026-11-24T09:00:00.987654+01:00": "2026-11-24 08:00:00 UTC",
+    "0001-01-01T00:00:00+08:00": "0001-01-01T00:00:00+08:00",
+    "soon": "soon",
+}
+
+
+@pytest.mark.parametrize(("told", "read"), TIMES.items(), ids=TIMES)
+def test_times_are_told_to_the_second(directory: Path, told: str, read: str) -> None:
+    with Answering(directory, 7, HEALTHY | {"started": told}):
+        assert f"  started      {read}" in run().output.splitlines()
 
 
 SICK = {  # case: (changed members, a line of the account)

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -66,24 +67,24 @@ def _account(status: Status) -> Iterator[str]:
         return
     title = f"{title}, embargo {_shown(answer, 'version')}"
     yield click.style(title, bold=True) if colourful() else title
-    yield _line("started", _shown(answer, "started"))
+    yield _line("started", _time(answer, "started"))
     listen = answer.get("listen")
     yield _line("listens on", ", ".join(map(str, listen)) if isinstance(listen, list) and listen else "nothing")
     yield _line("mode", f"{_shown(answer, 'mode')}, decrypt {_shown(answer, 'decrypt')}")
     if policy := status.part("policy"):
         counts = ", ".join(f"{_shown(policy, what)} {what}" for what in ("apps", "rules", "domains"))
-        yield _line("policy", f"{_shown(policy, 'digest')[:16]} since {_shown(policy, 'since')} ({counts})")
+        yield _line("policy", f"{_shown(policy, 'digest')[:16]} since {_time(policy, 'since')} ({counts})")
         files = policy.get("files")
         for file in files if isinstance(files, list) else ():
             yield _line("", printable(str(file)))
     else:
         yield _line("policy", _alarm("none: everything is refused"))
     if answer.get("next_change"):
-        yield _line("next change", _shown(answer, "next_change"))
+        yield _line("next change", _time(answer, "next_change"))
     reloads = status.part("reloads")
     yield _line("reloads", f"{_shown(reloads, 'ok')} taken up, {_shown(reloads, 'refused')} refused")
     if refused := status.part("refused"):
-        yield _line("refused", _alarm(f"at {_shown(refused, 'time')}"))
+        yield _line("refused", _alarm(f"at {_time(refused, 'time')}"))
         problems = refused.get("problems")
         texts = [printable(str(problem)) for problem in problems] if isinstance(problems, list) else []
         for text in texts[:_MOST_PROBLEMS]:
@@ -109,6 +110,15 @@ def _alarm(text: str) -> str:
 
 def _line(label: str, text: str) -> str:
     return f"  {label:<12} {text}"
+
+
+def _time(members: Mapping[str, Any], name: str) -> str:
+    """A time as people read it, to the second, in UTC; as it came where it is none."""
+    shown = _shown(members, name)
+    try:
+        return f"{datetime.fromisoformat(shown).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError):
+        return shown
 
 
 def _shown(members: Mapping[str, Any], name: str) -> str:
