@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from embargo.core.address import Address
-from embargo.core.hostname import Host, MalformedHost, parse_authority
+from embargo.core.hostname import LONGEST_NAME, Host, MalformedHost, parse_authority
 from embargo.core.url import Target
 
 
@@ -48,11 +49,19 @@ class Name:
     @classmethod
     def parse(cls, source: Source, text: str, port: int | None = None) -> "Name":
         """The name in ``HOST[:PORT]``; a port in *text* wins over *port*. Never raises."""
-        try:
-            host, own_port = parse_authority(text)
-        except MalformedHost:
-            return cls(source, text, None, port)
-        return cls(source, text, host, own_port if own_port is not None else port)
+        # Names are values, and the same few come again and again; a long one is no host, and not worth the memory.
+        return _remembered(source, text, port) if len(text) <= LONGEST_NAME else _parse(source, text, port)
+
+
+def _parse(source: Source, text: str, port: int | None) -> Name:
+    try:
+        host, own_port = parse_authority(text)
+    except MalformedHost:
+        return Name(source, text, None, port)
+    return Name(source, text, host, own_port if own_port is not None else port)
+
+
+_remembered = lru_cache(maxsize=16_384)(_parse)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
