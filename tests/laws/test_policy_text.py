@@ -50,6 +50,7 @@ edits = st.lists(
 @example([])
 @example([(0, 0, b'"\\0domain": 1\n')])
 @example([(0, 0, b'"[key]": 1\n')])
+@example([(len(TEXT), 0, b"*a")])
 def test_a_damaged_policy_loads_or_has_problems(changes: list[tuple[int, int, bytes]]) -> None:
     """Each problem has a place in the file, a code and a message; what loads can be linted and tested."""
     text = TEXT

@@ -12,6 +12,8 @@ CASES = {  # case: (text, code, line and column from 0)
     "a bracket of the other kind": ("a: [1}\n", "unclosed-bracket", (0, 5)),
     "a wildcard": ("a: *.b\n", "yaml-syntax", (0, 4)),
     "a colon": ("a: b: c\n", "yaml-syntax", (0, 4)),
+    "a key without a colon": ("a: b\nc\nd: e\n", "yaml-syntax", (1, 0)),
+    "an alias that ends the text": ("a: b\n*a", "yaml-syntax", (1, 0)),
     "a control character": ("a: b\nc: \x01\n", "control-character", (1, 3)),
     "a lone surrogate's escape": ('a: "\\ud800"\n', "yaml-syntax", (0, 6)),
 }

@@ -23,6 +23,9 @@ def explain(refused: yaml.YAMLError, text: str) -> tuple[Mistake, int, int]:
     mistake, from_beginning = _marked(refused, _character(text, at.line, at.column))
     if from_beginning and refused.context_mark is not None:
         at = refused.context_mark
+    lines = _BREAK.split(text)
+    if at.line >= len(lines):  # libyaml ends a last line that has no end
+        return mistake, len(lines) - 1, len(lines[-1])
     return mistake, at.line, at.column
 
 
@@ -40,6 +43,9 @@ def _marked(refused: yaml.MarkedYAMLError, character: str) -> tuple[Mistake, boo
         where = f"the {opener} of line {at.line + 1}, column {at.column + 1}"
         hint = "quote text that holds one of { } [ ] , # or a colon before a space"
         return Mistake("unclosed-bracket", f"expected ',' or '{closer}' for {where}", hint), False
+    if "simple key" in context:
+        hint = "write `key: value`, and begin each entry of a list with '- '"
+        return Mistake("yaml-syntax", "no colon follows, as it must behind a key", hint), True
     hint = ""
     if "alias" in context:
         hint = "quote text that begins with *; a domain covers all below it without one"
