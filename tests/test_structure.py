@@ -1,0 +1,54 @@
+"""The house keeps its shape: every module has its tests where one first looks, and says what it is for."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "addon" / "embargo"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
+    "paths.py": "docs/test_options.py",
+    "cli/findings.py": "cli/test_check.py",
+    "cli/loading.py": "cli/test_explain.py",
+    "cli/options.py": "cli/test_explain.py",
+    "cli/run.py": "e2e/test_frontends.py",
+    "core/rules.py": "core/test_criteria.py",
+    "enforce/addon.py": "e2e/test_frontends.py",
+    "enforce/connect.py": "e2e/test_refusals.py",
+    "enforce/connection.py": "e2e/test_refusals.py",
+    "enforce/entries.py": "e2e/test_other_addons.py",
+    "enforce/http.py": "e2e/test_refusals.py",
+    "enforce/launcher.py": "e2e/test_frontends.py",
+    "enforce/refusals.py": "e2e/test_refusals.py",
+    "enforce/rejudge.py": "e2e/test_policy_life.py",
+    "enforce/server.py": "e2e/test_evasions.py",
+    "enforce/stream.py": "e2e/test_evasions.py",
+    "enforce/tls.py": "e2e/test_tls.py",
+    "journal/backwards.py": "journal/test_reader.py",
+    "journal/clock.py": "journal/test_writer.py",
+    "journal/ecs.py": "journal/test_record.py",
+    "journal/event.py": "journal/test_record.py",
+    "journal/judged.py": "journal/test_record.py",
+    "review/account.py": "review/test_explain.py",
+}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_module(module: Path) -> None:
+    name = str(module.relative_to(PACKAGE))
+    mirrored = ROOT / "tests" / module.relative_to(PACKAGE).with_name(f"test_{module.name}")
+    held_by = ROOT / "tests" / ELSEWHERE[name] if name in ELSEWHERE else mirrored
+    assert held_by.exists(), f"{name} has no {held_by.relative_to(ROOT)}"
+    assert not (name in ELSEWHERE and mirrored.exists()), f"{name} is mirrored now: take it off the table"
+    assert ast.get_docstring(ast.parse(module.read_text())), f"{name} does not say what it is for"
+
+
+def test_packages_are_one_level_deep() -> None:
+    depths = {len(path.relative_to(PACKAGE).parts) for path in MODULES}
+    assert depths <= {1, 2}
+
+
+def test_the_table_names_modules_that_exist() -> None:
+    assert [name for name in ELSEWHERE if not (PACKAGE / name).exists()] == []
