@@ -21,7 +21,7 @@ HEALTHY: dict[str, Any] = {
         "files": ["domains.yaml", "site.yaml"],
         "apps": 10,
         "rules": 5,
-        "domains": 321,
+        "endpoints": 321,
     },
     "refused": None,
     "reloads": {"ok": 2, "refused": 0},

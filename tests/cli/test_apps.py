@@ -94,7 +94,7 @@ def test_one_app_in_full(policy: Path) -> None:
         "",
         "store listings",
         "  Apple: 333206289",
-        "  13 forms of their links: block by law",
+        "  14 forms of their links: block by law",
         "",
         "excluded: never this app",
         "  domain:open.alipay.com",

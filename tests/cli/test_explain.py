@@ -57,14 +57,14 @@ OPTIONS = {  # case: (arguments, verdict, rule, surface, status)
     "blocked": (["https://mobilegw.alipay.com/mgw.htm"], "block", "banned-apps", "connect", 403),
     "a bare host": (["alipay.com"], "block", "banned-apps", "connect", 403),
     "plain http": (["http://alipay.com/"], "block", "banned-apps", "http", 403),
-    "shared": (["alipayobjects.com"], "log", "shared-infrastructure", "http", None),
+    "shared": (["alipayobjects.com"], "log", "shared-infrastructure", "connect", None),
     "no owner": (["notalipay.com"], "pass", None, "http", None),
     "a look-alike": (["www.alipay.com.example.org"], "pass", None, "http", None),
     "--at, in force": (["alipay.com", "--at", "2021-03-01"], "block", "banned-apps", "connect", 451),
-    "--client": (["alipay.com", "--client", "10.20.0.7"], "log", "exempt", "http", None),
-    "--client, IPv4-mapped": (["alipay.com", "--client", "::ffff:10.20.0.7"], "log", "exempt", "http", None),
+    "--client": (["alipay.com", "--client", "10.20.0.7"], "log", "exempt", "connect", None),
+    "--client, IPv4-mapped": (["alipay.com", "--client", "::ffff:10.20.0.7"], "log", "exempt", "connect", None),
     "--client, another": (["alipay.com", "--client", "192.0.2.7"], "block", "banned-apps", "connect", 403),
-    "--user": (["alipay.com", "--user", "alice"], "log", "exempt", "http", None),
+    "--user": (["alipay.com", "--user", "alice"], "log", "exempt", "connect", None),
     "--surface": (["alipay.com", "--surface", "dns"], "allow", "by-dns", "dns", None),
     "--user-agent": (["example.org", "--user-agent", "AlipayClient/10"], "block", "banned-apps", "connect", 403),
 }
@@ -143,7 +143,7 @@ def test_lines_without_json_are_aligned(policy: Path) -> None:
     assert result.stdout.splitlines() == [
         "block  alipay  banned-apps            connect    alipay.com",
         "pass   -       -                      http       example.org",
-        "log    alipay  shared-infrastructure  http       alipayobjects.com",
+        "log    alipay  shared-infrastructure  connect    alipayobjects.com",
         "block  -       -                      connect    a..b  ('a..b' is no host)",
     ]
 

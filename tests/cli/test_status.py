@@ -32,7 +32,7 @@ def test_a_healthy_process(directory: Path) -> None:
         "  started      2026-11-24 08:00:00 UTC",
         "  listens on   127.0.0.1:8080",
         "  mode         enforce, decrypt needed",
-        "  policy       5f5f5f5f5f5f5f5f since 2026-11-24 08:00:01 UTC (10 apps, 5 rules, 321 domains)",
+        "  policy       5f5f5f5f5f5f5f5f since 2026-11-24 08:00:01 UTC (10 apps, 5 rules, 321 endpoints)",
         "               domains.yaml",
         "               site.yaml",
         "  next change  2027-01-01 00:00:00 UTC",

@@ -72,7 +72,7 @@ def _account(status: Status) -> Iterator[str]:
     yield _line("listens on", ", ".join(map(str, listen)) if isinstance(listen, list) and listen else "nothing")
     yield _line("mode", f"{_shown(answer, 'mode')}, decrypt {_shown(answer, 'decrypt')}")
     if policy := status.part("policy"):
-        counts = ", ".join(f"{_shown(policy, what)} {what}" for what in ("apps", "rules", "domains"))
+        counts = ", ".join(f"{_shown(policy, what)} {what}" for what in ("apps", "rules", "endpoints"))
         yield _line("policy", f"{_shown(policy, 'digest')[:16]} since {_time(policy, 'since')} ({counts})")
         files = policy.get("files")
         for file in files if isinstance(files, list) else ():

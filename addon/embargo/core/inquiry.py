@@ -10,7 +10,7 @@ from datetime import datetime
 
 from embargo.core.address import Address
 from embargo.core.decide import decide
-from embargo.core.decision import Decision
+from embargo.core.decision import Decision, Verdict
 from embargo.core.request import Name, Request, Source, Surface
 from embargo.core.rules import Policy
 from embargo.core.url import Target, parse_target
@@ -57,7 +57,9 @@ class Answer:
 
 
 def answer(policy: Policy, inquiry: Inquiry) -> Answer:
-    """The first block, or what monitor makes of it; else the strictest decision, of equals the last surface's.
+    """The first block, or what monitor makes of it; else the strictest decision.
+
+    Of equals the first surface's, where the proxy writes its record; what passes has passed the last.
 
     Raises UnreadableRequest for a scheme that no proxy sees.
     """
@@ -66,10 +68,14 @@ def answer(policy: Policy, inquiry: Inquiry) -> Answer:
         candidate = Answer(decide(policy, request), request)
         if candidate.decision.blocked or candidate.decision.held_back:
             return candidate
-        if strictest is None or candidate.decision.verdict >= strictest.decision.verdict:
+        if strictest is None or strictest.decision.verdict is Verdict.PASS or _stricter(candidate, strictest):
             strictest = candidate
     assert strictest is not None, "every inquiry has a surface"
     return strictest
+
+
+def _stricter(answer: Answer, than: Answer) -> bool:
+    return answer.decision.verdict > than.decision.verdict
 
 
 def requests(inquiry: Inquiry) -> list[Request]:

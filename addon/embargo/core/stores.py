@@ -18,6 +18,7 @@ APPLE = (
     "itunes.apple.com/*/id={id}",  # RSS of reviews
     "amp-api.apps.apple.com/*/apps/{id}",
     "amp-api-edge.apps.apple.com/*/apps/{id}",
+    "amp-api.apps.apple.com/*?ids={id}",
     "api.apps.apple.com/*/apps/{id}",
     "appsto.re/*/{id}",
 )
@@ -37,6 +38,7 @@ MICROSOFT = (
     "get.microsoft.com/*/{id}",
     "storeedgefd.dsp.mp.microsoft.com/*/{id}",
     "displaycatalog.mp.microsoft.com/*/{id}",
+    "displaycatalog.mp.microsoft.com/*?bigids={id}",
 )
 
 

@@ -143,7 +143,7 @@ class Runtime:
                 "files": list(policy.files),
                 "apps": len(policy.apps),
                 "rules": len(policy.rules),
-                "domains": sum(len(app.endpoints) for app in policy.apps.values())
+                "endpoints": sum(len(app.endpoints) for app in policy.apps.values())
                 + sum(listed.count for listed in policy.lists),
             }
             if policy
