@@ -35,13 +35,20 @@ class Raises:
     requestheaders = request = next_layer = server_connect = tcp_message = http_connect
 """
 
-SCRIPTS = {"raises AddonHalt": HALTS, "undoes our answers": UNDOES, "raises": RAISES}
+STREAMS = """
+class Streams:
+    def requestheaders(self, flow):
+        flow.request.stream = True
+"""
+
+SCRIPTS = {"raises AddonHalt": HALTS, "undoes our answers": UNDOES, "raises": RAISES, "streams all bodies": STREAMS}
 
 
 def refused_everywhere(proxy: Proxy, origin: Origin) -> None:
     """Plain HTTP, CONNECT, a browser's CONNECT, SNI, Host: all refused, and nothing upstream."""
     curl(proxy, "http://www.banned.test/the-secret")
     curl(proxy, "https://www.banned.test/the-secret")
+    assert curl(proxy, "-d", "the-secret", "http://www.banned.test/").exit != 28, "no answer in time"
     with client(proxy, BROWSER) as browser:
         answer = browser.get("https://www.banned.test/the-secret")
     assert answer.status_code == 403

@@ -1,10 +1,14 @@
 """TLS: judged by its SNI before anything goes upstream, opened only where the policy needs it."""
 
+import contextlib
+import socket
 import ssl
+import threading
 
 import pytest
+from OpenSSL import SSL
 
-from e2e.clients import Refused, curl, fingerprint, read_all, read_response, tls, tunnel
+from e2e.clients import BOUND, Refused, curl, fingerprint, read_all, read_response, tls, tunnel
 from e2e.conftest import SMALL, Start
 from e2e.origin import Origin
 from e2e.proxy import Proxy, field
@@ -143,3 +147,84 @@ def test_a_hello_without_a_name_is_judged_by_the_tunnel(small: Proxy, origin: Or
     with tls(tunnel(small, "innocent.test:443"), None) as inside:
         inside.sendall(b"GET / HTTP/1.1\r\nHost: innocent.test\r\n\r\n")
         assert read_response(inside)[0] == 200
+
+
+class Retrying:
+    """A TLS server that asks each client for a second ClientHello, since it takes no key share of the first."""
+
+    def __init__(self, origin: Origin) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(origin.certificate, origin.key)
+        context.set_ecdh_curve("secp384r1")
+        self.names: list[str] = []  # as the server takes them
+        self.received = b""
+        context.sni_callback = lambda _, name, __: self.names.append(name)  # type: ignore[assignment]
+        self._context = context
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError), self._listener, self._listener.accept()[0] as connection:
+            connection.settimeout(BOUND)
+            with self._context.wrap_socket(connection, server_side=True) as inside:
+                self.received = inside.recv(100)
+                inside.sendall(b"answer")
+
+    def join(self) -> None:
+        self._thread.join(BOUND)
+
+
+def say_twice(connection: socket.socket, first: bytes, second: bytes) -> bytes:
+    """A handshake whose first ClientHello names *first* and whose second names *second*; then a secret."""
+    client = SSL.Connection(SSL.Context(SSL.TLS_METHOD), None)
+    client.set_connect_state()
+    client.set_tlsext_host_name(first)
+    done = False
+    while not done:
+        try:
+            client.do_handshake()
+            done = True
+        except SSL.WantReadError:
+            pass
+        with contextlib.suppress(SSL.WantReadError):
+            connection.sendall(client.bio_read(65536))
+        client.set_tlsext_host_name(second)
+        if not done:
+            client.bio_write(connection.recv(65536))
+    client.send(b"secret")
+    connection.sendall(client.bio_read(65536))
+    while True:
+        client.bio_write(connection.recv(65536))
+        with contextlib.suppress(SSL.WantReadError):
+            return client.recv(100)
+
+
+SECOND_NAMES = {"a banned one": b"www.banned.test", "an innocent other": b"other.test"}
+
+
+@pytest.mark.parametrize("name", SECOND_NAMES.values(), ids=SECOND_NAMES)
+@pytest.mark.parametrize("which", ["needed", "none"])
+def test_a_second_hello_with_another_name_is_refused(
+    request: pytest.FixtureRequest, origin: Origin, which: str, name: bytes
+) -> None:
+    """A HelloRetryRequest makes the client name the server again; OpenSSL's takes the second name."""
+    proxy: Proxy = request.getfixturevalue(which)
+    before, server = proxy.settled(), Retrying(origin)
+    with pytest.raises(SSL.Error, match="access denied"):
+        say_twice(tunnel(proxy, f"innocent.test:{server.port}"), b"innocent.test", name)
+    server.join()
+    assert (server.names, server.received) == (["innocent.test"], b"")
+    (record,) = proxy.wait_decisions(before, 1)
+    assert field(record, "embargo.verdict") == "block"
+    assert field(record, "embargo.app") == (["bad"] if b"banned" in name else [])
+
+
+@pytest.mark.parametrize("which", ["needed", "none"])
+def test_a_second_hello_with_the_same_name_passes(request: pytest.FixtureRequest, origin: Origin, which: str) -> None:
+    proxy: Proxy = request.getfixturevalue(which)
+    server = Retrying(origin)
+    with tunnel(proxy, f"innocent.test:{server.port}") as connection:
+        assert say_twice(connection, b"innocent.test", b"innocent.test") == b"answer"
+    assert server.received == b"secret"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.clients import Refused, client, curl, read_response, tls, tunnel
+from e2e.clients import Refused, client, connect, curl, read_response, tls, tunnel
 from e2e.conftest import SMALL, Start
 from e2e.origin import Origin
 from e2e.proxy import Proxy, field
@@ -81,6 +81,51 @@ def test_a_banned_host_inside_a_users_tunnel(authenticating: Proxy, origin: Orig
         with tls(tunnel(authenticating, "innocent.test:443", f"Proxy-Authorization: Basic {pair}"), None) as inside:
             inside.sendall(b"GET / HTTP/1.1\r\nHost: banned.test\r\n\r\n")
             assert read_response(inside)[0] == status
+
+
+def test_users_take_turns_on_one_connection(authenticating: Proxy, origin: Origin) -> None:
+    """A proxy below ours may send the requests of many over one connection: each is judged as who asks."""
+    before = authenticating.settled()
+    users = ["alice", "bob", "alice", "bob"]
+    with connect(authenticating) as connection:
+        statuses = []
+        for user in users:
+            pair = base64.b64encode(f"{user}:{PASSWORDS[user]}".encode()).decode()
+            connection.sendall(
+                f"GET http://banned.test/ HTTP/1.1\r\nHost: banned.test\r\n"
+                f"Proxy-Authorization: Basic {pair}\r\n\r\n".encode()
+            )
+            statuses.append(read_response(connection)[0])
+    assert statuses == [200, 403, 200, 403]
+    records = authenticating.wait_decisions(before, 4)
+    assert [field(record, "user.name") for record in records] == users
+
+
+HALTS = """
+from mitmproxy.exceptions import AddonHalt
+
+class Halts:
+    def requestheaders(self, flow):
+        if "halt" in flow.request.path:
+            raise AddonHalt
+    request = requestheaders
+
+addons = [Halts()]
+"""
+
+
+def test_a_halt_in_between_does_not_lose_a_verdict_that_waits_for_its_user(
+    start: Start, origin: Origin, tmp_path: Path
+) -> None:
+    (tmp_path / "halts.py").write_text(HALTS)
+    for place in ("before", "after"):
+        proxy = start(POLICY, options=["--set", "proxyauth=bob:secret"], **{place: [tmp_path / "halts.py"]})
+        as_bob = ("--proxy-user", "bob:secret", "-H", "Host: banned.test")
+        assert curl(proxy, *as_bob, "http://innocent.test/halt").status != 200
+        assert curl(proxy, *as_bob, "-d", "secret", "http://innocent.test/halt").status != 200
+        assert field(proxy.wait_record(url__path="/halt"), "embargo.verdict") == "block"
+        assert curl(proxy, *as_bob[:2], "http://innocent.test/halt").status == 200
+        assert b"banned" not in origin.received
 
 
 def test_the_proxy_credentials_stay_here(authenticating: Proxy, origin: Origin) -> None:

@@ -4,9 +4,11 @@ import pytest
 
 from clienthello import behind_empty_record, client_hello, in_records_of
 from embargo.enforce.first_bytes import LONGEST_HEAD, LONGEST_LINE
-from embargo.enforce.raw_stream import Passage, RawStream
+from embargo.enforce.passage import Passage
+from embargo.enforce.raw_stream import RawStream
 
 HELLO = client_hello("banned.test")
+SECOND = client_hello("second.test")
 REQUEST = b"GET / HTTP/1.1\r\nHost: banned.test\r\n\r\n"
 PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(12)
 UNREADABLE = "a ClientHello or request head that cannot be read"
@@ -26,9 +28,40 @@ STREAMS: dict[str, tuple[list[bytes], list[Passage]]] = {  # case: (messages, wh
         [Passage(b"EHLO a\r\n"), Passage(b"STARTTLS\r\n"), Passage(HELLO, snis=("banned.test",))],
     ),
     "after the ClientHello nothing is read": (
-        [HELLO, b"\x16\x03\x04\x00\x05\x01abcd", REQUEST],
-        [Passage(HELLO, snis=("banned.test",)), Passage(b"\x16\x03\x04\x00\x05\x01abcd"), Passage(REQUEST)],
+        [HELLO, b"\x16\x03\x03\x00\x05\x10abcd", HELLO, REQUEST],
+        [
+            Passage(HELLO, snis=("banned.test",)),
+            Passage(b"\x16\x03\x03\x00\x05\x10abcd"),
+            Passage(HELLO),
+            Passage(REQUEST),
+        ],
     ),
+    "a second ClientHello, as a HelloRetryRequest asks for": (
+        [HELLO, b"\x14\x03\x03\x00\x01\x01" + SECOND[:9], SECOND[9:]],
+        [
+            Passage(HELLO, snis=("banned.test",)),
+            Passage(b"\x14\x03\x03\x00\x01\x01"),
+            Passage(SECOND, snis=("second.test",)),
+        ],
+    ),
+    "two ClientHellos at once": ([HELLO + SECOND], [Passage(HELLO + SECOND, snis=("banned.test", "second.test"))]),
+    "a second ClientHello behind a hidden one": (
+        [b"\x00junk" + HELLO[:3], HELLO[3:] + SECOND[:20], SECOND[20:]],
+        [
+            Passage(b"\x00junk" + HELLO[:3]),
+            Passage(HELLO[3:], snis=("banned.test",)),
+            Passage(SECOND, snis=("second.test",)),
+        ],
+    ),
+    "HTTP with a method that does not end": (
+        [b"A" * 65, b" / HTTP/1.1\r\nHost: banned.test\r\n\r\n"],
+        [Passage(b"A" * 65), Passage(b" / HTTP/1.1\r\nHost: banned.test\r\n\r\n", names=("banned.test",))],
+    ),
+    "HTTP with a line that only a lenient server reads": (
+        [REQUEST.replace(b"HTTP/1.1", b"HTTP/1.1 x")],
+        [Passage(REQUEST.replace(b"HTTP/1.1", b"HTTP/1.1 x"), names=("banned.test",))],
+    ),
+    "HTTP/0.9": ([b"GET /\r\n"], [Passage(b"GET /\r\n", refuse=UNREADABLE)]),
     "a hello that hides behind an empty record": (
         [behind_empty_record(HELLO)],
         [Passage(behind_empty_record(HELLO), refuse=UNREADABLE)],

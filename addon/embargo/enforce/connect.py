@@ -17,6 +17,7 @@ from embargo.enforce.refusals import Refusals
 
 REJECTED_FOR = timedelta(days=1)  # a client that rejected our certificate is not shown a page for so long
 _MOST_REJECTING = 10_000  # clients remembered
+_LONGEST_AGENT = 256  # characters of a user agent by which a client is remembered
 
 
 class Connect:
@@ -27,6 +28,7 @@ class Connect:
         self._refusals = refusals
         self._identity = identity
         self._rejecting: dict[tuple[str, str], datetime] = {}  # client and user agent: until when
+        self._left: set[tuple[str, str]] = set()  # those that once went away in the handshake
 
     def first(self, flow: http.HTTPFlow) -> None:
         """Before all other addons: refuse what is refused whoever asks."""
@@ -63,11 +65,20 @@ class Connect:
         connection.tunnel = connection.tunnel_request = None
         connection.snis = ()
 
-    def rejected(self, connection: Connection) -> None:
-        """The client of a page tunnel rejected our certificate: refuse it at CONNECT from now on."""
-        if len(self._rejecting) >= _MOST_REJECTING:
-            self._rejecting.clear()
-        self._rejecting[_client_key(connection)] = now() + REJECTED_FOR
+    def rejected(self, connection: Connection, *, said: bool) -> None:
+        """The client of a page tunnel rejected our certificate: refuse it at CONNECT from now on.
+
+        One that only went away (not *said*) may have been a closed tab: it has to do so twice.
+        """
+        key = _client_key(connection)
+        for known in (self._rejecting, self._left):
+            if len(known) >= _MOST_REJECTING:
+                known.clear()
+        if not said and key not in self._left:
+            self._left.add(key)
+            return
+        self._left.discard(key)
+        self._rejecting[key] = now() + REJECTED_FOR
 
     def _begin(self, flow: http.HTTPFlow, connection: Connection) -> Request:
         request = connect_request(connection, flow, now())
@@ -123,4 +134,4 @@ def _open_for_page(flow: http.HTTPFlow) -> None:
 
 
 def _client_key(connection: Connection) -> tuple[str, str]:
-    return (str(connection.client), connection.user_agent or "")
+    return (str(connection.client), (connection.user_agent or "")[:_LONGEST_AGENT])

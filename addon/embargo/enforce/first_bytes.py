@@ -22,7 +22,9 @@ _CLIENT_HELLO = 0x01  # handshake type
 _NEWEST_RECORD_VERSION = 0x03  # TLS 1.2 and 1.3 write 03 03; servers ignore the byte, mitmproxy takes 00 to 03
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # RFC 9110, 5.6.2
 _SPACE = rb"[ \t\x0b\x0c\r]"  # what a lenient server takes for a space in the request line (RFC 9112, 3)
-_METHOD = re.compile(rb"%b{1,64}" % _TOKEN)
+_METHOD = re.compile(rb"%b+" % _TOKEN)  # of any length: some servers take any
+_LONG_METHOD = re.compile(rb"%b{65}" % _TOKEN)
+_OLD_REQUEST = re.compile(rb"GET[ \t]+/\S*\s*")  # HTTP/0.9: some servers still speak it, mitmproxy does not
 _BEGINS_LIKE_TEXT = re.compile(rb"(?:%b{1,64}(?:%b.*)?)?" % (_TOKEN, _SPACE), re.DOTALL)
 _VERSION = re.compile(rb"HTTP/[\d.]+", re.IGNORECASE)
 _HELLO = re.compile(rb"\x16\x03[\x00-\x04][\x00-\x48].\x01\x00", re.DOTALL)  # a record of up to 2^14 + 2048 octets
@@ -99,6 +101,8 @@ def _read_text(data: bytes) -> Reading:
     text = data.lstrip()  # some servers skip space and empty lines before a request (RFC 9112, 2.2; Python's own)
     line, ended, _ = text.partition(b"\n")
     if ended:
+        if _OLD_REQUEST.fullmatch(line):
+            return MALFORMED
         return HTTP if _is_request_line(line) else RAW
     return WAIT if _BEGINS_LIKE_TEXT.fullmatch(text) else RAW
 
@@ -106,6 +110,12 @@ def _read_text(data: bytes) -> Reading:
 def _is_request_line(line: bytes) -> bool:
     words = line.split()
     return len(words) > 1 and _METHOD.fullmatch(words[0]) is not None and _VERSION.fullmatch(words[-1]) is not None
+
+
+def may_be_http(data: bytes) -> bool:
+    """Whether a stream whose first line is no request line may still be HTTP to a lenient server."""
+    line, ended, _ = data.lstrip().partition(b"\n")
+    return b"HTTP/" in line.upper() or (not ended and _LONG_METHOD.match(line) is not None)
 
 
 def hidden_hello(data: bytes) -> int | None:

@@ -1,6 +1,9 @@
 """HTTP requests and WebSocket upgrades: each request of each connection, each stream of HTTP/2."""
 
+from weakref import WeakKeyDictionary
+
 from mitmproxy import http
+from mitmproxy.flow import Error
 
 from embargo.core.decision import Decision, Verdict
 from embargo.core.request import Request, Source
@@ -19,6 +22,7 @@ class Http:
         self._gate = gate
         self._refusals = refusals
         self._identity = identity
+        self._pending: WeakKeyDictionary[http.HTTPFlow, Error] = WeakKeyDictionary()  # a user may change their verdict
 
     def first(self, flow: http.HTTPFlow) -> None:
         """`requestheaders` before all other addons."""
@@ -29,16 +33,24 @@ class Http:
             return
         if flow.request.data.method == b"CONNECT":
             return  # judged as such
+        # Of a tunnel; requests of several users may follow one another where there is none.
+        connection.user = self._identity.user_of(flow.client_conn)
         request = http_request(connection, flow, now())
         decision = self._gate.decide(request)
         if decision.blocked and not self._identity.may_change(decision, request):
             self._refuse(flow, connection, request, decision)
-        else:
-            self._gate.judged[flow] = Judgement(_state(flow), request, decision)
+            return
+        self._gate.judged[flow] = Judgement(_state(flow), request, decision)
+        if decision.blocked and flow.error is None:
+            # It stays killed where another addon's `AddonHalt` keeps `last` from being asked.
+            flow.error = self._pending[flow] = Error(Error.KILLED_MESSAGE)
 
     def last(self, flow: http.HTTPFlow) -> None:
         """`requestheaders` after all others: the user is known, and what they changed is judged again."""
         connection = self._gate.connection(flow.client_conn)
+        pending = self._pending.pop(flow, None)
+        if pending is not None and flow.error is pending:
+            flow.error = None
         if self._insists(flow) or flow.request.data.method == b"CONNECT":
             return
         judged = self._gate.judged.get(flow)
@@ -55,6 +67,13 @@ class Http:
         elif judged.decision.verdict is Verdict.PASS:
             self._gate.count(judged.decision)
         else:
+            self._record(flow, connection, judged.request, judged.decision)
+
+    def failed(self, flow: http.HTTPFlow) -> None:
+        """`error` before all other addons: where `last` was never asked, what `first` found stands."""
+        if self._pending.pop(flow, None) is not None:
+            connection, judged = self._gate.connection(flow.client_conn), self._gate.judged[flow]
+            self._gate.refused[flow] = judged.decision
             self._record(flow, connection, judged.request, judged.decision)
 
     def complete(self, flow: http.HTTPFlow) -> None:
@@ -86,7 +105,9 @@ class Http:
         refused = self._gate.refused.get(flow)
         if refused is None:
             return False
-        if flow.response is None and flow.error is None:
+        if flow.response is not None:
+            flow.request.stream = False  # a script's wish, with which an answer cannot be given (measured)
+        elif flow.error is None:
             page = self._gate.connection(flow.client_conn).page
             self._refusals.request(flow, refused, page.incident if page is not None else None)
         return True
@@ -98,10 +119,12 @@ class Http:
 
     def _record(self, flow: http.HTTPFlow, connection: Connection, request: Request, decision: Decision) -> str | None:
         data = flow.request.data
-        asked = next(
-            (name for source in _URL_HOST for name in request.names if name.source is source and name.host is not None),
-            None,
-        )
+        asked = decision.name
+        if asked is None or asked.host is None or asked.source not in _URL_HOST[:3]:
+            asked = next(
+                (name for source in _URL_HOST for name in request.names if name.source is source and name.host),
+                None,
+            )
         host = str(asked.host) if asked is not None else data.host
         return self._gate.record(
             decision,

@@ -5,30 +5,21 @@ in the middle; so each message is looked at, and what may be the beginning of a 
 name is whole.
 """
 
-from dataclasses import dataclass
-
 from embargo.enforce.first_bytes import (
     LONGEST_HEAD,
     Kind,
     hidden_hello,
     hosts_in,
+    may_be_http,
     preface_length,
     read,
     request_head,
     unfinished,
 )
+from embargo.enforce.handshake import Handshake
+from embargo.enforce.passage import Passage
 
 _OVERLAP = 6  # bytes of the last message in which a ClientHello's first seven may have begun
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """What becomes of the bytes of one message."""
-
-    release: bytes  # may go on unless what follows is blocked; empty while held
-    names: tuple[str, ...] = ()  # hosts that the bytes name
-    snis: tuple[str, ...] | None = None  # of a ClientHello; None where there is none
-    refuse: str | None = None  # why nothing may go on, save where monitor lets it
 
 
 class RawStream:
@@ -37,15 +28,17 @@ class RawStream:
     def __init__(self) -> None:
         self._held = b""
         self._started = False  # whether the first bytes have been read
-        self._encrypted = False  # whether a ClientHello has gone by: nothing more can be read
+        self._handshake: Handshake | None = None  # once a ClientHello has gone by: nothing else can be read
         self._seen = 0  # bytes that have gone by unread; a hidden ClientHello is looked for in the first 64 KiB
         self._tail = b""  # the last of them
         self._http_line: bytes | None = None  # of a stream that speaks HTTP: the line that is not yet whole
 
     def feed(self, data: bytes) -> Passage:
         """What becomes of *data*, the client's next bytes."""
-        if self._encrypted or not data:
+        if not data:
             return Passage(data)
+        if self._handshake is not None:
+            return self._handshake.feed(data)
         if self._http_line is not None:
             return self._follow_http(data)
         data, self._held = self._held + data, b""
@@ -65,12 +58,25 @@ class RawStream:
                 self._held = data
                 return Passage(b"")
             case Kind.TLS:
-                self._encrypted = True
-                return Passage(data, snis=reading.names)
+                return self._begin_tls(data, preface, reading.names)
             case Kind.HTTP:
                 return self._begin_http(data, preface)
+            case Kind.RAW if may_be_http(data[preface:]):
+                return self._follow_http(data)
             case Kind.RAW:
                 return self._follow_unread(data)
+
+    def answered(self, data: bytes) -> None:
+        """The server's next bytes."""
+        if self._handshake is not None:
+            self._handshake.answered(data)
+
+    def _begin_tls(self, data: bytes, position: int, names: tuple[str, ...], sent: int = 0) -> Passage:
+        """A ClientHello at *position*, and whatever already follows it; the first *sent* bytes have gone by."""
+        self._handshake = Handshake()
+        passage = self._handshake.feed(data[position:])
+        release = (data[:position] + passage.release)[sent:]
+        return Passage(release, snis=(*names, *(passage.snis or ())), refuse=passage.refuse)
 
     def _follow_unread(self, data: bytes) -> Passage:
         """Bytes of a protocol that is not read, with a look for a ClientHello hidden behind its first ones."""
@@ -86,8 +92,7 @@ class RawStream:
                     self._held = data
                     return Passage(b"")
                 case Kind.TLS:
-                    self._encrypted = True
-                    return Passage(data, snis=reading.names)
+                    return self._begin_tls(text, position, reading.names, sent=len(self._tail))
                 case Kind.MALFORMED:
                     self._seen = LONGEST_HEAD
                     return Passage(data, refuse="a ClientHello that cannot be read")

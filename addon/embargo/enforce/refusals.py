@@ -11,12 +11,12 @@ from mitmproxy.proxy import layer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData, TlsData
 
-from embargo.core.decision import Decision
+from embargo.core.decision import Decision, Reason
 from embargo.core.request import Surface
 from embargo.core.rules import Respond
 from embargo.enforce.answers import connect_answer, http_answer, is_grpc, load_template, refusal
 from embargo.enforce.gate import Gate, close
-from embargo.enforce.layers import ACCESS_DENIED, Refuse
+from embargo.enforce.layers import ACCESS_DENIED, Refuse, SecondHello
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE"})
 PATIENCE = 10.0  # seconds that a refused request's body may take before its connection is closed
@@ -36,7 +36,8 @@ class Refusals:
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
-        self.look = Look(load_template(""))
+        self._shipped = load_template("")
+        self.look = Look(self._shipped)
 
     def connect(self, flow: http.HTTPFlow, decision: Decision, incident: str | None) -> None:
         """Refuse a CONNECT: nothing opens."""
@@ -44,7 +45,7 @@ class Refusals:
             flow.kill()
             return
         refused = refusal(self.gate.policy, decision, incident or "", console=self.look.console)
-        flow.response = connect_answer(refused, flow.request, self.look.template)
+        flow.response = connect_answer(refused, flow.request, self._template(decision))
 
     def request(self, flow: http.HTTPFlow, decision: Decision, incident: str | None) -> None:
         """Refuse a request: an answer where its body is short enough to be read first, else a close.
@@ -68,9 +69,13 @@ class Refusals:
             accept_language=flow.request.headers.get("accept-language", ""),
             console=self.look.console,
         )
-        flow.response = http_answer(refused, flow.request, self.look.template)
+        flow.response = http_answer(refused, flow.request, self._template(decision))
         if _may_have_body(flow.request):
             asyncio.get_running_loop().call_later(PATIENCE, _end, weakref.ref(flow))
+
+    def _template(self, decision: Decision) -> Template:
+        """The operator's, save where the fault that is answered may lie in it."""
+        return self._shipped if decision.reason is Reason.ERROR else self.look.template
 
     # -- what the gate calls when judging itself fails
 
@@ -89,6 +94,10 @@ class Refusals:
     def failed_tls(self, data: ClientHelloData | TlsData, decision: Decision) -> None:
         """A handshake that could not be judged."""
         close(data.context.client)
+
+    def failed_second_hello(self, data: SecondHello, decision: Decision) -> None:
+        """A second ClientHello that could not be judged."""
+        data.refused = True
 
     def failed_server(self, data: ServerConnectionHookData, decision: Decision) -> None:
         """An upstream connection that could not be judged."""
@@ -121,6 +130,9 @@ def drop_message(flow: tcp.TCPFlow) -> None:
 
 
 def _may_have_body(request: http.Request) -> bool:
+    """Whether an answer may have to wait: over HTTP/2 that any request has no body is said in a frame unseen here."""
+    if not request.http_version.startswith("HTTP/1"):
+        return True
     return request.method not in ("GET", "HEAD", "OPTIONS") or "content-length" in request.headers
 
 

@@ -30,10 +30,11 @@ class Stream:
         message = flow.messages[-1]
         if not self._gate.keep_messages:
             del flow.messages[:-1]
-        if not message.from_client:
-            return
         connection = self._gate.connection(flow.client_conn)
         stream = connection.raw.setdefault(flow.id, RawStream())
+        if not message.from_client:
+            stream.answered(message.content)
+            return
         passage = stream.feed(message.content)
         message.content = passage.release
         address = flow.server_conn.address

@@ -21,6 +21,7 @@ from embargo.enforce.decrypt import must_open
 from embargo.enforce.first_bytes import Kind, read
 from embargo.enforce.gate import Gate, now
 from embargo.enforce.gather import raw_request, tls_request
+from embargo.enforce.layers import ClosedTLS, SecondHello
 from embargo.enforce.raw_stream import RawStream
 from embargo.enforce.refusals import refuse_layer
 
@@ -65,9 +66,12 @@ class NextProtocol:
 
     def clienthello(self, data: tls.ClientHelloData) -> None:
         """After mitmproxy's own choice: a tunnel that only shows the page has no server to ask first."""
+        policy = self._gate.policy
         if self._gate.connection(data.context.client).page is not None:
             data.establish_server_tls_first = False
             data.ignore_connection = False
+        elif policy is not None and policy.settings.decrypt is Decrypt.NEEDED:
+            data.ignore_connection = False  # it was opened because the verdict needs it
 
     def start_server(self, data: tls.TlsData) -> None:
         """No handshake goes upstream for a tunnel that only shows the page."""
@@ -78,7 +82,8 @@ class NextProtocol:
         """The client would not take our certificate."""
         connection = self._gate.connection(data.context.client)
         if connection.page is not None:
-            self._connect.rejected(connection)
+            error = data.conn.error or ""
+            self._connect.rejected(connection, said="disconnected" not in error and "closed early" not in error)
 
     def _tls(self, data: layer.NextLayer, connection: Connection, server_names: tuple[str, ...]) -> None:
         context = data.context
@@ -97,9 +102,27 @@ class NextProtocol:
         connection.tunnel_request = request
         policy = self._gate.policy
         if policy is not None and not must_open(policy, request):
-            data.layer = TCPLayer(context, ignore=True)  # byte for byte, with the origin's own certificate
+            data.layer = ClosedTLS(context)  # byte for byte, with the origin's own certificate
         elif policy is not None and policy.settings.decrypt is not Decrypt.ALL:
             data.layer = _opened(data)  # needed for the verdict, so no other option may let it by
+
+    def second_hello(self, data: SecondHello) -> None:
+        """A server asked for another ClientHello: what it says is judged like the first."""
+        connection = self._gate.connection(data.context.client)
+        first = connection.snis
+        address = data.context.server.address
+        names = (Name.parse(Source.SNI, name, address[1] if address else None) for name in data.names)
+        connection.snis = tuple(dict.fromkeys((*first, *names)))
+        request = tls_request(connection, address, now())
+        decision = self._gate.decide(request)
+        if not decision.blocked and (data.error is not None or connection.snis != first):
+            error = data.error or "a second ClientHello with another name than the first"
+            undecided = Decision(verdict=Verdict.BLOCK, reason=Reason.UNDECIDED, name=connection.tunnel, error=error)
+            decision = monitored(self._gate.policy, undecided)
+        self._record(connection, request, decision)
+        data.refused = decision.blocked
+        if not decision.blocked:
+            connection.tunnel_request = request
 
     def _raw(self, data: layer.NextLayer, connection: Connection) -> None:
         context = data.context
