@@ -110,6 +110,29 @@ REQUESTS: dict[str, tuple[bytes, ...]] = {
     "a Host in capitals with a padded port": (
         b"GET / HTTP/1.1\r\nHost: BANNED.TEST:00080\r\nX: the-secret-payload\r\n\r\n",
     ),
+    **{
+        f"a Host with {what}": (b"GET / HTTP/1.1\r\nHost: " + host + b"\r\nX: the-secret-payload\r\n\r\n",)
+        for what, host in {
+            "letters for a port": b"banned.test:x",
+            "two ports": b"banned.test:80:80",
+            "a port of a thousand zeros": b"banned.test:" + b"0" * 1100 + b"80",
+            "a user": b"innocent.test@banned.test",
+            "a second name": b"innocent.test, banned.test",
+            "a path": b"banned.test/",
+            "two trailing dots": b"banned.test..",
+            "a percent escape": b"banned%2etest",
+            "a NUL": b"banned.test\0",
+            "a bare carriage return": b"innocent.test\rHost: banned.test",
+        }.items()
+    },
+    "a Host behind a bare carriage return": (b"GET / HTTP/1.1\r\nHost: innocent.test\r\nY: a\r" + BAIT,),
+    "a method of 65 letters": (b"A" * 65 + b" / HTTP/1.1\r\n" + BAIT,),
+    "a method of 65 letters apart": (b"A" * 65, b" / HTTP/1.1\r\n" + BAIT),
+    "a word behind the version": (b"GET / HTTP/1.1 x\r\n" + BAIT,),
+    "a long scheme": (
+        b"GET " + b"a" * 40 + b"://banned.test/the-secret-payload HTTP/1.1\r\nHost: innocent.test\r\n\r\n",
+    ),
+    "HTTP/0.9": (b"GET /the-secret-payload\r\n",),
     "a request behind an innocent one": (b"GET / HTTP/1.1\r\nHost: innocent.test\r\n\r\nGET / HTTP/1.1\r\n" + BAIT,),
     "chunked": (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + BAIT + b"5\r\nhello\r\n0\r\n\r\n",),
     "both lengths": (b"POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n" + BAIT + b"0\r\n\r\n",),
@@ -132,7 +155,7 @@ def test_a_disguised_request_in_a_plain_tunnel(
     assert SECRET not in origin.received
 
 
-INSIDE = [name for name in REQUESTS if name not in ("both lengths",)]
+INSIDE = [name for name in REQUESTS if name not in ("both lengths", "HTTP/0.9")]  # inside, nothing follows the latter
 
 
 @pytest.mark.parametrize("name", INSIDE)

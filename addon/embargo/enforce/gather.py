@@ -5,6 +5,7 @@ What is compared later is canonical already: `Name.parse` does it once, here at 
 
 import re
 from datetime import datetime
+from urllib.parse import unquote
 
 from mitmproxy import http
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
@@ -12,7 +13,11 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from embargo.core.request import Name, Request, Source, Surface
 from embargo.core.url import parse_target
 from embargo.enforce.connection import Connection
+from embargo.enforce.first_bytes import hosts_in
 
+_HOST_CHARACTERS = re.compile(r"[0-9A-Za-z_.\-\x80-\U0010ffff]+")
+_MOST_READINGS = 16  # at either end of a malformed name
+_FOLD = re.compile(rb"\r?\n[ \t]+")  # RFC 9112, 5.2
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#\\]*)(.*)", re.DOTALL)
 
 
@@ -24,7 +29,7 @@ def connect_request(connection: Connection, flow: http.HTTPFlow, time: datetime)
     return Request(
         surface=Surface.CONNECT,
         time=time,
-        names=tuple(names),
+        names=_with_readings(names),
         client=connection.client,
         user=connection.user,
         user_agent=request.headers.get("user-agent"),
@@ -41,24 +46,31 @@ def http_request(connection: Connection, flow: http.HTTPFlow, time: datetime) ->
         _add(names, Source.AUTHORITY, data.authority.decode("utf-8", "replace"), port)
     user_agent = None
     surface = Surface.HTTP
+    broken = b"\r" in data.path or b"\n" in data.path or b"\n" in data.method
     for key, value in data.headers.fields:  # once over all of them: a lookup each costs 1 µs
+        if b"\r" in value or b"\n" in value or b"\r" in key or b"\n" in key:
+            broken = True
         match len(key):
             case 4 if key.lower() == b"host":
                 _add(names, Source.HOST, value.decode("utf-8", "replace"), port)
-            case 7 if key.lower() == b"upgrade" and value.strip().lower() == b"websocket":
+            case 7 if key.lower() == b"upgrade" and b"websocket" in value.lower():
                 surface = Surface.WEBSOCKET  # RFC 6455, 4.1
             case 10 if user_agent is None and key.lower() == b"user-agent":
                 user_agent = value.decode("utf-8", "replace")
             case _ if key[4:].isspace() and key[:4].lower() == b"host":  # "Host :" is a Host to lenient servers
                 _add(names, Source.HOST, value.decode("utf-8", "replace"), port)
     path = data.path.decode("utf-8", "replace")
-    if "://" in path[:32]:  # an absolute-form target inside a tunnel is forwarded as such
-        authority, path = _split_absolute(path)
-        _add(names, Source.URL, authority, port)
+    if path[:1] != "/" and (matched := _ABSOLUTE.fullmatch(path)) is not None:
+        # an absolute-form target inside a tunnel is forwarded as such
+        _add(names, Source.URL, matched[1].rpartition("@")[2], port)
+        path = matched[2] or "/"
+    if broken:
+        for host in _hidden_hosts(data):
+            _add(names, Source.HOST, host, port)
     return Request(
         surface=surface,
         time=time,
-        names=tuple(names),
+        names=_with_readings(names),
         client=connection.client,
         user=connection.user,
         target=parse_target(path),
@@ -70,7 +82,9 @@ def tls_request(connection: Connection, address: tuple[str, int] | None, time: d
     """A ClientHello: its names, the tunnel's target, and the address the tunnel leads to."""
     names = _tunnel_names(connection)
     _add_destination(names, address)
-    return Request(surface=Surface.TLS, time=time, names=tuple(names), client=connection.client, user=connection.user)
+    return Request(
+        surface=Surface.TLS, time=time, names=_with_readings(names), client=connection.client, user=connection.user
+    )
 
 
 def raw_request(
@@ -89,7 +103,9 @@ def raw_request(
         _add(names, Source.HOST, host, port)
     for sni in snis:
         _add(names, Source.SNI, sni, port)
-    return Request(surface=Surface.TCP, time=time, names=tuple(names), client=connection.client, user=connection.user)
+    return Request(
+        surface=Surface.TCP, time=time, names=_with_readings(names), client=connection.client, user=connection.user
+    )
 
 
 def server_request(connection: Connection, data: ServerConnectionHookData, time: datetime) -> Request:
@@ -107,7 +123,7 @@ def server_request(connection: Connection, data: ServerConnectionHookData, time:
     return Request(
         surface=Surface.SERVER,
         time=time,
-        names=tuple(names),
+        names=_with_readings(names),
         client=connection.client,
         user=connection.user,
         transport=server.transport_protocol,
@@ -142,8 +158,28 @@ def _add(names: list[Name], source: Source, text: str, port: int | None) -> None
     names.append(name)
 
 
-def _split_absolute(target: str) -> tuple[str, str]:
-    matched = _ABSOLUTE.fullmatch(target)
-    if matched is None:
-        return "", target
-    return matched[1].rpartition("@")[2], matched[2] or "/"
+def _with_readings(names: list[Name]) -> tuple[Name, ...]:
+    """*names*, and behind them what a lenient server may read in those that are no host.
+
+    `banned.test:x` is banned.test to nginx, and others drop what stands before an `@` or behind a comma. Names
+    of which none is a host stay as they are: nothing in them can be relied on.
+    """
+    malformed = [name for name in names if name.host is None]
+    if malformed and len(malformed) < len(names):
+        for name in malformed:
+            pieces = _HOST_CHARACTERS.findall(unquote(name.text))
+            for piece in dict.fromkeys((*pieces[:_MOST_READINGS], *pieces[-_MOST_READINGS:])):
+                reading = Name.parse(name.source, piece.strip("."), name.port)
+                if reading.host is not None:
+                    names.append(reading)
+    return tuple(names)
+
+
+def _hidden_hosts(data: http.RequestData) -> list[str]:
+    """The hosts of a head in which a carriage return or line feed stands where none may.
+
+    Some servers end a line there (Python's own: at any carriage return), and so find a header more than we do.
+    """
+    lines = [data.method + b" " + data.path, *(key + b": " + value for key, value in data.headers.fields)]
+    text = b"\n".join(_FOLD.sub(b" ", line) for line in lines)
+    return hosts_in(b"\n" + text.replace(b"\r", b"\n"))
