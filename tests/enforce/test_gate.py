@@ -131,6 +131,16 @@ def test_surfaces_of_a_connection_share_a_record_a_verdict() -> None:
 def test_a_connection_is_remembered_until_it_ends() -> None:
     made, _ = gate(BANNING)
     peer = tflow.tclient_conn()
+    peer.timestamp_end = None
     assert made.connection(peer) is made.connection(peer)
     made.forget(peer)
+    assert made.connections == {}
+
+
+def test_a_connection_that_has_ended_is_not_remembered_again() -> None:
+    """Hooks still come for it: a CONNECT whose client left while mitmproxy was dialling."""
+    made, _ = gate(BANNING)
+    peer = tflow.tclient_conn()
+    peer.timestamp_end = 1.0
+    assert made.connection(peer).peer is peer
     assert made.connections == {}

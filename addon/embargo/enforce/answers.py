@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, Template, select_autoescape
+from jinja2 import Environment, FileSystemLoader, Template, TemplateRuntimeError, select_autoescape
 from mitmproxy import http
 
 from embargo.core.decision import Decision, Reason
@@ -27,6 +27,7 @@ _TYPES = {  # what `type` of the problem document names: the status's own defini
     403: "https://www.rfc-editor.org/rfc/rfc9110#section-15.5.4",
     503: "https://www.rfc-editor.org/rfc/rfc9110#section-15.6.4",
 }
+_LONGEST_TAG = 64  # characters of a language tag; the longest registered ones are shorter (RFC 5646, 4.4.1)
 _BARE_DESTINATIONS = frozenset(  # Sec-Fetch-Dest values whose client would choke on HTML
     {"image", "script", "style", "font", "audio", "video", "track", "worker", "serviceworker", "sharedworker", "object"}
 )
@@ -47,6 +48,11 @@ class Refusal:
     organization: str | None
     contact: str | None  # an address or URL, the incident filled in
     console: str | None  # URL of this incident in the console
+
+
+_BARE = Refusal(503, "", "", "", "", None, (), None, None, None)
+_FULL = Refusal(451, "id", "title", "text", "app", "rule", (("title", "in-force", "https://a.test"),), "o", "c@d", "e")
+_SAMPLES = (_BARE, _FULL)
 
 
 def refusal(
@@ -123,13 +129,19 @@ def is_browser(request: http.Request) -> bool:
 
 @lru_cache(maxsize=4)
 def load_template(path: str) -> Template:
-    """The block page's template: the file at *path*, or the shipped one where it is empty.
+    """The block page's template, tried on samples: the file at *path*, or the shipped one where it is empty.
 
     Raises OSError, jinja2.TemplateError.
     """
     file = Path(path) if path else Path(__file__).parent / "templates" / TEMPLATE
     environment = Environment(loader=FileSystemLoader(file.parent), autoescape=select_autoescape(default=True))
-    return environment.get_template(file.name)
+    template = environment.get_template(file.name)
+    for sample in _SAMPLES:  # a fault in it shall show when it is set, not when somebody is refused
+        try:
+            template.render(refusal=sample, host="www.example", nonce="nonce")
+        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as fault:
+            raise TemplateRuntimeError(f"{type(fault).__name__}: {fault}") from fault
+    return template
 
 
 def _message(decision: Decision, accept_language: str) -> str:
@@ -153,7 +165,7 @@ def pick_language(texts: Mapping[str, str], accept_language: str) -> str | None:
         tag, _, parameters = item.partition(";")
         weight = parameters.strip().removeprefix("q=")
         try:
-            wanted.append((-float(weight or 1), tag.strip().lower()))
+            wanted.append((-float(weight or 1), tag.strip().lower()[:_LONGEST_TAG]))
         except ValueError:
             continue
     by_tag = {tag.lower(): text for tag, text in texts.items()}
@@ -167,7 +179,7 @@ def pick_language(texts: Mapping[str, str], accept_language: str) -> str | None:
 
 def _page(refused: Refusal, request: http.Request, template: Template) -> http.Response:
     nonce = secrets.token_urlsafe(12)
-    body = template.render(refusal=refused, host=request.pretty_host, nonce=nonce).encode()
+    body = template.render(refusal=refused, host=request.pretty_host, nonce=nonce).encode(errors="replace")
     response = _response(refused, request, body, "text/html; charset=utf-8")
     response.headers["content-security-policy"] = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"

@@ -132,7 +132,8 @@ class Gate:
                 refuse(data, decision)
         except Exception as again:  # noqa: BLE001 - the gate: the last resort is to cut the client off
             self._report(again)
-            close(peer)
+            if decision.blocked:
+                close(peer)
 
     def _report(self, error: Exception) -> None:
         """Say it in the operator's log, with a traceback, but not a thousand times."""
@@ -239,7 +240,9 @@ class Gate:
         """The memory of *peer*'s connection."""
         known = self.connections.get(peer.id)
         if known is None:
-            known = self.connections[peer.id] = Connection.of(peer)
+            known = Connection.of(peer)
+            if peer.timestamp_end is None:  # hooks still come for one that has ended: those must not be remembered
+                self.connections[peer.id] = known
         return known
 
     def forget(self, peer: mitm.Client) -> None:

@@ -3,7 +3,11 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
+from mitmproxy import connection as mitm
+
+from embargo.core.decision import Decision
 from embargo.core.request import Request
 from embargo.enforce.connection import Connection
 from embargo.enforce.gate import Gate, close, now
@@ -14,28 +18,45 @@ _BATCH = 100  # requests judged before other traffic has its turn: a decision co
 async def rejudge(gate: Gate) -> int:
     """Close and record every open connection that the policy now in force blocks; returns how many."""
     closed: set[str] = set()
-    for number, (connection, past) in enumerate(list(_open(gate))):
+
+    def judge(opened: Opened) -> None:
+        request = replace(opened.past, time=now())
+        decision = gate.decide(request)
+        if decision.blocked:
+            cut(opened, decision)
+            gate.record(decision, request.surface, opened.connection, request=request)
+
+    def cut(opened: Opened, decision: Decision) -> None:
+        closed.add(opened.connection.id)
+        close(opened.connection.peer)
+
+    for number, opened in enumerate(list(_open(gate))):
         if number % _BATCH == _BATCH - 1:
             await asyncio.sleep(0)
-        if connection.id not in closed and connection.page is None and _is_blocked_now(gate, connection, past):
-            close(connection.peer)
-            closed.add(connection.id)
+        if opened.connection.id not in closed and opened.connection.page is None:
+            # behind the gate as any hook: one that cannot be judged is closed, and the others are judged all the same
+            waiting = gate.run(judge, opened, cut, _peer)
+            if waiting is not None:
+                await waiting
     return len(closed)
 
 
-def _open(gate: Gate) -> Iterator[tuple[Connection, Request]]:
-    """What is open, as it was judged: each tunnel, and each request whose flow is live."""
+class Opened(NamedTuple):
+    """Something open, as it was judged last."""
+
+    connection: Connection
+    past: Request
+
+
+def _peer(opened: Opened) -> mitm.Client:
+    return opened.connection.peer
+
+
+def _open(gate: Gate) -> Iterator[Opened]:
+    """Each tunnel, and each request whose flow is live and not refused already."""
     for connection in gate.connections.values():
         if connection.tunnel_request is not None:
-            yield connection, connection.tunnel_request
+            yield Opened(connection, connection.tunnel_request)
     for flow, judged in gate.judged.items():
-        if flow.live and (known := gate.connections.get(flow.client_conn.id)) is not None:
-            yield known, judged.request
-
-
-def _is_blocked_now(gate: Gate, connection: Connection, past: Request) -> bool:
-    request = replace(past, time=now())
-    decision = gate.decide(request)
-    if decision.blocked:
-        gate.record(decision, request.surface, connection, request=request)
-    return decision.blocked
+        if flow.live and flow not in gate.refused and (known := gate.connections.get(flow.client_conn.id)) is not None:
+            yield Opened(known, judged.request)

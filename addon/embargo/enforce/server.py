@@ -24,6 +24,7 @@ class Server:
         if connection.page is not None:
             data.server.error = "refused by policy"
             return
+        connection.dialled = None
         request = server_request(connection, data, now())
         decision = self._gate.decide(request)
         if not decision.blocked:
