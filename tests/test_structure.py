@@ -21,6 +21,7 @@ ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "enforce/entries.py": "e2e/test_other_addons.py",
     "enforce/http.py": "e2e/test_refusals.py",
     "enforce/launcher.py": "e2e/test_frontends.py",
+    "enforce/passage.py": "enforce/test_raw_stream.py",
     "enforce/refusals.py": "e2e/test_refusals.py",
     "enforce/rejudge.py": "e2e/test_policy_life.py",
     "enforce/server.py": "e2e/test_evasions.py",

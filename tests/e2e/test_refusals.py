@@ -1,12 +1,14 @@
 """Banned apps are refused on every HTTP surface with nothing upstream, and innocents pass beside them."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from e2e.clients import BROWSER, Http2, Refused, client, connect, curl, read_response, tls, tunnel
+from e2e.conftest import SMALL, Start
 from e2e.origin import Origin
-from e2e.proxy import Proxy, field
+from e2e.proxy import PATIENCE, Proxy, field
 
 BANNED = {  # case: (URL, surface on which a plain client is refused, fields of the record)
     "http": (
@@ -236,3 +238,54 @@ def test_logged_apps_pass_and_leave_a_record(small: Proxy, origin: Origin) -> No
     assert [field(record, "embargo.surface") for record in records] == ["connect", "http"]
     assert len({field(record, "embargo.connection") for record in records}) == 1
     assert {field(record, "embargo.verdict") for record in records} == {"log"}
+
+
+BROKEN_PAGES = {
+    "a syntax error": "{% if %}",
+    "a field that does not exist": "{{ refusal.nothing.more }}",
+    "a fault when shown": "{{ 1 / 0 }}",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN_PAGES.values(), ids=BROKEN_PAGES)
+def test_a_broken_block_page_is_told_at_the_start(start: Start, tmp_path: Path, text: str) -> None:
+    """And the policy that was named is not exchanged for the default one, silently."""
+    (tmp_path / "page.html").write_text(text)
+    proxy = start(SMALL, ready=False, options=["--set", f"embargo_block_page={tmp_path / 'page.html'}"])
+    assert proxy.process.wait(PATIENCE) == 1
+    assert f"embargo_block_page: {tmp_path / 'page.html'}: " in proxy.text()
+    assert "Traceback" not in proxy.text()
+
+
+def test_a_block_page_of_ones_own(start: Start, origin: Origin, tmp_path: Path) -> None:
+    """One that fails after all costs its look, not the refusal; what it shows of a request is escaped."""
+    page = tmp_path / "page.html"
+    page.write_text("own: {{ refusal.apps }} {{ host }} {% if '<' in host %}{{ 1 / 0 }}{% endif %}")
+    proxy = start(SMALL, options=["--set", f"embargo_block_page={page}", "--set", "embargo_console=https://c.test/"])
+    accept = ("-H", "Accept: text/html")
+    assert curl(proxy, *accept, "http://banned.test/").body == "own: Bad App banned.test "
+    failed = curl(proxy, *accept, "-H", "Host: <b>", "http://banned.test/")
+    assert failed.status == 503
+    assert "This request was refused" in failed.body
+    assert "<b>" not in failed.body
+    assert "https://c.test/incidents/" in failed.body
+    assert origin.connections == 0
+
+
+def test_bytes_that_are_no_text_are_refused_and_recorded(small: Proxy, origin: Origin) -> None:
+    with connect(small) as connection:
+        connection.sendall(
+            b"GET http://bytes.banned.test/ HTTP/1.1\r\nHost: \xff\r\n"
+            b"Accept: text/html\r\nUser-Agent: \xff\x1b[31m\r\n\r\n"
+        )
+        assert read_response(connection)[0] == 403
+    record = small.wait_record(url__domain="bytes.banned.test")
+    assert field(record, "embargo.verdict") == "block"
+    assert field(record, "user_agent.original") == "\ufffd\x1b[31m"  # escaped in the file, as any control character
+
+
+def test_a_request_over_http2_that_never_ends_is_closed(small: Proxy, origin: Origin) -> None:
+    with tls(tunnel(small, "innocent.test:443"), "innocent.test", "h2") as inside:
+        http = Http2(inside)
+        http.finish(http.request("banned.test", "/", end=False))
+    assert http.closed

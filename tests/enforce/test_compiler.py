@@ -68,3 +68,18 @@ def test_one_that_takes_too_long_is_killed(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(compiler, "TIMEOUT", 0.001)
     with pytest.raises(CompileFailed, match="took more than"):
         compiled(tmp_path, GOOD)
+
+
+def test_a_loop_that_ends_while_it_starts(tmp_path: Path) -> None:
+    """As where the proxy is stopped in the middle of a reload: it must not wait for ever."""
+    file = tmp_path / "policy.yaml"
+    file.write_text(GOOD)
+
+    async def end() -> None:
+        asyncio.get_running_loop().create_task(compile_policy([file], tmp_path / "state", tmp_path / "store"))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        raise SystemExit(7)
+
+    with pytest.raises(SystemExit, match="7"):
+        asyncio.run(end())

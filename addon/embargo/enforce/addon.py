@@ -52,7 +52,11 @@ class Runtime:
     # -- life
 
     def configure(self, updated: set[str]) -> None:
-        """Take up changed options; the first time, start loading. Raises OptionsError for a bad template."""
+        """Take up changed options; the first time, start loading. Raises OptionsError for a bad template once running.
+
+        Before, the error is logged, which ends mitmdump and mitmweb: raised while a script loads it would be lost, and
+        with it all our options, so that the default policy would be in force instead of the one named (measured).
+        """
         if not updated & _OPTIONS or "embargo_policy" not in ctx.options:
             return
         if updated & {"embargo_block_page", "embargo_console"}:
@@ -83,8 +87,8 @@ class Runtime:
 
     def _follow_options(self) -> None:
         """Open the log and follow the policy files that the options name, unless that is done already."""
-        log = Path(ctx.options.embargo_log).expanduser() if ctx.options.embargo_log else log_directory()
-        paths = tuple(Path(path).expanduser() for path in ctx.options.embargo_policy) or (default_policy(),)
+        log = _expanded(ctx.options.embargo_log) if ctx.options.embargo_log else log_directory()
+        paths = tuple(map(_expanded, ctx.options.embargo_policy)) or (default_policy(),)
         if self._options == (paths, log):
             return
         if self.journal is None or self._options is None or self._options[1] != log:
@@ -112,7 +116,10 @@ class Runtime:
         try:
             self.surfaces.refusals.look = Look(load_template(block_page), console)
         except (OSError, TemplateError) as error:
-            raise exceptions.OptionsError(f"embargo_block_page: {block_page}: {error}") from error
+            message = f"embargo_block_page: {block_page}: {error}"
+            if self._running:
+                raise exceptions.OptionsError(message) from error
+            logger.error("%s", message)
 
     def _warn_of_settings(self) -> None:
         options = ctx.options
@@ -171,6 +178,14 @@ class Runtime:
             },
             "log": asdict(journal.state()) if journal else None,
         }
+
+
+def _expanded(path: str) -> Path:
+    """*path* with its `~` resolved; of an unknown user it stays, and so is a file that is missing."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def _state_directory() -> Path:

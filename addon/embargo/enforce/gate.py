@@ -88,6 +88,7 @@ class Gate:
         self._waiting: list[Event] = []  # events that found the journal's queue full in the current hook
         self._in_hook = False
         self._reported_errors = 0
+        self.incident: str | None = None  # id of the record of the newest failure
 
     # -- the wrapper around every hook
 
@@ -127,7 +128,8 @@ class Gate:
             Decision(verdict=Verdict.BLOCK, reason=Reason.ERROR, error=f"{type(error).__name__}: {error}"[:1024]),
         )
         try:
-            self.record(decision, _surface_of(data), self.connection(peer), error_type=type(error).__name__)
+            surface, connection = _surface_of(data), self.connection(peer)
+            self.incident = self.record(decision, surface, connection, error_type=type(error).__name__)
             if decision.blocked:
                 refuse(data, decision)
         except Exception as again:  # noqa: BLE001 - the gate: the last resort is to cut the client off

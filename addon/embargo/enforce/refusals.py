@@ -81,11 +81,11 @@ class Refusals:
 
     def failed_connect(self, flow: http.HTTPFlow, decision: Decision) -> None:
         """A CONNECT that could not be judged."""
-        self.connect(flow, decision, None)
+        self.connect(flow, decision, self.gate.incident)
 
     def failed_http(self, flow: http.HTTPFlow, decision: Decision) -> None:
         """A request that could not be judged."""
-        self.request(flow, decision, None)
+        self.request(flow, decision, self.gate.incident)
 
     def failed_layer(self, data: layer.NextLayer, decision: Decision) -> None:
         """A connection whose next protocol could not be judged."""
