@@ -31,6 +31,7 @@ _LONGEST_TAG = 64  # characters of a language tag; the longest registered ones a
 _BARE_DESTINATIONS = frozenset(  # Sec-Fetch-Dest values whose client would choke on HTML
     {"image", "script", "style", "font", "audio", "video", "track", "worker", "serviceworker", "sharedworker", "object"}
 )
+_BARE_TYPES = ("image/", "font/", "text/css", "audio/", "video/", "application/javascript", "text/javascript")
 _TITLES = {451: "Blocked for legal reasons", 403: "Blocked by policy", 503: "Cannot be judged right now"}
 
 
@@ -42,6 +43,7 @@ class Refusal:
     incident: str
     title: str
     message: str
+    language: str  # tag of the message's language; empty where the policy does not say
     apps: str  # names of the apps, for people; empty where none owns it
     rule: str | None
     authorities: tuple[tuple[str, str, str | None], ...]  # title, state, url
@@ -50,8 +52,10 @@ class Refusal:
     console: str | None  # URL of this incident in the console
 
 
-_BARE = Refusal(503, "", "", "", "", None, (), None, None, None)
-_FULL = Refusal(451, "id", "title", "text", "app", "rule", (("title", "in-force", "https://a.test"),), "o", "c@d", "e")
+_BARE = Refusal(503, "", "", "", "", "", None, (), None, None, None)
+_FULL = Refusal(
+    451, "id", "title", "text", "de", "app", "rule", (("title", "in-force", "https://a.test"),), "o", "c@d", "e"
+)
 _SAMPLES = (_BARE, _FULL)
 
 
@@ -71,12 +75,14 @@ def refusal(
         and identifier in policy.authorities
         and (not selecting or identifier in selecting)
     )
+    message, language = _message(decision, accept_language)
     contact = settings.contact.replace("{incident}", quote(incident)) if settings and settings.contact else None
     return Refusal(
         status=status,
         incident=incident,
         title=_TITLES[status],
-        message=_message(decision, accept_language),
+        message=message,
+        language=language,
         apps=", ".join(named),
         rule=decision.rule_id,
         authorities=authorities,
@@ -110,6 +116,8 @@ def http_answer(refused: Refusal, request: http.Request, template: Template) -> 
     if headers.get("sec-fetch-dest", "").lower() in _BARE_DESTINATIONS:
         return _response(refused, request, b"", None)
     accept = headers.get("accept", "").lower()
+    if accept.startswith(_BARE_TYPES):
+        return _response(refused, request, b"", None)
     if "text/html" in accept or headers.get("sec-fetch-dest", "").lower() in ("document", "iframe", "frame"):
         return _page(refused, request, template)
     return _problem(refused, request)
@@ -144,22 +152,24 @@ def load_template(path: str) -> Template:
     return template
 
 
-def _message(decision: Decision, accept_language: str) -> str:
+def _message(decision: Decision, accept_language: str) -> tuple[str, str]:
+    """What the client is told, and in which language."""
     match decision.reason:
         case Reason.MALFORMED | Reason.NAMELESS | Reason.UNDECIDED:
-            return "The request names no host that could be checked, so it was refused."
+            return "The request names no host that could be checked, so it was refused.", "en"
         case Reason.NO_POLICY:
-            return "The proxy has no policy yet. It refuses everything until one has loaded."
+            return "The proxy has no policy yet. It refuses everything until one has loaded.", "en"
         case Reason.ERROR:
-            return "The request could not be checked, so it was refused."
+            return "The request could not be checked, so it was refused.", "en"
     texts = decision.rule.message if decision.rule is not None else {}
-    return pick_language(texts, accept_language) or "This app is not allowed on this network."
-
-
-def pick_language(texts: Mapping[str, str], accept_language: str) -> str | None:
-    """The text in the language that the client likes best (RFC 9110, 12.5.4; RFC 4647 lookup)."""
     if not texts:
-        return None
+        return "This app is not allowed on this network.", "en"
+    language = pick_language(texts, accept_language)
+    return texts[language], language
+
+
+def pick_language(texts: Mapping[str, str], accept_language: str) -> str:
+    """The key of the text, of at least one, that the client likes best (RFC 9110, 12.5.4; RFC 4647 lookup)."""
     wanted: list[tuple[float, str]] = []
     for item in accept_language.split(",")[:32]:
         tag, _, parameters = item.partition(";")
@@ -168,13 +178,13 @@ def pick_language(texts: Mapping[str, str], accept_language: str) -> str | None:
             wanted.append((-float(weight or 1), tag.strip().lower()[:_LONGEST_TAG]))
         except ValueError:
             continue
-    by_tag = {tag.lower(): text for tag, text in texts.items()}
+    by_tag = {tag.lower(): tag for tag in texts}
     for _, tag in sorted(wanted, key=lambda pair: pair[0]):
         while tag:
             if tag in by_tag:
                 return by_tag[tag]
             tag = tag.rpartition("-")[0]
-    return by_tag.get("") or by_tag.get("en") or next(iter(by_tag.values()))
+    return next((tag for tag in ("", "en") if tag in texts), next(iter(texts)))
 
 
 def _page(refused: Refusal, request: http.Request, template: Template) -> http.Response:

@@ -36,6 +36,7 @@ class Connect:
         connection.recorded.clear()  # after a refusal the same connection may ask for another tunnel
         connection.page = connection.tunnel_request = None
         connection.snis = ()
+        connection.sealed = False
         request = self._begin(flow, connection)
         decision = self._gate.decide(request)
         if decision.blocked and not self._identity.may_change(decision, request):
@@ -122,7 +123,7 @@ class Connect:
             request=request,
             asked=request.names[0],
             method="CONNECT",
-            status=status_of(decision) if decision.blocked else None,
+            status=status_of(decision) if decision.status_on(Surface.CONNECT) is not None else None,
             protocol="http",
         )
 

@@ -7,7 +7,6 @@ from mitmproxy.flow import Error
 
 from embargo.core.decision import Decision, Verdict
 from embargo.core.request import Request, Source
-from embargo.enforce.answers import status_of
 from embargo.enforce.connection import Connection
 from embargo.enforce.gate import Gate, Judgement, close, now
 from embargo.enforce.gather import http_request
@@ -137,7 +136,7 @@ class Http:
             host=host,
             target=data.path.decode("utf-8", "replace"),
             method=data.method.decode("ascii", "replace"),
-            status=status_of(decision) if decision.blocked else None,
+            status=self._refusals.status(flow, decision) if decision.blocked else None,
             protocol="http",
         )
 

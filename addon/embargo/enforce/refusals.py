@@ -14,7 +14,7 @@ from mitmproxy.tls import ClientHelloData, TlsData
 from embargo.core.decision import Decision, Reason
 from embargo.core.request import Surface
 from embargo.core.rules import Respond
-from embargo.enforce.answers import connect_answer, http_answer, is_grpc, load_template, refusal
+from embargo.enforce.answers import connect_answer, http_answer, is_grpc, load_template, refusal, status_of
 from embargo.enforce.gate import Gate, close
 from embargo.enforce.layers import ACCESS_DENIED, Refuse, SecondHello
 
@@ -53,11 +53,7 @@ class Refusals:
         mitmproxy sends an answer that was set early only after the whole body, and a body that is streamed
         already cannot be answered (NotImplementedError in its core).
         """
-        if (
-            flow.request.stream
-            or decision.response_on(Surface.HTTP) is Respond.RESET
-            or not _body_is_short(flow.request)
-        ):
+        if not _is_answered(flow, decision):
             flow.response = None
             if flow.killable:
                 flow.kill()
@@ -72,6 +68,12 @@ class Refusals:
         flow.response = http_answer(refused, flow.request, self._template(decision))
         if _may_have_body(flow.request):
             asyncio.get_running_loop().call_later(PATIENCE, _end, weakref.ref(flow))
+
+    def status(self, flow: http.HTTPFlow, decision: Decision) -> int | None:
+        """The HTTP status that `request` will answer with; None where it closes the connection."""
+        if not _is_answered(flow, decision):
+            return None
+        return 200 if is_grpc(flow.request) else status_of(decision)
 
     def _template(self, decision: Decision) -> Template:
         """The operator's, save where the fault that is answered may lie in it."""
@@ -127,6 +129,11 @@ def drop_message(flow: tcp.TCPFlow) -> None:
     """Let the newest message carry nothing: TCP flows cannot be killed."""
     if flow.messages:
         flow.messages[-1].content = b""
+
+
+def _is_answered(flow: http.HTTPFlow, decision: Decision) -> bool:
+    wants_reset = decision.response_on(Surface.HTTP) is Respond.RESET
+    return not flow.request.stream and not wants_reset and _body_is_short(flow.request)
 
 
 def _may_have_body(request: http.Request) -> bool:
