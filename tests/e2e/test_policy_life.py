@@ -1,5 +1,6 @@
 """A policy in use: edits are followed, bad ones are refused, what was enforced stays enforced."""
 
+import datetime
 import shutil
 import socket
 import threading
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.clients import connect, curl, read_until, tls, tunnel
+from e2e.clients import connect, curl, fingerprint, read_response, read_until, tls, tunnel
 from e2e.conftest import SMALL, Start
 from e2e.origin import Origin
 from e2e.proxy import Proxy, field
@@ -68,6 +69,37 @@ def test_what_is_open_is_judged_again(start: Start, origin: Origin) -> None:
         "download.soon.test",
     }
     assert {field(record, "embargo.verdict") for record in records} == {"block"}
+
+
+def test_a_closed_tunnel_that_would_be_opened_now_is_cut(start: Start, origin: Origin) -> None:
+    """Else a path that is blocked from now on would go by unseen."""
+    needed = SMALL.replace("settings:\n", "settings:\n  decrypt: needed\n")
+    proxy = start(needed)
+    soon, other = (tls(tunnel(proxy, f"{host}:443"), host) for host in ("soon.test", "innocent.test"))
+    assert fingerprint(soon) == fingerprint(other) == origin.fingerprint
+    edit(proxy, needed.replace('"pages.test/bad/*"', '"soon.test/bad/*"'))
+    assert ends(soon)
+    with tls(tunnel(proxy, "soon.test:443"), "soon.test") as again:
+        assert fingerprint(again) != origin.fingerprint
+    other.sendall(b"GET / HTTP/1.1\r\nHost: innocent.test\r\n\r\n")
+    assert read_response(other)[0] == 200
+
+
+def test_a_date_cuts_what_it_bans(start: Start, origin: Origin) -> None:
+    """A grace period ends while a tunnel, a held hello, an upload and a download are open."""
+    until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=6)  # longer than a start takes
+    grace = f"rules:\n  - {{id: grace, apps: bad, action: log, until: {until:%Y-%m-%dT%H:%M:%SZ}}}\n"
+    proxy = start(SMALL.replace("rules:\n", grace))
+    raw = tunnel(proxy, f"banned.test:{origin.greeter_port}")
+    assert read_until(raw, b"\r\n") == b"220 greeter ready\r\n"
+    held = tunnel(proxy, "banned.test:443")
+    held.sendall(b"\x16\x03")
+    upload, download = connect(proxy), connect(proxy)
+    upload.sendall(b"POST http://banned.test/ HTTP/1.1\r\nHost: banned.test\r\nContent-Length: 9\r\n\r\nabc")
+    download.sendall(b"GET http://banned.test/slow HTTP/1.1\r\nHost: banned.test\r\n\r\n")
+    assert all(map(ends, (raw, held, upload, download)))
+    for surface in ("tcp", "connect", "http"):
+        proxy.wait_record(embargo__surface=surface, embargo__verdict="block", rule__id="ban")
 
 
 def ends(connection: socket.socket) -> bool:

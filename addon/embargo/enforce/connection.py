@@ -33,6 +33,7 @@ class Connection:
     user_agent: str | None = None  # of the CONNECT
     user: str | None = None
     page: Page | None = None
+    sealed: bool = False  # its TLS was left closed, since nothing inside could be blocked
     recorded: set[tuple[Verdict, Verdict | None]] = field(default_factory=set)  # on surfaces that share a record
     dialled: tuple[object, ...] | None = None  # the upstream address that was last judged and passed
     tunnel_request: Request | None = None  # the newest that concerns the connection as a whole

@@ -28,6 +28,17 @@ def must_open(policy: Policy, request: Request) -> bool:
     return settings.mode is Mode.ENFORCE and can_block_inside(policy, request)
 
 
+def can_stay_closed(policy: Policy, request: Request) -> bool:
+    """Whether a TLS connection that was left closed may go on under *policy*.
+
+    What is open already is not cut for `decrypt: all`, only where the verdict now depends on what is inside.
+    """
+    settings = policy.settings
+    if settings.decrypt is Decrypt.NONE or settings.mode is not Mode.ENFORCE or never_opened(policy, request):
+        return True
+    return not can_block_inside(policy, request)
+
+
 def never_opened(policy: Policy, request: Request) -> bool:
     """Whether `never_decrypt` holds for any name of *request*."""
     return any(pattern.covers(name, request) for pattern in policy.settings.never_decrypt for name in request.names)

@@ -17,6 +17,7 @@ from embargo.enforce.first_bytes import hosts_in
 
 _HOST_CHARACTERS = re.compile(r"[0-9A-Za-z_.\-\x80-\U0010ffff]+")
 _MOST_READINGS = 16  # at either end of a malformed name
+_MOST_COMPARED = 16  # of a head with thousands of Hosts each would be compared with all others
 _FOLD = re.compile(rb"\r?\n[ \t]+")  # RFC 9112, 5.2
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#\\]*)(.*)", re.DOTALL)
 
@@ -152,7 +153,7 @@ def _add(names: list[Name], source: Source, text: str, port: int | None) -> None
     if names and names[-1].text == text and names[-1].port == port:
         return
     name = Name.parse(source, text, port)
-    for known in names:
+    for known in names[-_MOST_COMPARED:]:
         if known.host == name.host and known.port == name.port and known.host is not None:
             return
     names.append(name)

@@ -10,6 +10,7 @@ from mitmproxy import connection as mitm
 from embargo.core.decision import Decision
 from embargo.core.request import Request
 from embargo.enforce.connection import Connection
+from embargo.enforce.decrypt import can_stay_closed
 from embargo.enforce.gate import Gate, close, now
 
 _BATCH = 100  # requests judged before other traffic has its turn: a decision costs some 10 µs
@@ -25,6 +26,8 @@ async def rejudge(gate: Gate) -> int:
         if decision.blocked:
             cut(opened, decision)
             gate.record(decision, request.surface, opened.connection, request=request)
+        elif opened.connection.sealed and gate.policy is not None and not can_stay_closed(gate.policy, request):
+            cut(opened, decision)  # it may come again, and is opened then
 
     def cut(opened: Opened, decision: Decision) -> None:
         closed.add(opened.connection.id)

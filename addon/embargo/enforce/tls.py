@@ -102,6 +102,7 @@ class NextProtocol:
         connection.tunnel_request = request
         policy = self._gate.policy
         if policy is not None and not must_open(policy, request):
+            connection.sealed = True
             data.layer = ClosedTLS(context)  # byte for byte, with the origin's own certificate
         elif policy is not None and policy.settings.decrypt is not Decrypt.ALL:
             data.layer = _opened(data)  # needed for the verdict, so no other option may let it by
@@ -127,10 +128,10 @@ class NextProtocol:
     def _raw(self, data: layer.NextLayer, connection: Connection) -> None:
         context = data.context
         address = context.server.address
-        if address is not None and address[1] in _DNS_PORTS:
-            return
         if connection.page is not None:
             refuse_layer(data, alert=False)
+            return
+        if address is not None and address[1] in _DNS_PORTS:
             return
         request = raw_request(connection, address, now())
         decision = self._gate.decide(request)
