@@ -56,6 +56,23 @@ HTTP: dict[str, tuple[http.HTTPFlow, Connection, list[str]]] = {
         connection(),
         ["url:url.test", "host:one.test", "host:two.test"],
     ),
+    "what a lenient server reads in a Host": (
+        with_fields((b"Host", b"me@one.test:x, %74wo.test../")),
+        connection(),
+        ["url:url.test", "host:me@one.test:x, %74wo.test../", "host:me", "host:one.test", "host:x", "host:two.test"],
+    ),
+    "a Host of thousands of names, of which the outer ones count": (
+        with_fields((b"Host", b",".join(b"h%d" % number for number in range(3000)))),
+        connection(),
+        ["url:url.test", f"host:{','.join(f'h{number}' for number in range(3000))}"]
+        + [f"host:h{number}" for number in (*range(16), *range(2984, 3000))],
+    ),
+    "a Host behind a bare carriage return": (
+        with_fields((b"X", b"a\rHost: one.test"), (b"Y\nHost", b"two.test")),
+        connection(),
+        ["url:url.test", "host:one.test", "host:two.test"],
+    ),
+    "a folded header is no Host": (with_fields((b"X", b"a\r\n Host: one.test")), connection(), ["url:url.test"]),
     "headers that only begin like it": (
         with_fields((b"Hostile", b"one.test"), (b"Host-X", b"two.test"), (b"X-Host", b"three.test")),
         connection(),

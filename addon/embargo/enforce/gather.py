@@ -18,6 +18,7 @@ from embargo.enforce.first_bytes import hosts_in
 _HOST_CHARACTERS = re.compile(r"[0-9A-Za-z_.\-\x80-\U0010ffff]+")
 _MOST_READINGS = 16  # at either end of a malformed name
 _MOST_COMPARED = 16  # of a head with thousands of Hosts each would be compared with all others
+_CR, _LF = b"\r\n"  # as numbers: to look for a bytes object in another takes ten times as long (measured)
 _FOLD = re.compile(rb"\r?\n[ \t]+")  # RFC 9112, 5.2
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#\\]*)(.*)", re.DOTALL)
 
@@ -47,9 +48,9 @@ def http_request(connection: Connection, flow: http.HTTPFlow, time: datetime) ->
         _add(names, Source.AUTHORITY, data.authority.decode("utf-8", "replace"), port)
     user_agent = None
     surface = Surface.HTTP
-    broken = b"\r" in data.path or b"\n" in data.path or b"\n" in data.method
+    broken = _CR in data.path or _LF in data.path or _LF in data.method
     for key, value in data.headers.fields:  # once over all of them: a lookup each costs 1 µs
-        if b"\r" in value or b"\n" in value or b"\r" in key or b"\n" in key:
+        if _CR in value or _LF in value or _CR in key or _LF in key:
             broken = True
         match len(key):
             case 4 if key.lower() == b"host":
