@@ -12,6 +12,10 @@ class WrongOutcome(AssertionError):
     """What was timed is not what was meant: a leak, a false hit, an error."""
 
 
+class Closed(WrongOutcome):
+    """The connection was closed in place of an answer."""
+
+
 def _context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -35,7 +39,7 @@ def exchange(client: socket.socket, request: str) -> int:
     data = b""
     while b"\r\n\r\n" not in data:
         if not (chunk := client.recv(65536)):
-            raise WrongOutcome(f"closed after {data[:80]!r}")
+            raise Closed(f"closed after {data[:80]!r}")
         data += chunk
     head, _, body = data.partition(b"\r\n\r\n")
     length = next(
@@ -43,7 +47,7 @@ def exchange(client: socket.socket, request: str) -> int:
     )
     while len(body) < length:
         if not (chunk := client.recv(65536)):
-            raise WrongOutcome("closed within the body")
+            raise Closed("closed within the body")
         body += chunk
     return int(head.split(b" ", 2)[1])
 
