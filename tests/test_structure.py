@@ -20,6 +20,7 @@ ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "enforce/connection.py": "e2e/test_refusals.py",
     "enforce/entries.py": "e2e/test_other_addons.py",
     "enforce/http.py": "e2e/test_refusals.py",
+    "enforce/judgement.py": "e2e/test_other_addons.py",
     "enforce/launcher.py": "e2e/test_frontends.py",
     "enforce/passage.py": "enforce/test_raw_stream.py",
     "enforce/refusals.py": "e2e/test_refusals.py",

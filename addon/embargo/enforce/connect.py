@@ -13,6 +13,7 @@ from embargo.enforce.decrypt import never_opened
 from embargo.enforce.gate import Gate, now
 from embargo.enforce.gather import connect_request
 from embargo.enforce.identity import Identity
+from embargo.enforce.judgement import Judgement
 from embargo.enforce.refusals import Refusals
 
 REJECTED_FOR = timedelta(days=1)  # a client that rejected our certificate is not shown a page for so long
@@ -39,6 +40,7 @@ class Connect:
         connection.sealed = False
         request = self._begin(flow, connection)
         decision = self._gate.decide(request)
+        connection.asked = Judgement(self._state(flow), request, decision)
         if decision.blocked and not self._identity.may_change(decision, request):
             self._refuse(flow, connection, request, decision)
 
@@ -52,8 +54,11 @@ class Connect:
         if flow.error is not None or (flow.response is not None and flow.response.status_code >= 300):
             return  # refused by another addon: 407
         connection.user = self._identity.user(flow)
-        request = self._begin(flow, connection)
-        decision = self._gate.decide(request)
+        asked = connection.asked
+        if asked is None or asked.request.user != connection.user or asked.state != self._state(flow):
+            request = self._begin(flow, connection)
+            asked = Judgement((), request, self._gate.decide(request))
+        request, decision = asked.request, asked.decision
         if decision.blocked:
             self._refuse(flow, connection, request, decision)
             return
@@ -80,6 +85,10 @@ class Connect:
             return
         self._left.discard(key)
         self._rejecting[key] = now() + REJECTED_FOR
+
+    def _state(self, flow: http.HTTPFlow) -> tuple[object, ...]:
+        data = flow.request.data
+        return (data.host, data.port, data.headers.fields, id(self._gate.policy))
 
     def _begin(self, flow: http.HTTPFlow, connection: Connection) -> Request:
         request = connect_request(connection, flow, now())

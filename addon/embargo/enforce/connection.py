@@ -11,6 +11,7 @@ from mitmproxy import connection as mitm
 from embargo.core.address import Address, parse_address, plain
 from embargo.core.decision import Decision, Verdict
 from embargo.core.request import Name, Request
+from embargo.enforce.judgement import Judgement
 from embargo.enforce.raw_stream import RawStream
 
 
@@ -35,6 +36,7 @@ class Connection:
     page: Page | None = None
     sealed: bool = False  # its TLS was left closed, since nothing inside could be blocked
     recorded: set[tuple[Verdict, Verdict | None]] = field(default_factory=set)  # on surfaces that share a record
+    asked: Judgement | None = None  # the CONNECT, as it was judged before other addons saw it
     dialled: tuple[object, ...] | None = None  # the upstream address that was last judged and passed
     tunnel_request: Request | None = None  # the newest that concerns the connection as a whole
     raw: dict[str, RawStream] = field(default_factory=dict)  # by id of the TCP flow

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from mitmproxy.proxy.layers.tls import parse_client_hello
+from mitmproxy.proxy.layers.tls import get_client_hello
 
 from embargo.enforce.server_names import server_names
 
@@ -18,6 +18,7 @@ LONGEST_HEAD = 65_536  # bytes held before the protocol must be known; a ClientH
 
 _HANDSHAKE = 0x16  # TLS record type (RFC 8446, 5.1)
 _OTHER_RECORDS = (b"\x14", b"\x15", b"\x17")  # change_cipher_spec, alert, application_data
+_HANDSHAKE_HEADER = 4  # octets: type and length
 _CLIENT_HELLO = 0x01  # handshake type
 _NEWEST_RECORD_VERSION = 0x03  # TLS 1.2 and 1.3 write 03 03; servers ignore the byte, mitmproxy takes 00 to 03
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # RFC 9110, 5.6.2
@@ -91,9 +92,9 @@ def _read_tls(data: bytes) -> Reading:
     if data[2] > _NEWEST_RECORD_VERSION:
         return MALFORMED
     try:
-        hello = parse_client_hello(data)
-        return WAIT if hello is None else Reading(Kind.TLS, server_names(hello))
-    except (ValueError, EOFError):
+        hello = get_client_hello(data)
+        return WAIT if hello is None else Reading(Kind.TLS, server_names(hello[_HANDSHAKE_HEADER:]))
+    except ValueError:
         return MALFORMED
 
 

@@ -21,6 +21,7 @@ from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.request import Name, Request, Surface
 from embargo.core.rules import Policy
 from embargo.enforce.connection import Connection
+from embargo.enforce.judgement import Judgement
 from embargo.journal.event import Event, Judged, Outcome
 from embargo.journal.identifier import uuid7
 
@@ -57,15 +58,6 @@ class Counters:
     allowed: int = 0
     passed: int = 0
     errors: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What a flow looked like when it was judged, and what came of it."""
-
-    state: tuple[object, ...]
-    request: Request
-    decision: Decision
 
 
 def now() -> datetime:

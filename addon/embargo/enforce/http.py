@@ -8,9 +8,10 @@ from mitmproxy.flow import Error
 from embargo.core.decision import Decision, Verdict
 from embargo.core.request import Request, Source
 from embargo.enforce.connection import Connection
-from embargo.enforce.gate import Gate, Judgement, close, now
+from embargo.enforce.gate import Gate, close, now
 from embargo.enforce.gather import http_request
 from embargo.enforce.identity import Identity
+from embargo.enforce.judgement import Judgement
 from embargo.enforce.refusals import Refusals
 
 

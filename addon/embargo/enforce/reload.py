@@ -5,6 +5,7 @@ end while an editor writes it can be valid YAML with fewer endpoints.
 """
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -123,6 +124,9 @@ class Reloader:
             raise
         stricter, milder = await asyncio.to_thread(summarize, old, policy, now())
         self._swap(policy, stricter=stricter, milder=milder)
+        if old is None:
+            # What start-up made lives as long as the process; the collector need not walk it again and again.
+            gc.freeze()
         try:
             await asyncio.to_thread(mark_good, self._state, self._paths, compiled.snapshot)
         except OSError as failed:
