@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from time import time
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, Template, TemplateRuntimeError, select_autoescape
 from mitmproxy import http
+from mitmproxy.net.http.status_codes import RESPONSES
 
 from embargo.core.decision import Decision, Reason
 from embargo.core.rules import Policy
@@ -21,6 +23,11 @@ from embargo.core.rules import Policy
 TEMPLATE = "block.html"
 GRPC_PERMISSION_DENIED = "7"
 UNAVAILABLE = 503  # not the policy's word: there is none yet, or judging failed
+_ALWAYS = (
+    (b"cache-control", b"no-store"),  # 451 is cacheable by default (RFC 7725)
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
 _GRPC_PLAIN = " !#$&'()*+,-./:;<=>?@[]^_`{|}~"  # what grpc-message need not percent-encode (gRPC over HTTP/2)
 _TYPES = {  # what `type` of the problem document names: the status's own definition
     451: "https://www.rfc-editor.org/rfc/rfc7725#section-3",
@@ -29,9 +36,9 @@ _TYPES = {  # what `type` of the problem document names: the status's own defini
 }
 _LONGEST_TAG = 64  # characters of a language tag; the longest registered ones are shorter (RFC 5646, 4.4.1)
 _BARE_DESTINATIONS = frozenset(  # Sec-Fetch-Dest values whose client would choke on HTML
-    {"image", "script", "style", "font", "audio", "video", "track", "worker", "serviceworker", "sharedworker", "object"}
+    b"image script style font audio video track worker serviceworker sharedworker object".split()
 )
-_BARE_TYPES = ("image/", "font/", "text/css", "audio/", "video/", "application/javascript", "text/javascript")
+_BARE_TYPES = (b"image/", b"font/", b"text/css", b"audio/", b"video/", b"application/javascript", b"text/javascript")
 _TITLES = {451: "Blocked for legal reasons", 403: "Blocked by policy", 503: "Cannot be judged right now"}
 
 
@@ -108,17 +115,15 @@ def connect_answer(refused: Refusal, request: http.Request, template: Template) 
 
 def http_answer(refused: Refusal, request: http.Request, template: Template) -> http.Response:
     """The answer to a refused request, in the form that its client can show."""
-    headers = request.headers
-    if is_grpc(request):
+    sent = {key.lower(): value.lower() for key, value in request.headers.fields}  # a look-up each costs 2 µs
+    if sent.get(b"content-type", b"").startswith(b"application/grpc"):
         return _grpc(refused, request)
-    if request.method == "OPTIONS" and "access-control-request-method" in headers:
+    if request.method == "OPTIONS" and b"access-control-request-method" in sent:
         return _response(refused, request, b"", None)
-    if headers.get("sec-fetch-dest", "").lower() in _BARE_DESTINATIONS:
+    destination, accept = sent.get(b"sec-fetch-dest", b""), sent.get(b"accept", b"")
+    if destination in _BARE_DESTINATIONS or accept.startswith(_BARE_TYPES):
         return _response(refused, request, b"", None)
-    accept = headers.get("accept", "").lower()
-    if accept.startswith(_BARE_TYPES):
-        return _response(refused, request, b"", None)
-    if "text/html" in accept or headers.get("sec-fetch-dest", "").lower() in ("document", "iframe", "frame"):
+    if b"text/html" in accept or destination in (b"document", b"iframe", b"frame"):
         return _page(refused, request, template)
     return _problem(refused, request)
 
@@ -233,15 +238,23 @@ def _grpc(refused: Refusal, request: http.Request) -> http.Response:
 
 
 def _response(refused: Refusal, request: http.Request, body: bytes, content_type: str | None) -> http.Response:
-    headers = {"cache-control": "no-store", "x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
+    headers = [*_ALWAYS, (b"content-length", str(len(body)).encode())]
     if content_type is not None:
-        headers["content-type"] = content_type
+        headers.append((b"content-type", content_type.encode()))
     if refused.status == UNAVAILABLE:
-        headers["retry-after"] = "2"  # seconds; a policy loads within that
+        headers.append((b"retry-after", b"2"))  # seconds; a policy loads within that
     if refused.status == 451 and refused.contact:
         target = refused.contact if "://" in refused.contact else f"mailto:{refused.contact}"
-        headers["link"] = f'<{quote(target, safe=":/?#[]@!$&*+,;=%~-._")}>; rel="blocked-by"'
-    length = str(len(body))
-    response = http.Response.make(refused.status, b"" if request.method == "HEAD" else body, headers)
-    response.headers["content-length"] = length
-    return response
+        link = f'<{quote(target, safe=":/?#[]@!$&*+,;=%~-._")}>; rel="blocked-by"'
+        headers.append((b"link", link.encode()))
+    # not Response.make, which takes half as long as all the rest of a refusal (measured)
+    return http.Response(
+        b"HTTP/1.1",
+        refused.status,
+        RESPONSES[refused.status].encode(),
+        http.Headers(headers),
+        b"" if request.method == "HEAD" else body,
+        None,
+        time(),
+        time(),
+    )
