@@ -20,6 +20,7 @@ from tests.bench.subjects import ROOT, Subject, bare, block_list, embargo
 from tests.e2e.origin import make_certificate
 
 SIZES = (10, 10_000, 1_000_000)
+CONTROL = "bare, again"  # what the machine's own noise makes of one thing against itself
 
 
 def main() -> None:
@@ -56,7 +57,7 @@ def main() -> None:
 def _operations(
     directory: Path, sizes: tuple[int, ...], http: int, https: int, arguments: argparse.Namespace, progress: Progress
 ) -> list[Figures]:
-    subjects = [bare(directory), block_list(directory)]
+    subjects = [bare(directory), bare(directory, CONTROL), block_list(directory)]
     subjects += [embargo(directory, size, "all") for size in sizes]
     subjects += [embargo(directory, size, "needed") for size in sizes]
     operations = [operation for operation in OPERATIONS if arguments.only in operation.name]

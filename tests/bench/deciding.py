@@ -29,6 +29,7 @@ class Decided:
     """Microseconds for one request with all its names."""
 
     name: str
+    fresh_mixed: float  # seven in ten pass, as matchers are usually compared
     fresh_pass: float
     fresh_block: float
     repeated_pass: float
@@ -55,11 +56,19 @@ def _measure(size: int) -> Decided:
         banned = [banned_name(number * max(1, size // REQUESTS) % size) for number in range(REQUESTS)]
         return Decided(
             f"{size:,} domains".replace(",", " "),
+            _fresh(policy, lambda round: _mixed(banned, f"m{round}")),
             _fresh(policy, lambda round: [f"h{round}-{number}.innocent.test" for number in range(REQUESTS)]),
             _fresh(policy, lambda round: [f"r{round}.{name}" for name in banned]),
             _repeated(policy, "www.innocent.test"),
             _repeated(policy, f"www.{banned_name(3)}"),
         )
+
+
+def _mixed(banned: list[str], prefix: str) -> list[str]:
+    return [
+        f"{prefix}.{name}" if number % 10 < 3 else f"{prefix}-{number}.innocent.test"
+        for number, name in enumerate(banned)
+    ]
 
 
 def _requests(hosts: list[str]) -> list[Request]:
