@@ -5,7 +5,6 @@ end while an editor writes it can be valid YAML with fewer endpoints.
 """
 
 import asyncio
-import gc
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from embargo.policy.snapshot import SnapshotError, last_known_good, mark_good, o
 logger = logging.getLogger("embargo")
 
 POLL = 0.2  # seconds between looks at the files
-COLLECT = (10_000, 20, 20)  # objects, and runs of the younger generations; CPython 3.13 has 2000, 10, 10
 STILL = 0.5  # seconds that size and mtime stand still before a change is taken up (DESIGN 6)
 _RETRY = 5.0  # seconds before a compiler that failed by itself is tried again
 _LONGEST_SLEEP = 3600.0  # seconds; a clock that was set is noticed within that
@@ -125,11 +123,6 @@ class Reloader:
             raise
         stricter, milder = await asyncio.to_thread(summarize, old, policy, now())
         self._swap(policy, stricter=stricter, milder=milder)
-        if old is None:
-            # What start-up made lives as long as the process; the collector need not walk it again and again, nor
-            # come more often because each request now makes a few objects more.
-            gc.freeze()
-            gc.set_threshold(*COLLECT)
         try:
             await asyncio.to_thread(mark_good, self._state, self._paths, compiled.snapshot)
         except OSError as failed:
