@@ -145,7 +145,7 @@ def test_every_record_is_ecs(event: Event) -> None:
     check_ecs(document(event))
 
 
-VERDICTS = {  # golden name: (category, type, action, outcome, would), as facts/records has them
+VERDICTS = {  # golden name: (category, type, action, outcome, would), as ECS 8 has them
     "http-block": (["network", "web"], ["connection", "denied"], "block", "success", None),
     "websocket-fronted": (["network", "web"], ["connection", "denied"], "block", "success", None),
     "dns-block": (["network"], ["connection", "denied"], "block", "success", None),

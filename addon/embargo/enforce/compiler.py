@@ -1,6 +1,6 @@
 """Policies compiled in a process of their own, so that a large one never holds up traffic.
 
-A subprocess rather than a fork: a fork would meet the event loop and its threads (facts of CPython), and
+A subprocess rather than a fork: a fork would meet the event loop and its threads, and
 parsing a million domains in a thread stalls the loop for hundreds of milliseconds (measured).
 """
 

@@ -1,6 +1,6 @@
 """Records without a decision, and what all records share: ECS constants, the observer, the frame.
 
-Member names and values are those of ECS 8 (facts: records, 1); what is ours lies under `embargo`, the last
+Member names and values are those of ECS 8 (see its field reference); what is ours lies under `embargo`, the last
 member, so that a seal can be appended to an encoded line without parsing it.
 """
 

@@ -1,4 +1,4 @@
-"""What of a flow may be written down, and in what form (facts: records, 5).
+"""What of a flow may be written down, and in what form.
 
 Never: user information of a URL, fragments. By default not: the values of a query. What is kept is well-formed
 Unicode of bounded length; the JSON encoder escapes control characters.

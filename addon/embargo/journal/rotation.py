@@ -21,7 +21,7 @@ from embargo.core.rules import LogSettings
 from embargo.journal.files import LogFile, log_file, log_files, rotated_name
 from embargo.journal.livefile import LiveFile, first_sequence, undo_rotation
 
-_LEVEL = 3  # zstd's default: 104 bytes a record at level 1 (facts: speed, 4), some less here
+_LEVEL = 3  # zstd's default: 104 bytes a record at level 1 (measured), some less here
 _BETWEEN_ROUNDS = 3600.0  # seconds
 _logger = logging.getLogger(__name__)
 

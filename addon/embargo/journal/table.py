@@ -1,7 +1,7 @@
 """Records as rows: for people in columns, for spreadsheets as CSV that no cell of can be a formula.
 
 Host, path and user agent are chosen by whoever made the request, so no control character of theirs reaches a
-terminal, and no cell begins with what a spreadsheet would compute (facts: records, 5).
+terminal, and no cell begins with what a spreadsheet would compute.
 """
 
 import csv
