@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -77,26 +76,26 @@ BARE = {  # what is not known where no request is seen
 EVENTS = {  # name of the golden record: event
     "http-block": judged(BLOCK, reference="https://www.federalregister.gov/d/2021-00305", identity_source="proxyauth"),
     "connect-log": judged(
-        replace(BLOCK, verdict=Verdict.LOG, rule=rule("stayed-orders", "log")),
+        BLOCK._replace(verdict=Verdict.LOG, rule=rule("stayed-orders", "log")),
         **(BARE | {"surface": Surface.CONNECT, "method": "CONNECT", "user": None}),
     ),
     "http-allow": judged(
-        replace(BLOCK, verdict=Verdict.ALLOW, rule=rule("pilot", "allow", ticket="T-1", approved_by="CISO"))
+        BLOCK._replace(verdict=Verdict.ALLOW, rule=rule("pilot", "allow", ticket="T-1", approved_by="CISO"))
     ),
     "tls-monitor": judged(
-        replace(BLOCK, verdict=Verdict.LOG, would=Verdict.BLOCK),
+        BLOCK._replace(verdict=Verdict.LOG, would=Verdict.BLOCK),
         **(BARE | {"surface": Surface.TLS, "protocol": "tls", "sni": "mobilegw.alipay.com"}),
     ),
     "http-shadow": judged(
-        replace(BLOCK, verdict=Verdict.LOG, would=Verdict.BLOCK, shadow_rule="trial", rule=rule("all", "log")),
+        BLOCK._replace(verdict=Verdict.LOG, would=Verdict.BLOCK, shadow_rule="trial", rule=rule("all", "log")),
     ),
-    "http-default": judged(replace(BLOCK, verdict=Verdict.LOG, reason=Reason.DEFAULT, rule=None), status=None),
+    "http-default": judged(BLOCK._replace(verdict=Verdict.LOG, reason=Reason.DEFAULT, rule=None), status=None),
     "http-anonymous": judged(
-        replace(BLOCK, verdict=Verdict.LOG, rule=ANONYMOUS, endpoint=endpoint("alipay.com", shared=True)),
+        BLOCK._replace(verdict=Verdict.LOG, rule=ANONYMOUS, endpoint=endpoint("alipay.com", shared=True)),
         identity_source="proxyauth",
     ),
     "websocket-fronted": judged(
-        replace(BLOCK, mismatch=True),
+        BLOCK._replace(mismatch=True),
         surface=Surface.WEBSOCKET,
         protocol="websocket",
         scheme="wss",
@@ -125,7 +124,7 @@ EVENTS = {  # name of the golden record: event
         ),
     ),
     "quic-address": judged(
-        replace(BLOCK, endpoint=endpoint("cidr:2001:db8::/32")),
+        BLOCK._replace(endpoint=endpoint("cidr:2001:db8::/32")),
         **(
             BARE
             | {
@@ -138,8 +137,7 @@ EVENTS = {  # name of the golden record: event
         ),
     ),
     "tcp-group": judged(
-        replace(
-            BLOCK,
+        BLOCK._replace(
             rule=rule("research", "block", groups=(group("research", "10.20.0.0/16"), group("b", "192.0.2.0/24"))),
         ),
         **(BARE | {"surface": Surface.TCP}),

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,7 +24,7 @@ EMBARGO = [sys.executable, "-c", "from embargo.cli.main import main; main()"]
 
 def line(number: int) -> bytes:
     """A record: odd ones block, even ones log; a minute apart."""
-    decision = BLOCK if number % 2 else replace(BLOCK, verdict=Verdict.LOG)
+    decision = BLOCK if number % 2 else BLOCK._replace(verdict=Verdict.LOG)
     event = judged(decision, id=f"id-{number}", time=TIME + timedelta(minutes=number), user=f"user{number}")
     return ENCODER.line(event, sequence=number + 1)
 

@@ -37,7 +37,7 @@ def test_a_healthy_process(directory: Path) -> None:
         "               site.yaml",
         "  next change  2027-01-01 00:00:00 UTC",
         "  reloads      2 taken up, 0 refused",
-        "  flows        9 judged, 2 blocked, 1 logged, 0 allowed, 6 passed, 0 errors",
+        "  flows        9 judged, 2 blocked, 1 logged, 0 allowed, 6 passed, 1 nameless, 0 errors",
         "  log          /log/decisions.jsonl",
         "               3 records written, 0 lost, 0 waiting",
     ]

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,7 +16,7 @@ BLOCKED = Record.parse(ENCODER.line(judged(), sequence=1))  # alipay, alice, 10.
 LOGGED = Record.parse(
     ENCODER.line(
         judged(
-            replace(BLOCK, verdict=Verdict.LOG, would=Verdict.BLOCK, apps=("wechat", "qq")),
+            BLOCK._replace(verdict=Verdict.LOG, would=Verdict.BLOCK, apps=("wechat", "qq")),
             surface=Surface.TLS,
             host="mp.weixin.qq.com",
             sni="mp.weixin.qq.com",

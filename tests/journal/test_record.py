@@ -1,7 +1,6 @@
 import json
 import os
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -181,7 +180,7 @@ def test_a_failure_says_why(name: str) -> None:
 @pytest.mark.parametrize("query_values", [False, True])
 def test_an_anonymous_record_leaves_out_who_it_was(query_values: bool) -> None:
     event = judged(
-        replace(BLOCK, verdict=Verdict.LOG, rule=ANONYMOUS),
+        BLOCK._replace(verdict=Verdict.LOG, rule=ANONYMOUS),
         identity_source="proxyauth",
         query_values=query_values,
     )
@@ -261,7 +260,7 @@ def test_the_line_does_not_depend_on_what_was_written_before() -> None:
 def test_kept_pieces_do_not_mix_decisions() -> None:
     """Rules made anew (a reload) may stand where old ones stood in memory; each record names its own."""
     for number in range(6000):  # more than are kept
-        decision = replace(BLOCK, rule=rule(f"rule-{number}", "block"))
+        decision = BLOCK._replace(rule=rule(f"rule-{number}", "block"))
         assert document(judged(decision))["rule"]["id"] == f"rule-{number}"
 
 
@@ -283,7 +282,7 @@ ports = st.none() | st.integers(0, 65535)
 @given(
     st.builds(
         judged,
-        decision=st.sampled_from([BLOCK, replace(BLOCK, mismatch=True), replace(BLOCK, rule=ANONYMOUS)])
+        decision=st.sampled_from([BLOCK, BLOCK._replace(mismatch=True), BLOCK._replace(rule=ANONYMOUS)])
         | st.builds(lambda error: Decision(verdict=Verdict.BLOCK, reason=Reason.ERROR, error=error), anything),
         surface=st.sampled_from(Surface),
         connection=anything,

@@ -1,6 +1,7 @@
 """Laws of `decide`: what holds for every policy and every request (DESIGN 5, Laws)."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from strategies import (
     spellings,
     tight_policies,
     tight_requests,
+    times,
 )
 
 
@@ -58,11 +60,25 @@ def test_the_matcher_agrees_with_the_oracle(policy: Policy, request: Request) ->
 
 @given(policies(), st.lists(requests(), min_size=2, max_size=4))
 def test_what_was_judged_before_changes_nothing(policy: Policy, asked: list[Request]) -> None:
-    """`decide` is a function of policy and request: its memory of hosts never shows."""
+    """`decide` is a function of policy and request: its memory of hosts and of rulings never shows."""
     afterwards = [decide(policy, request) for request in asked]
     for request, remembered in zip(asked, afterwards, strict=True):
         policy.matcher.forget()
+        policy.standing.clear()
         assert decide(policy, request) == remembered
+
+
+@settings(max_examples=300)
+@given(tight_policies(), st.lists(st.tuples(tight_requests(), times), min_size=2, max_size=6))
+def test_a_ruling_stands_no_longer_than_its_dates(policy: Policy, asked: list[tuple[Request, datetime]]) -> None:
+    """Requests of other instants, in any order, are decided as if each were the first."""
+    for request, time in asked:
+        request = replace(request, time=time)
+        decision = decide(policy, request)
+        event("stands" if any(policy.standing.values()) else "does not stand")
+        policy_anew = replace(policy)
+        assert not policy_anew.standing
+        assert decision == decide(policy_anew, request)
 
 
 @given(policies(), requests(), names, st.data())
@@ -152,7 +168,7 @@ def test_shadow_rules_never_change_a_verdict(
         mixed.insert(data.draw(st.integers(0, len(mixed))), shadow)
     before, after = decide(policy, request), decide(replace(policy, rules=tuple(mixed)), request)
     event("noted" if after.would is not None else "not noted")
-    assert replace(after, would=None, shadow_rule=None) == before
+    assert after._replace(would=None, shadow_rule=None) == before
 
 
 @given(policies(), requests(well_formed=0))
@@ -164,7 +180,7 @@ def test_monitor_never_blocks_and_tells_what_enforce_would_do(policy: Policy, re
     assert watched.verdict is not Verdict.BLOCK
     assert watched.held_back is (enforced.verdict is Verdict.BLOCK)
     if enforced.verdict is Verdict.BLOCK:
-        assert watched == replace(enforced, verdict=Verdict.LOG, would=Verdict.BLOCK, shadow_rule=None)
+        assert watched == enforced._replace(verdict=Verdict.LOG, would=Verdict.BLOCK, shadow_rule=None)
     else:
         assert watched == enforced
 

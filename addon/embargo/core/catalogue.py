@@ -60,8 +60,8 @@ class ListedEndpoint(Endpoint):
     _list: DomainList
 
     def __init__(self, domain: str, source: DomainList) -> None:
-        object.__setattr__(self, "_domain", domain)
-        object.__setattr__(self, "_list", source)
+        _set_domain(self, domain)
+        _set_list(self, source)
 
     pattern = property(lambda self: Pattern(Kind.DOMAIN, self._domain))
     role = property(lambda self: self._list.role)
@@ -86,6 +86,9 @@ class ListedEndpoint(Endpoint):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (ListedEndpoint, (self._domain, self._list))
+
+
+_set_domain, _set_list = ListedEndpoint._domain.__set__, ListedEndpoint._list.__set__  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)

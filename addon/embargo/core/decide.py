@@ -3,7 +3,6 @@
 Pure and deterministic; the time is the request's. DESIGN 5 has the semantics, `tests/laws` the laws.
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from embargo.core.catalogue import App
@@ -12,6 +11,7 @@ from embargo.core.decision import PASS, Decision, Reason, Verdict
 from embargo.core.matcher import Owner
 from embargo.core.request import Name, Request
 from embargo.core.rules import Action, Mode, Policy, Rule
+from embargo.core.standing import Grounds, Standing, interval, is_settled_by
 from embargo.core.timeline import State
 
 VERDICTS = {Action.BLOCK: Verdict.BLOCK, Action.LOG: Verdict.LOG, Action.ALLOW: Verdict.ALLOW}
@@ -21,7 +21,7 @@ def decide(policy: Policy, request: Request) -> Decision:
     """The decision on *request*: the strictest over all its names; refused where it has no well-formed one."""
     owners = policy.matcher.owners
     judged: list[tuple[Name, tuple[Owner, ...]]] = []
-    owned = False
+    owned: list[tuple[Name, tuple[Owner, ...]]] = []
     text, port = "", None
     for name in request.names:
         host = name.host
@@ -31,23 +31,58 @@ def decide(policy: Policy, request: Request) -> Decision:
             continue  # CONNECT, SNI and Host mostly agree, and a verdict never depends on a name's source
         text, port = host.text, name.port
         found = owners(name, request)
-        judged.append((name, found))
+        pair = (name, found)
+        judged.append(pair)
         if found:
-            owned = True
-    if not judged:
-        return monitored(policy, _nothing_to_judge(request))
+            owned.append(pair)
     if not owned:
-        return PASS
+        return PASS if judged else monitored(policy, _nothing_to_judge(request))
+    mismatch = len(judged) > 1 and _differ(judged)
+    if len(owned) == 1 and len(owned[0][1]) == 1:  # the usual case
+        name, (owner,) = owned[0]
+        grounds = _standing_grounds(policy, request, name, owner)
+        if grounds is not None:
+            return monitored(policy, Decision._make((*grounds, owner.endpoint, name, mismatch, None)))
+    return monitored(policy, _explained(policy, request, _strictest(policy, request, owned), mismatch=mismatch))
+
+
+def _standing_grounds(policy: Policy, request: Request, name: Name, owner: Owner) -> Grounds | None:
+    """What the rules say of every endpoint of this kind; None where they look at more of the request."""
+    endpoint = owner.endpoint
+    kind = (owner.app, endpoint.role, endpoint.shared, request.surface)
+    try:
+        standing = policy.standing[kind]
+    except KeyError:
+        standing = policy.standing[kind] = _stand(policy, request, name, owner)
+    if standing is None:
+        return None
+    if not standing.since <= request.time < standing.until:  # a date has passed, or another time is asked about
+        standing = policy.standing[kind] = _stand(policy, request, name, owner)
+    return standing.grounds if standing is not None else None
+
+
+def _stand(policy: Policy, request: Request, name: Name, owner: Owner) -> Standing | None:
+    for rule in policy.rules_of[owner.app]:
+        failed = failed_criterion(policy, rule, owner, name, request)
+        if not is_settled_by(rule, failed):
+            return None
+        if failed is None and not rule.shadow:
+            break
+    decision = _explained(policy, request, _judge(policy, request, name, (owner,)), mismatch=False)
+    return Standing(*interval(policy, owner.app, request.time), Grounds._make(decision[: len(Grounds._fields)]))
+
+
+def _strictest(policy: Policy, request: Request, owned: list[tuple[Name, tuple[Owner, ...]]]) -> "Judgement":
+    """The strictest judgement on any of the names; of equals, the first name's."""
     strictest: Judgement | None = None
-    for name, found in judged:
-        if found:
-            judgement = _judge(policy, request, name, found)
-            if strictest is None or judgement.verdict > strictest.verdict:  # of equals, the first name's
-                strictest = judgement
-            if strictest.verdict is Verdict.BLOCK:
-                break
+    for name, found in owned:
+        judgement = _judge(policy, request, name, found)
+        if strictest is None or judgement.verdict > strictest.verdict:
+            strictest = judgement
+        if strictest.verdict is Verdict.BLOCK:
+            break
     assert strictest is not None, "an owned name was judged"
-    return monitored(policy, _explained(policy, request, strictest, mismatch=len(judged) > 1 and _differ(judged)))
+    return strictest
 
 
 def monitored(policy: Policy | None, decision: Decision) -> Decision:
@@ -55,7 +90,7 @@ def monitored(policy: Policy | None, decision: Decision) -> Decision:
     if policy is None or policy.settings.mode is Mode.ENFORCE or decision.verdict is not Verdict.BLOCK:
         return decision
     # what enforce would do outweighs what a shadow rule would, and must not be told as that rule's
-    return replace(decision, verdict=Verdict.LOG, would=Verdict.BLOCK, shadow_rule=None)
+    return decision._replace(verdict=Verdict.LOG, would=Verdict.BLOCK, shadow_rule=None)
 
 
 def _nothing_to_judge(request: Request) -> Decision:

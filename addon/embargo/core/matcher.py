@@ -16,6 +16,7 @@ from embargo.core.hostname import Host
 from embargo.core.pattern import Kind
 from embargo.core.request import Name, Request
 
+_DOMAIN = Kind.DOMAIN
 _REMEMBERED = 65_536  # hosts; about 100 bytes each
 
 
@@ -56,14 +57,14 @@ class Entry(NamedTuple):
     app: str
     endpoint: Endpoint
     excluded: bool
-    rank: tuple[int, int, bool]  # sort key: the most specific last; at equal rank exclude wins
+    rank: tuple[tuple[int, int], bool]  # sort key: the most specific last; at equal rank exclude wins
     owner: Owner  # the app by this endpoint; made once, not for each request
 
     @classmethod
     def of(cls, app: str, endpoint: Endpoint, *, excluded: bool) -> "Entry":
         """The entry of *endpoint*, an endpoint or an exclude of *app*."""
         specificity = endpoint.pattern.specificity
-        return cls(app, endpoint, excluded, (*specificity, excluded), Owner(app, endpoint, specificity))
+        return cls(app, endpoint, excluded, (specificity, excluded), Owner(app, endpoint, specificity))
 
 
 class Known(NamedTuple):
@@ -161,26 +162,28 @@ class Matcher:
 
     def _look_up(self, text: str) -> Known:
         urls = tuple(self._urls.get(text, ()))
-        if (address := parse_address(text)) is not None:
+        limited = False
+        if (address := parse_address(text)) is None:
+            entries = self._entries_of_name(text)
+        else:
             entries = tuple(self._entries_of_address(address))
             patterns = [entry.endpoint.pattern for entry in entries]
             limited = any(pattern.port is not None or pattern.protocol is not None for pattern in patterns)
-        else:
-            entries, limited = self._entries_of_name(text), False
-        if not entries and not urls:
-            return UNKNOWN
-        settled = not urls and not limited
-        return Known(entries, urls, strongest(entries) if settled else (), settled)
+        if urls or limited:
+            return Known(entries, urls, (), False)
+        return Known(entries, (), strongest(entries), True) if entries else UNKNOWN
 
     def _entries_of_name(self, text: str) -> tuple[Entry, ...]:
         found: list[Entry] = []
         if self._listed is not None:
-            for domain, number in self._listed.suffixes(text):
-                found.append(self._listed_entry(domain, self._lists[number]))
+            lists = self._lists
+            found += [self._listed_entry(domain, lists[number]) for domain, number in self._listed.suffixes(text)]
         domains = self._domains
-        for domain in suffixes(text):  # after the lists: of an app's two equal endpoints the catalogue's own is told
+        domain = text
+        while domain:  # after the lists: of an app's two equal endpoints the catalogue's own is told
             if domain in domains:
                 found += domains[domain]
+            domain = domain.partition(".")[2]
         if text in self._hosts:
             found += self._hosts[text]
         return tuple(found)
@@ -195,8 +198,9 @@ class Matcher:
     @staticmethod
     def _listed_entry(domain: str, source: DomainList) -> Entry:
         endpoint = ListedEndpoint(domain, source)
-        specificity = (Kind.DOMAIN, len(domain))
-        return Entry(source.app, endpoint, False, (*specificity, False), Owner(source.app, endpoint, specificity))
+        specificity = (_DOMAIN, len(domain))
+        app = source.app
+        return Entry(app, endpoint, False, (specificity, False), Owner(app, endpoint, specificity))
 
     def _entries_of_agent(self, user_agent: str) -> tuple[Entry, ...]:
         return tuple(entry for entry in self._agents if entry.endpoint.pattern.text in user_agent)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from embargo.core.address import Address, Network
 from embargo.core.catalogue import App, Authority, DomainList, Role
@@ -12,6 +13,9 @@ from embargo.core.pattern import Pattern
 from embargo.core.request import Surface
 from embargo.core.schedule import Schedule
 from embargo.core.timeline import State
+
+if TYPE_CHECKING:
+    from embargo.core.standing import Kind, Standing
 
 
 class Action(StrEnum):
@@ -140,6 +144,7 @@ class Settings:
     default: Action = Action.LOG  # what an app's traffic gets when no rule holds
     decrypt: Decrypt = Decrypt.ALL
     never_decrypt: tuple[Pattern, ...] = ()
+    unknown_protocol: Action = Action.LOG  # what no app owns and no protocol that is read explains
     bound_by: frozenset[str] = frozenset()  # authorities that bind this organization: only these give status 451
     organization: str | None = None
     contact: str | None = None
@@ -163,6 +168,8 @@ class Policy:
     files: tuple[str, ...] = ()  # the layers, earliest first
     matcher: Matcher = field(init=False, repr=False, compare=False)
     rules_of: Mapping[str, tuple[Rule, ...]] = field(init=False, repr=False, compare=False)  # by app id
+    # what `decide` found and need not find again; None where it depends on more than the kind of the endpoint
+    standing: "dict[Kind, Standing | None]" = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matcher", Matcher(self.apps.values(), self.lists, self.listed))

@@ -103,7 +103,9 @@ def write_snapshot(policy: Policy, names: Sequence[Sequence[str]], directory: Pa
 
 
 def _parts(policy: Policy, combinations: tuple[Numbers, ...]) -> Iterator[Part]:
-    head = {field.name: getattr(policy, field.name) for field in fields(Policy) if field.name not in _DERIVED}
+    head = {
+        field.name: getattr(policy, field.name) for field in fields(Policy) if field.init and field.name not in _DERIVED
+    }
     yield Part("head", (head, combinations))
     for start in range(0, len(policy.rules), _RULES):
         yield Part("rules", policy.rules[start : start + _RULES])
