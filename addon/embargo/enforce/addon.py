@@ -21,6 +21,7 @@ from embargo.core.rules import Policy
 from embargo.enforce.answers import load_template
 from embargo.enforce.entries import Entry, Surfaces
 from embargo.enforce.gate import Gate, now, release
+from embargo.enforce.hangup import follow_hangups
 from embargo.enforce.refusals import Look
 from embargo.enforce.reload import Reloader
 from embargo.enforce.status import StatusServer
@@ -91,6 +92,8 @@ class Runtime:
         paths = tuple(map(_expanded, ctx.options.embargo_policy)) or (default_policy(),)
         if self._options == (paths, log):
             return
+        if self._options is None:
+            follow_hangups(self.reload, ctx.master.shutdown)
         if self.journal is None or self._options is None or self._options[1] != log:
             self._open_journal(log)
         if self._following is not None:
@@ -99,6 +102,12 @@ class Runtime:
         self.reloader.on_policy = self._follow_policy
         self._following = asyncio.create_task(_supervised(self.reloader))
         self._options = (paths, log)
+
+    def reload(self) -> None:
+        """Read the policy now, whether or not it has changed."""
+        if self.reloader is not None:
+            logger.info("embargo: told to read the policy")
+            self.reloader.reload()
 
     def _open_journal(self, log: Path) -> None:
         if self.journal is not None:
@@ -166,7 +175,7 @@ class Runtime:
                 "ok": reloader.reloads_ok if reloader else 0,
                 "refused": reloader.reloads_refused if reloader else 0,
             },
-            "next_change": reloader.next_change.isoformat() if reloader and reloader.next_change else None,
+            "next_change": change.isoformat() if reloader and (change := reloader.calendar.next_change) else None,
             "connections": len(self.gate.connections),
             "flows": {
                 "judged": counters.judged,

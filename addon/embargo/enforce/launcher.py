@@ -1,6 +1,8 @@
 """`embargo run`: mitmproxy with the addon built in, and with what a stock mitmdump lacks for a company."""
 
+import asyncio
 import logging
+import sys
 from collections.abc import Sequence
 
 from mitmproxy import options
@@ -8,7 +10,10 @@ from mitmproxy.tools import cmdline
 from mitmproxy.tools.dump import DumpMaster
 from mitmproxy.tools.main import run as run_mitmproxy
 
-from embargo.enforce.addon import Embargo
+from embargo.enforce.addon import Embargo, mount
+from embargo.enforce.drain import LONGEST, drain
+
+logger = logging.getLogger("embargo")
 
 COMPANY_SETTINGS = (  # before the operator's own, so that those win
     "stream_large_bodies=1m",  # one download of 600 MB took 1.3 GB otherwise (measured)
@@ -25,9 +30,41 @@ class EmbargoMaster(DumpMaster):
         # A line for each connection, with client and host, would keep beside the log what the policy leaves out of it.
         logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
         self.addons.register(Embargo(keep_messages=False))  # mitmproxy#6620
+        self._draining: asyncio.Task[None] | None = None
+
+    def shutdown(self) -> None:
+        """End: what is under way may finish first. Asked again (a second signal), end at once."""
+        self.event_loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        if self._draining is not None or self.should_exit.is_set():
+            self.should_exit.set()
+        else:
+            self._draining = asyncio.create_task(self._drain())
+
+    async def _drain(self) -> None:
+        try:
+            if left := await drain(mount(self).gate):
+                logger.warning("embargo: %d connections were cut, which did not end within %g s", left, LONGEST)
+        finally:
+            self.should_exit.set()
 
 
 def run(arguments: Sequence[str]) -> None:
     """Serve until told to stop. *arguments* are mitmdump's; raises SystemExit for unusable ones."""
+    _allow_many_connections()
     settings = [part for setting in COMPANY_SETTINGS for part in ("--set", setting)]
     run_mitmproxy(EmbargoMaster, cmdline.mitmdump, [*settings, *arguments])
+
+
+def _allow_many_connections() -> None:
+    """Raise the number of open files to what the system lets us: 1,024, a usual default, are 500 connections."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (OSError, ValueError) as refused:
+        logger.warning("embargo: the number of open files stays as it is: %s", refused)

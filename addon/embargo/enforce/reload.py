@@ -5,6 +5,7 @@ end while an editor writes it can be valid YAML with fewer endpoints.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 
 from embargo.core.difference import summarize
-from embargo.core.horizon import next_change
 from embargo.core.rules import Policy
+from embargo.enforce.calendar import Calendar
 from embargo.enforce.compiler import Compiled, CompileFailed, compile_policy
 from embargo.enforce.gate import Gate, now
 from embargo.enforce.rejudge import rejudge
@@ -25,7 +26,6 @@ logger = logging.getLogger("embargo")
 POLL = 0.2  # seconds between looks at the files
 STILL = 0.5  # seconds that size and mtime stand still before a change is taken up (DESIGN 6)
 _RETRY = 5.0  # seconds before a compiler that failed by itself is tried again
-_LONGEST_SLEEP = 3600.0  # seconds; a clock that was set is noticed within that
 
 type Signature = tuple[tuple[int, int, int] | None, ...]
 
@@ -54,29 +54,43 @@ class Reloader:
         self.since: datetime | None = None
         self.reloads_ok = 0
         self.reloads_refused = 0
-        self.next_change: datetime | None = None
-        self._changed = asyncio.Event()  # a new policy: its dates are to be followed
+        self.calendar = Calendar(gate)
+        self._asked = asyncio.Event()  # somebody wants the files read now
+
+    def reload(self) -> None:
+        """Read the files at once, changed or not, and whether or not they have stood still (SIGHUP)."""
+        self._asked.set()
 
     async def run(self) -> None:
         """Load, then follow the files and the calendar until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_files())
-            tasks.create_task(self._follow_dates())
+            tasks.create_task(self.calendar.run())
 
     async def _follow_files(self) -> None:
+        again = False  # the compiler failed by itself
         while True:
+            asked = self._asked.is_set()
+            self._asked.clear()
             signature = await asyncio.to_thread(_signature, self._watch)
-            if signature != self._loaded:
-                if self._loaded is not None:
+            if asked or again or signature != self._loaded:
+                if self._loaded is not None and not asked and signature != self._loaded:
                     signature = await self._stand_still(signature)
+                again = False
                 try:
-                    await self._load(signature)
+                    await self._load(signature, asked=asked)
                 except (CompileFailed, SnapshotError, OSError) as failed:  # ours, not the text's: try again
-                    self._refuse((str(failed),), None)
+                    again = True
+                    self._refuse((str(failed),), None, asked=asked)
                     if self._gate.policy is None:
                         await self._fall_back()
-                    await asyncio.sleep(_RETRY)
-            await asyncio.sleep(POLL)
+                    await self._pause(_RETRY)
+            await self._pause(POLL)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not once somebody asks."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._asked.wait(), seconds)
 
     async def _stand_still(self, signature: Signature) -> Signature:
         """Wait until the files have not changed for `STILL`; returns what they look like then."""
@@ -89,7 +103,7 @@ class Reloader:
                 signature, since = newer, loop.time()
         return signature
 
-    async def _load(self, signature: Signature) -> None:
+    async def _load(self, signature: Signature, *, asked: bool) -> None:
         starting = self._loaded is None
         compiled = await compile_policy(self._paths, self._state, self._store)
         for warning in compiled.warnings:
@@ -100,25 +114,26 @@ class Reloader:
         self._loaded = signature
         problems = compiled.problems or (() if starting else compiled.failed_tests)
         if compiled.snapshot is None or problems:
-            self._refuse(problems or ("the compiler gave no policy",), compiled.digest)
+            self._refuse(problems or ("the compiler gave no policy",), compiled.digest, asked=asked)
             if self._gate.policy is None:
                 await self._fall_back()
             return
         if starting and compiled.failed_tests:
             for line in compiled.failed_tests:
                 logger.warning("embargo: policy test failed: %s", line)
-        await self._take_effect(compiled)
+        await self._take_effect(compiled, asked=asked)
 
-    async def _take_effect(self, compiled: Compiled) -> None:
+    async def _take_effect(self, compiled: Compiled, *, asked: bool) -> None:
         assert compiled.snapshot is not None
         old = self._gate.policy
         self.refused = None
         if old is not None and old.digest == compiled.digest:
+            if asked:
+                logger.info("embargo: policy %s is in force already", old.digest[:12])
             return
         try:
             policy = await asyncio.to_thread(open_snapshot, compiled.snapshot)
         except SnapshotError:
-            self._loaded = None  # compiled anew on the next look
             await asyncio.to_thread(remove, compiled.snapshot)
             raise
         stricter, milder = await asyncio.to_thread(summarize, old, policy, now())
@@ -164,11 +179,10 @@ class Reloader:
         self.since = now()
         self.reloads_ok += 1
         self.on_policy(policy)
-        self._changed.set()
 
-    def _refuse(self, problems: Sequence[str], digest: str | None) -> None:
+    def _refuse(self, problems: Sequence[str], digest: str | None, *, asked: bool) -> None:
         old = self._gate.policy
-        if self.refused is not None and self.refused.problems == tuple(problems):
+        if self.refused is not None and self.refused.problems == tuple(problems) and not asked:
             return  # said already
         self.reloads_refused += 1
         self.refused = Refused(now(), tuple(problems), tuple(map(str, self._paths)))
@@ -186,21 +200,6 @@ class Reloader:
         logger.warning("embargo: the policy was refused, %s:", kept)
         for problem in problems:
             logger.warning("  %s", problem)
-
-    async def _follow_dates(self) -> None:
-        """Judge what is open again whenever a date or schedule changes a rule."""
-        while True:
-            self._changed.clear()
-            policy = self._gate.policy
-            instant = next_change(policy, now()) if policy is not None else None
-            self.next_change = instant
-            delay = _LONGEST_SLEEP if instant is None else min((instant - now()).total_seconds(), _LONGEST_SLEEP)
-            try:
-                await asyncio.wait_for(self._changed.wait(), max(delay, 0.05))
-            except TimeoutError:
-                if instant is not None and now() >= instant:
-                    closed = await rejudge(self._gate)
-                    logger.info("embargo: a date changed the policy; %d open connections closed", closed)
 
 
 def _signature(paths: Sequence[Path]) -> Signature:
