@@ -33,6 +33,8 @@ class Source(StrEnum):
     HOST = "host"  # a Host header
     URL = "url"  # an absolute-form request target
     QUESTION = "question"  # of a DNS query
+    ANSWER = "answer"  # of a DNS response: what a name asked for leads to
+    RESOLVED = "resolved"  # what the client asked DNS for when it was given the address
     DESTINATION = "destination"  # the address that the client named (transparent, SOCKS, tun, raw)
     DIALLED = "dialled"  # the address that the proxy is about to connect to
 

@@ -82,7 +82,7 @@ def refusal(
         and identifier in policy.authorities
         and (not selecting or identifier in selecting)
     )
-    message, language = _message(decision, accept_language)
+    message, language = client_message(decision, accept_language)
     contact = settings.contact.replace("{incident}", quote(incident)) if settings and settings.contact else None
     return Refusal(
         status=status,
@@ -157,7 +157,7 @@ def load_template(path: str) -> Template:
     return template
 
 
-def _message(decision: Decision, accept_language: str) -> tuple[str, str]:
+def client_message(decision: Decision, accept_language: str = "") -> tuple[str, str]:
     """What the client is told, and in which language."""
     match decision.reason:
         case Reason.MALFORMED | Reason.NAMELESS | Reason.UNDECIDED:

@@ -13,10 +13,12 @@ from mitmproxy import connection as mitm
 
 from embargo.core.decision import Decision
 from embargo.enforce.connect import Connect
+from embargo.enforce.dns import Dns, Questions
 from embargo.enforce.gate import Gate
 from embargo.enforce.http import Http
 from embargo.enforce.identity import Identity
 from embargo.enforce.refusals import Refusals
+from embargo.enforce.resolved import Resolved
 from embargo.enforce.server import Server
 from embargo.enforce.stream import Stream
 from embargo.enforce.tls import NextProtocol
@@ -44,6 +46,8 @@ class Surfaces:
         protocol = NextProtocol(gate, connect)
         stream = Stream(gate)
         server = Server(gate)
+        self.resolved = Resolved()
+        dns = Dns(gate, Questions(gate, self.resolved))
         self.first = (
             Hook("http_connect", connect.first, refusals.failed_connect, _of_flow),
             Hook("http_connect_error", connect.ended, refusals.failed_connect, _of_flow),
@@ -54,6 +58,7 @@ class Surfaces:
             Hook("tls_start_server", protocol.start_server, refusals.failed_tls, _of_context),
             Hook("server_connect", server.connect, refusals.failed_server, _of_server),
             Hook("tcp_start", stream.start, refusals.failed_tcp, _of_flow),
+            Hook("dns_request", dns.first, dns.failed, _of_flow),
         )
         self.last = (
             Hook("http_connect", connect.last, refusals.failed_connect, _of_flow),
@@ -63,6 +68,8 @@ class Surfaces:
             Hook("tls_clienthello", protocol.clienthello, refusals.failed_tls, _of_context),
             Hook("tls_failed_client", protocol.failed_client, refusals.failed_tls, _of_context),
             Hook("server_connect", server.last, refusals.failed_server, _of_server),
+            Hook("dns_request", dns.last, dns.failed, _of_flow),
+            Hook("dns_response", dns.response, dns.failed, _of_flow),
             Hook("tcp_message", stream.message, refusals.failed_tcp, _of_flow),
             Hook("tcp_end", stream.end, refusals.failed_tcp, _of_flow),
             Hook("tcp_error", stream.end, refusals.failed_tcp, _of_flow),

@@ -1,0 +1,288 @@
+"""A DNS message as its bytes have it (RFC 1035, 4): what is asked, and where the answers lead.
+
+Read leniently, since a server may read what another parser refuses: what follows the message is ignored, and a
+message that breaks off still tells the names before the break.
+"""
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+from ipaddress import IPv4Address, IPv6Address
+
+from embargo.core.address import Address, plain
+
+HEADER = struct.Struct("!HHHHHH")  # id, flags, and the counts of the four sections (RFC 1035, 4.1.1)
+LONGEST = 65_535  # octets: what the length before a message over TCP can say (RFC 1035, 4.2.2)
+IN = 1  # class
+_RECORD = struct.Struct("!HHIH")  # type, class, TTL, length of the data (RFC 1035, 4.1.3)
+_QUESTION = struct.Struct("!HH")
+MOST_QUESTIONS = 64  # more than any server answers (RFC 9619 allows one); a message of 64 KiB could hold 13,000
+_MOST_RECORDS = 1024
+_MOST_POINTERS = 127  # compression pointers in one name: it has no more labels (RFC 1035, 2.3.4)
+LONGEST_WIRE_NAME = 255  # octets (RFC 1035, 2.3.4)
+_PLAIN = frozenset(range(0x21, 0x7F)) - frozenset(b".\\")
+_IPV4_HINT, _IPV6_HINT = 4, 6  # SvcParamKeys (RFC 9460, 14.3.2)
+
+
+class Type(IntEnum):
+    """Record types that matter here (IANA, DNS Resource Record types); others are plain numbers."""
+
+    A = 1
+    NS = 2
+    CNAME = 5
+    SOA = 6
+    PTR = 12
+    MX = 15
+    TXT = 16
+    AAAA = 28
+    SRV = 33
+    NAPTR = 35
+    DNAME = 39
+    OPT = 41
+    DS = 43
+    RRSIG = 46
+    NSEC = 47
+    DNSKEY = 48
+    ZONEMD = 63
+    SVCB = 64
+    HTTPS = 65
+    TSIG = 250
+    IXFR = 251
+    AXFR = 252
+    ANY = 255
+    CAA = 257
+
+
+_TARGET_AT: dict[int, int] = {  # where in the data the name stands to which a record leads
+    Type.CNAME: 0,
+    Type.DNAME: 0,
+    Type.MX: 2,
+    Type.SVCB: 2,
+    Type.HTTPS: 2,
+    Type.SRV: 6,
+}
+
+
+class MalformedMessage(ValueError):
+    """Bytes that are no DNS message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question."""
+
+    name: str  # text form without trailing dot, as it was spelled; "" is the root
+    type: int
+    class_: int
+    wire: bytes = b""  # its name, uncompressed
+
+    @property
+    def type_name(self) -> str:
+        """The type as it is written (RFC 3597, 5, where it has no name here)."""
+        return type_name(self.type)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One resource record, as far as it leads somewhere."""
+
+    owner: str
+    type: int
+    class_: int  # of OPT: the size of datagrams that the sender takes
+    ttl: int  # seconds; of OPT: extended response code, version, flags
+    target: str | None = None  # the name to which it leads
+    addresses: tuple[Address, ...] = ()  # that it gives, hints of HTTPS and SVCB included
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What a message says."""
+
+    id: int
+    flags: int
+    questions: tuple[Question, ...]
+    answers: tuple[Record, ...] = ()
+    authorities: tuple[Record, ...] = ()
+    additionals: tuple[Record, ...] = ()
+    whole: bool = True  # False where it breaks off
+
+    @property
+    def is_query(self) -> bool:
+        """Whether it asks."""
+        return not self.flags & 0x8000
+
+    @property
+    def opcode(self) -> int:
+        """What kind of query it is; 0 is the ordinary one."""
+        return self.flags >> 11 & 0xF
+
+    @property
+    def edns(self) -> Record | None:
+        """Its OPT record (RFC 6891); None where the sender does not speak EDNS."""
+        return next((record for record in self.additionals if record.type == Type.OPT), None)
+
+    def leads(self) -> tuple[str | Address, ...]:
+        """All names and addresses to which the answers lead, in their order, none twice.
+
+        The authority section names servers that the owner of the question uses, and says nothing of where it is.
+        Of the additional section only addresses of names count to which an answer leads.
+        """
+        found: dict[str | Address, None] = {}
+        targets = set()
+        for record in self.answers:
+            if record.owner:
+                found[record.owner] = None
+            if record.target:
+                found[record.target] = None
+                targets.add(record.target.lower())
+            found.update(dict.fromkeys(record.addresses))
+        for record in self.additionals:
+            if record.owner.lower() in targets:
+                found.update(dict.fromkeys(record.addresses))
+        return tuple(found)
+
+
+def type_name(number: int) -> str:
+    """The name of a record type (RFC 3597, 5, where it has none here)."""
+    return Type(number).name if number in Type else f"TYPE{number}"
+
+
+def parse(data: bytes) -> Message:
+    """The message in *data*. Raises MalformedMessage where not even its header and questions can be read."""
+    if len(data) < HEADER.size:
+        raise MalformedMessage(f"{len(data)} octets, of which a header takes {HEADER.size}")
+    identifier, flags, *counts = HEADER.unpack_from(data)
+    if counts[0] > MOST_QUESTIONS:
+        raise MalformedMessage(f"{counts[0]} questions")
+    reader = Reader(data)
+    questions = tuple(reader.question() for _ in range(counts[0]))
+    sections: list[tuple[Record, ...]] = []
+    whole = True
+    for count in counts[1:]:
+        records: list[Record] = []
+        try:
+            for _ in range(count if whole else 0):
+                if len(records) >= _MOST_RECORDS:
+                    raise MalformedMessage(f"more than {_MOST_RECORDS} records")
+                records.append(reader.record())
+        except MalformedMessage:
+            whole = False
+        sections.append(tuple(records))
+    return Message(
+        id=identifier,
+        flags=flags,
+        questions=questions,
+        answers=sections[0],
+        authorities=sections[1],
+        additionals=sections[2],
+        whole=whole,
+    )
+
+
+class Reader:
+    """Reads a message piece by piece, from behind its header on. Raises MalformedMessage where it cannot."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._position = HEADER.size
+
+    def question(self) -> Question:
+        """The next question."""
+        wire, self._position = self._name(self._position)
+        kind, class_ = self._unpack(_QUESTION)
+        return Question(_text(wire), kind, class_, wire)
+
+    def record(self) -> Record:
+        """The next record."""
+        wire, self._position = self._name(self._position)
+        kind, class_, ttl, length = self._unpack(_RECORD)
+        start, end = self._position, self._position + length
+        if end > len(self._data):
+            raise MalformedMessage("a record that breaks off")
+        self._position = end
+        owner = _text(wire)
+        if kind in (Type.A, Type.AAAA):
+            return Record(owner, kind, class_, ttl, None, _addresses(self._data[start:end], 4 if kind == 1 else 16))
+        at = _TARGET_AT.get(kind)
+        if at is None or class_ != IN or start + at >= end:
+            return Record(owner, kind, class_, ttl)
+        target, after = self._name(start + at)
+        hints = _hints(self._data[after:end]) if kind in (Type.SVCB, Type.HTTPS) else ()
+        return Record(owner, kind, class_, ttl, _text(target), hints)
+
+    def _unpack(self, form: struct.Struct) -> tuple[int, ...]:
+        try:
+            values: tuple[int, ...] = form.unpack_from(self._data, self._position)
+        except struct.error as short:
+            raise MalformedMessage("a message that breaks off") from short
+        self._position += form.size
+        return values
+
+    def _name(self, position: int) -> tuple[bytes, int]:
+        """The name at *position*, uncompressed, and where what follows it begins (RFC 1035, 4.1.4)."""
+        data, wire = self._data, b""
+        after: int | None = None
+        pointers = 0
+        while True:
+            if position >= len(data):
+                raise MalformedMessage("a name that breaks off")
+            size = data[position]
+            if size >= 0xC0:
+                if position + 2 > len(data):
+                    raise MalformedMessage("a name that breaks off")
+                after = position + 2 if after is None else after
+                position = int.from_bytes(data[position : position + 2]) & 0x3FFF
+                pointers += 1
+                if pointers > _MOST_POINTERS:
+                    raise MalformedMessage("a name that points to itself")
+                continue
+            if size > 63:
+                raise MalformedMessage("a label of an unknown kind")
+            label = data[position : position + 1 + size]
+            if len(label) != 1 + size:
+                raise MalformedMessage("a name that breaks off")
+            wire += label
+            position += len(label)
+            if len(wire) > LONGEST_WIRE_NAME:
+                raise MalformedMessage("a name of more than 255 octets")
+            if not size:
+                return wire, position if after is None else after
+
+
+def _text(wire: bytes) -> str:
+    """The text form of an uncompressed name; what stands for no character of it is escaped (RFC 1035, 5.1)."""
+    labels = []
+    position = 0
+    while size := wire[position]:
+        labels.append(_label(wire[position + 1 : position + 1 + size]))
+        position += 1 + size
+    return ".".join(labels)
+
+
+def _label(label: bytes) -> str:
+    if _PLAIN.issuperset(label):
+        return label.decode("ascii")
+    if b"\\" not in label and b"." not in label and not label.isascii():
+        try:
+            return label.decode()  # as multicast DNS spells it (RFC 6762, 16)
+        except UnicodeDecodeError:
+            pass
+    return "".join(chr(octet) if octet in _PLAIN or octet == 0x20 else f"\\{octet:03d}" for octet in label)
+
+
+def _addresses(data: bytes, size: int) -> tuple[Address, ...]:
+    if len(data) % size:
+        return ()
+    pieces = [data[start : start + size] for start in range(0, len(data), size)]
+    return tuple(IPv4Address(piece) if size == 4 else plain(IPv6Address(piece)) for piece in pieces)
+
+
+def _hints(parameters: bytes) -> tuple[Address, ...]:
+    """The addresses that the parameters of an HTTPS or SVCB record hint at (RFC 9460, 7.3)."""
+    found: list[Address] = []
+    while len(parameters) >= 4:
+        key, length = _QUESTION.unpack_from(parameters)
+        value, parameters = parameters[4 : 4 + length], parameters[4 + length :]
+        if key in (_IPV4_HINT, _IPV6_HINT):
+            found += _addresses(value, 4 if key == _IPV4_HINT else 16)
+    return tuple(found)

@@ -1,0 +1,164 @@
+"""A name server on loopback, over UDP, TCP and TLS, that counts what it is asked.
+
+It knows a handful of names, and answers any other with an address, so that whatever reaches it succeeds.
+"""
+
+import socket
+import socketserver
+import ssl
+import struct
+import threading
+from pathlib import Path
+
+A, CNAME, MX, TXT, AAAA, SRV, SVCB, HTTPS = 1, 5, 15, 16, 28, 33, 64, 65
+ADDRESS = "192.0.2.80"
+
+
+def wire(name: str) -> bytes:
+    """*name* as its labels."""
+    return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".") if label) + b"\0"
+
+
+def query(
+    *names: str | bytes, type: int = A, id: int = 0x1234, edns: bool = False, flags: int = 0x0100, trailing: bytes = b""
+) -> bytes:
+    """A query with a question for each of *names* (bytes: the name as it goes on the wire)."""
+    message = struct.pack("!6H", id, flags, len(names), 0, 0, 1 if edns else 0)
+    for name in names:
+        message += (wire(name) if isinstance(name, str) else name) + struct.pack("!2H", type, 1)
+    if edns:
+        message += b"\0" + struct.pack("!HHIH", 41, 1232, 0x8000, 0)
+    return message + trailing
+
+
+def framed(message: bytes) -> bytes:
+    """*message* as it goes over TCP."""
+    return struct.pack("!H", len(message)) + message
+
+
+def record(owner: bytes, type: int, data: bytes, ttl: int = 300) -> bytes:
+    return owner + struct.pack("!HHIH", type, 1, ttl, len(data)) + data
+
+
+def _cname(target: str):
+    return lambda owner: [
+        record(owner, CNAME, wire(target)),
+        record(wire(target), A, socket.inet_aton(ADDRESS)),
+    ]
+
+
+ZONE = {  # (name, type): owner as the client spelled it -> records
+    ("alias.test", A): _cname("cdn.banned.test"),
+    ("chain.test", A): lambda owner: [record(owner, CNAME, wire("middle.test")), *_cname("x.banned.test")(wire("middle.test"))],
+    ("sub.delegated.test", A): lambda owner: [record(wire("delegated.test"), 39, wire("banned.test")), *_cname("sub.banned.test")(owner)],
+    ("good-alias.test", A): _cname("cdn.other.test"),
+    ("addressed.test", A): lambda owner: [record(owner, A, socket.inet_aton("203.0.113.9"))],
+    ("svc.test", HTTPS): lambda owner: [record(owner, HTTPS, b"\0\1" + wire("edge.banned.test") + b"\0\1\0\3\2h2")],
+    ("svc.test", SVCB): lambda owner: [record(owner, SVCB, b"\0\1" + wire("edge.banned.test"))],
+    ("hint.test", HTTPS): lambda owner: [record(owner, HTTPS, b"\0\1\0" + b"\0\4\0\4" + socket.inet_aton("203.0.113.7"))],
+    ("plain.test", HTTPS): lambda owner: [record(owner, HTTPS, b"\0\1\0" + b"\0\1\0\3\2h2")],
+    ("mail.test", MX): lambda owner: [record(owner, MX, b"\0\12" + wire("mx.banned.test"))],
+    ("_x._tcp.service.test", SRV): lambda owner: [record(owner, SRV, b"\0\0\0\0\1\273" + wire("s.banned.test"))],
+}  # fmt: skip
+
+
+class DnsOrigin:
+    """Runs in threads of its own. `asked` holds the names (lower case) and types of all questions since `reset`."""
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, tls: tuple[Path, Path] | None = None) -> None:
+        self.asked: list[tuple[str, int]] = []
+        self.received = b""
+        self.host = host
+        origin = self
+
+        class Datagram(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                data, socket_ = self.request
+                socket_.sendto(origin.answer(data), self.client_address)
+
+        class Stream(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                serve(origin, self.request)
+
+        class Tcp(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+
+        self._tcp = Tcp((host, port), Stream)
+        self.port = self._tcp.server_address[1]
+        self._udp = socketserver.ThreadingUDPServer((host, self.port), Datagram)
+        self._servers: list[socketserver.BaseServer] = [self._tcp, self._udp]
+        self.tls_port = 0
+        if tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            context.set_alpn_protocols(["dot"])
+
+            class Secure(socketserver.BaseRequestHandler):
+                def handle(self) -> None:
+                    try:
+                        serve(origin, context.wrap_socket(self.request, server_side=True))
+                    except OSError:
+                        return
+
+            secure = Tcp((host, 0), Secure)
+            self.tls_port = secure.server_address[1]
+            self._servers.append(secure)
+        for server in self._servers:
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def reset(self) -> None:
+        self.asked, self.received = [], b""
+
+    def stop(self) -> None:
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.asked]
+
+    def answer(self, data: bytes) -> bytes:
+        """The answer to the query *data*; each of its questions counts."""
+        identifier, flags, count, _, _, extra = struct.unpack_from("!6H", data)
+        position, questions, records = 12, b"", []
+        for _ in range(count):
+            start, labels = position, []
+            while size := data[position]:
+                labels.append(data[position + 1 : position + 1 + size].decode("latin-1"))
+                position += 1 + size
+            owner = data[start : position + 1]
+            (kind,) = struct.unpack_from("!H", data, position + 1)
+            questions += data[start : position + 5]
+            position += 5
+            name = ".".join(labels).lower()
+            self.asked.append((name, kind))
+            known = ZONE.get((name, kind))
+            if known is not None:
+                records += known(owner)
+            elif kind == A:
+                records.append(record(owner, A, socket.inet_aton(ADDRESS)))
+            elif kind == AAAA:
+                records.append(record(owner, AAAA, socket.inet_pton(socket.AF_INET6, "2001:db8::80")))
+        opt = record(b"\0", 41, b"", 0) if extra else b""
+        header = struct.pack("!6H", identifier, 0x8180 | flags & 0x0100, count, len(records), 0, 1 if opt else 0)
+        return header + questions + b"".join(records) + opt
+
+
+def serve(origin: DnsOrigin, connection: socket.socket) -> None:
+    """DNS over TCP on *connection* until its client goes."""
+    buffer = b""
+    try:
+        while data := connection.recv(65536):
+            origin.received += data
+            buffer += data
+            while len(buffer) >= 2 and len(buffer) >= 2 + (length := int.from_bytes(buffer[:2])):
+                message, buffer = buffer[2 : 2 + length], buffer[2 + length :]
+                try:
+                    answer = origin.answer(message)
+                except (struct.error, IndexError):
+                    return
+                connection.sendall(framed(answer))
+    except OSError:
+        return
