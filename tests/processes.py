@@ -26,7 +26,7 @@ HEALTHY: dict[str, Any] = {
     "refused": None,
     "reloads": {"ok": 2, "refused": 0},
     "next_change": "2027-01-01T00:00:00+00:00",
-    "flows": {"judged": 9, "blocked": 2, "logged": 1, "allowed": 0, "passed": 6, "errors": 0},
+    "flows": {"judged": 9, "blocked": 2, "logged": 1, "allowed": 0, "passed": 6, "nameless": 1, "errors": 0},
     "log": {"directory": "/log", "file": "decisions.jsonl", "written": 3, "lost": 0, "queue": 0, "error": None},
 }
 

@@ -15,7 +15,7 @@ CASES = {  # case: (names, setting, what is inside gets opened, verdict, reason)
     "block": ("innocent.test", "block", False, "block", "unknown-protocol"),
     "allow": ("innocent.test", "allow", False, "pass", "unknown-protocol"),
     "nothing but an address": ("192.0.2.7", "log", False, "log", "nameless"),
-    "nothing but addresses, as malformed text beside it says nothing": ("192.0.2.7 b@d", "log", False, "log", "nameless"),
+    "an address, and what is no host": ("192.0.2.7 b@d", "log", False, "log", "nameless"),
     "an address, block": ("192.0.2.7", "block", False, "block", "nameless"),
     "an address, allow: still told as nameless": ("192.0.2.7", "allow", False, "pass", "nameless"),
     "an address, block, but it gets opened": ("192.0.2.7", "block", True, "log", "nameless"),

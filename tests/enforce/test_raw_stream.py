@@ -10,6 +10,8 @@ from embargo.enforce.raw_stream import RawStream
 HELLO = client_hello("banned.test")
 SECOND = client_hello("second.test")
 REQUEST = b"GET / HTTP/1.1\r\nHost: banned.test\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 11\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n"
 PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(12)
 UNREADABLE = "a ClientHello or request head that cannot be read"
 
@@ -96,16 +98,72 @@ STREAMS: dict[str, tuple[list[bytes], list[Passage]]] = {  # case: (messages, wh
         [REQUEST.replace(b"banned", b"a"), b"GET / HTTP/1.1\r\nHost: ban", b"ned.test\r\n\r\n"],
         [
             Passage(REQUEST.replace(b"banned", b"a"), names=("a.test",)),
-            Passage(b"GET / HTTP/1.1\r\nHost: ban", names=("ban",)),
-            Passage(b"ned.test\r\n\r\n", names=("banned.test",)),
+            Passage(b""),
+            Passage(REQUEST, names=("banned.test",)),
+        ],
+    ),
+    "HTTP, the second request cut in its first word": (
+        [REQUEST.replace(b"banned", b"a") + b"GE", b"T / HTTP/1.1\r\n", b"Host: banned.test\r\n\r\n"],
+        [
+            Passage(REQUEST.replace(b"banned", b"a"), names=("a.test",)),
+            Passage(b""),
+            Passage(REQUEST, names=("banned.test",)),
+        ],
+    ),
+    "HTTP, two requests at once": (
+        [REQUEST.replace(b"banned", b"a") + REQUEST],
+        [Passage(REQUEST.replace(b"banned", b"a") + REQUEST, names=("a.test", "banned.test"))],
+    ),
+    "HTTP, a body goes on at once, however it ends": (
+        [POST + b"hel", b"lo wor", b"ld" + REQUEST[:5], REQUEST[5:]],
+        [
+            Passage(POST + b"hel", names=("a.test",)),
+            Passage(b"", ()),
+            Passage(b"lo world", ()),
+            Passage(REQUEST, names=("banned.test",)),
+        ],
+    ),
+    "HTTP, a request in a body, which a server may take for one": (
+        [POST.replace(b"11", b"99") + b"\nGET /secret HT", b"TP/1.1\r\nHost: ban", b"ned.test\r\n\r\n"],
+        [
+            Passage(POST.replace(b"11", b"99") + b"\n", names=("a.test",)),
+            Passage(b""),
+            Passage(b"GET /secret HTTP/1.1\r\nHost: banned.test\r\n\r\n", names=("banned.test",)),
+        ],
+    ),
+    "HTTP, chunked": (
+        [CHUNKED + b"5\r\nhello\r\n", b"0\r\n\r\nGET /secret", b" HTTP/1.1\r\nHost: banned.test\r\n\r\n"],
+        [
+            Passage(CHUNKED + b"5\r\nhello\r\n", names=("a.test",)),
+            Passage(b"0\r\n\r\n"),
+            Passage(b"GET /secret HTTP/1.1\r\nHost: banned.test\r\n\r\n", names=("banned.test",)),
+        ],
+    ),
+    "HTTP, a name at the cut that begins like another": (
+        [CHUNKED + b"0\r\n\r\nGET / HTTP/1.1\r\nHost: banned.test", b".example.org\r\n\r\n"],
+        [
+            Passage(CHUNKED + b"0\r\n\r\n", names=("a.test",)),
+            Passage(b"GET / HTTP/1.1\r\nHost: banned.test.example.org\r\n\r\n", names=("banned.test.example.org",)),
+        ],
+    ),
+    "HTTP, then TLS by upgrade": (
+        [REQUEST.replace(b"banned", b"a"), HELLO],
+        [Passage(REQUEST.replace(b"banned", b"a"), names=("a.test",)), Passage(HELLO, snis=("banned.test",))],
+    ),
+    "HTTP, then something else": (
+        [REQUEST.replace(b"banned", b"a"), b"\x81\x05hello", b"Host: banned.test\n"],
+        [
+            Passage(REQUEST.replace(b"banned", b"a"), names=("a.test",)),
+            Passage(b"\x81\x05hello"),
+            Passage(b"Host: banned.test\n"),
         ],
     ),
     "HTTP, the second request's name folded at the cut": (
         [REQUEST.replace(b"banned", b"a"), b"GET / HTTP/1.1\r\nHost:\r\n", b" banned.test\r\n\r\n"],
         [
             Passage(REQUEST.replace(b"banned", b"a"), names=("a.test",)),
-            Passage(b"GET / HTTP/1.1\r\nHost:\r\n", names=("",)),
-            Passage(b" banned.test\r\n\r\n", names=("banned.test",)),
+            Passage(b""),
+            Passage(b"GET / HTTP/1.1\r\nHost:\r\n banned.test\r\n\r\n", names=("banned.test",)),
         ],
     ),
     "HTTP, a Host header of nothing but space": (

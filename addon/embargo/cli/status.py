@@ -92,7 +92,7 @@ def _account(status: Status) -> Iterator[str]:
         if len(texts) > _MOST_PROBLEMS:
             yield _line("", f"and {len(texts) - _MOST_PROBLEMS} more")
     flows = status.part("flows")
-    counted = ("judged", "blocked", "logged", "allowed", "passed", "errors")
+    counted = ("judged", "blocked", "logged", "allowed", "passed", "nameless", "errors")
     yield _line("flows", ", ".join(f"{_shown(flows, what)} {what}" for what in counted))
     log = status.part("log")
     yield _line("log", f"{_shown(log, 'directory')}/{_shown(log, 'file')}")

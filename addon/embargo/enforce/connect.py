@@ -37,7 +37,7 @@ class Connect:
         connection.recorded.clear()  # after a refusal the same connection may ask for another tunnel
         connection.page = connection.tunnel_request = None
         connection.snis = ()
-        connection.sealed = False
+        connection.sealed = connection.nameless = False
         request = self._begin(flow, connection)
         decision = self._gate.decide(request)
         connection.asked = Judgement(self._state(flow), request, decision)

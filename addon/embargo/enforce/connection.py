@@ -34,6 +34,8 @@ class Connection:
     user_agent: str | None = None  # of the CONNECT
     user: str | None = None
     page: Page | None = None
+    nameless: bool = False  # it was counted as one that shows nothing but an address
+    watched: bool = False  # our own layer sees each of its datagrams
     sealed: bool = False  # its TLS was left closed, since nothing inside could be blocked
     recorded: set[tuple[Verdict, Verdict | None]] = field(default_factory=set)  # on surfaces that share a record
     asked: Judgement | None = None  # the CONNECT, as it was judged before other addons saw it

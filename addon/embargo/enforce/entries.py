@@ -57,6 +57,8 @@ class Surfaces:
             Hook("embargo_second_hello", protocol.second_hello, refusals.failed_second_hello, _of_context),
             Hook("tls_start_server", protocol.start_server, refusals.failed_tls, _of_context),
             Hook("server_connect", server.connect, refusals.failed_server, _of_server),
+            Hook("embargo_endless_head", protocol.endless_head, refusals.failed_endless_head, _of_context),
+            Hook("embargo_datagram", datagrams.judge, refusals.failed_datagram, _of_context),
             Hook("tcp_start", stream.start, refusals.failed_tcp, _of_flow),
             Hook("dns_request", dns.first, dns.failed, _of_flow),
         )
@@ -68,6 +70,7 @@ class Surfaces:
             Hook("tls_clienthello", protocol.clienthello, refusals.failed_tls, _of_context),
             Hook("tls_failed_client", protocol.failed_client, refusals.failed_tls, _of_context),
             Hook("server_connect", server.last, refusals.failed_server, _of_server),
+            Hook("next_layer", protocol.chosen, refusals.failed_layer, _of_context),
             Hook("dns_request", dns.last, dns.failed, _of_flow),
             Hook("dns_response", dns.response, dns.failed, _of_flow),
             Hook("tcp_message", stream.message, refusals.failed_tcp, _of_flow),

@@ -2,7 +2,7 @@
 
 mitmproxy 12.2 takes a ClientHello cut after its first byte, `G` before `ET`, or a leading line break for
 raw TCP, which no TLS or HTTP hook sees (measured). So nothing is classified before its protocol is known,
-and what cannot be known within a bound in bytes is refused.
+and what cannot be known within a bound in bytes, or in time, is refused.
 """
 
 import re
@@ -15,6 +15,7 @@ from embargo.enforce.server_names import server_names
 
 LONGEST_LINE = 4096  # bytes of an unfinished line that are remembered; a host name is 253
 LONGEST_HEAD = 65_536  # bytes held before the protocol must be known; a ClientHello or request head is far smaller
+LONGEST_WAIT = 30.0  # seconds until those bytes must be there; common servers give a head 10 to 60
 
 _HANDSHAKE = 0x16  # TLS record type (RFC 8446, 5.1)
 _OTHER_RECORDS = (b"\x14", b"\x15", b"\x17")  # change_cipher_spec, alert, application_data
@@ -27,6 +28,7 @@ _METHOD = re.compile(rb"%b+" % _TOKEN)  # of any length: some servers take any
 _LONG_METHOD = re.compile(rb"%b{65}" % _TOKEN)
 _OLD_REQUEST = re.compile(rb"GET[ \t]+/\S*\s*")  # HTTP/0.9: some servers still speak it, mitmproxy does not
 _BEGINS_LIKE_TEXT = re.compile(rb"(?:%b{1,64}(?:%b.*)?)?" % (_TOKEN, _SPACE), re.DOTALL)
+_BLANK_LINE = re.compile(rb"\n\r?\n")
 _VERSION = re.compile(rb"HTTP/[\d.]+", re.IGNORECASE)
 _HELLO = re.compile(rb"\x16\x03[\x00-\x04][\x00-\x48].\x01\x00", re.DOTALL)  # a record of up to 2^14 + 2048 octets
 _PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n"
@@ -145,10 +147,8 @@ def preface_length(data: bytes) -> int | None:
 def request_head(data: bytes) -> bytes | None:
     """The head of the HTTP request that *data* begins with; None while it is incomplete."""
     body = data.lstrip(b"\r\n")
-    for end in (b"\r\n\r\n", b"\n\n"):
-        if (position := body.find(end)) >= 0:
-            return body[: position + len(end)]
-    return None
+    end = _BLANK_LINE.search(body)
+    return body[: end.end()] if end is not None else None
 
 
 def hosts_in(text: bytes) -> list[str]:

@@ -20,6 +20,7 @@ from embargo.core.decide import decide, monitored
 from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.request import Name, Request, Surface
 from embargo.core.rules import Policy
+from embargo.core.unread import unread
 from embargo.enforce.connection import Connection
 from embargo.enforce.judgement import Judgement
 from embargo.journal.event import Event, Judged, Outcome
@@ -58,6 +59,7 @@ class Counters:
     allowed: int = 0
     passed: int = 0
     errors: int = 0
+    nameless: int = 0  # connections that went on with nothing but an address known: a blind spot
 
 
 def now() -> datetime:
@@ -153,6 +155,17 @@ class Gate:
     def count(self, decision: Decision) -> None:
         """Count a decision that was acted on."""
         counters = self.counters
+    def decide_unread(self, request: Request, *, opened: bool = False) -> Decision:
+        """The decision on what is in no protocol that is read, or shows no name: `settings.unknown_protocol` too.
+
+        For raw streams, datagrams, and TLS without a name (*opened*: what is inside gets judged by itself).
+        """
+        return unread(self.policy, request, self.decide(request), opened=opened)
+
+    def named(self, request: Request) -> Request:
+        """*request* with the name that its client asked DNS for, where it shows nothing but addresses."""
+        return self.resolved.named(request, self.decide)
+
         counters.judged += 1
         match decision.verdict:
             case Verdict.PASS:
@@ -185,6 +198,9 @@ class Gate:
         if decision.verdict is Verdict.PASS:
             return None
         if surface in _SHARE_A_RECORD:
+        if decision.reason is Reason.NAMELESS and not decision.blocked and not connection.nameless:
+            connection.nameless = True
+            self.counters.nameless += 1
             key = (decision.verdict, decision.would)
             if key in connection.recorded:
                 return None

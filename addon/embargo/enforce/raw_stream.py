@@ -9,14 +9,13 @@ from embargo.enforce.first_bytes import (
     LONGEST_HEAD,
     Kind,
     hidden_hello,
-    hosts_in,
     may_be_http,
     preface_length,
     read,
     request_head,
-    unfinished,
 )
 from embargo.enforce.handshake import Handshake
+from embargo.enforce.http_text import HttpText, body_length
 from embargo.enforce.passage import Passage
 
 _OVERLAP = 6  # bytes of the last message in which a ClientHello's first seven may have begun
@@ -25,13 +24,15 @@ _OVERLAP = 6  # bytes of the last message in which a ClientHello's first seven m
 class RawStream:
     """Feeds messages through, holding what is not yet a whole name."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, begun: bool = False) -> None:
+        """*begun*: the first bytes have been looked at already."""
         self._held = b""
-        self._started = False  # whether the first bytes have been read
+        self._started = begun  # whether the first bytes have been read
         self._handshake: Handshake | None = None  # once a ClientHello has gone by: nothing else can be read
         self._seen = 0  # bytes that have gone by unread; a hidden ClientHello is looked for in the first 64 KiB
         self._tail = b""  # the last of them
-        self._http_line: bytes | None = None  # of a stream that speaks HTTP: the line that is not yet whole
+        self._http: HttpText | None = None  # of a stream that speaks HTTP
+        self._message: int | None = None  # bytes to come of the current HTTP message; None: where it ends is not known
 
     def feed(self, data: bytes) -> Passage:
         """What becomes of *data*, the client's next bytes."""
@@ -39,8 +40,8 @@ class RawStream:
             return Passage(data)
         if self._handshake is not None:
             return self._handshake.feed(data)
-        if self._http_line is not None:
-            return self._follow_http(data)
+        if self._http is not None:
+            return self._follow_http(self._http, data)
         data, self._held = self._held + data, b""
         # Later messages are only looked at where TLS may begin: a body may well hold a request line.
         if self._started and not b"\x16\x03".startswith(data[:2]):
@@ -62,7 +63,7 @@ class RawStream:
             case Kind.HTTP:
                 return self._begin_http(data, preface)
             case Kind.RAW if may_be_http(data[preface:]):
-                return self._follow_http(data)
+                return self._follow_http(HttpText(), data)
             case Kind.RAW:
                 return self._follow_unread(data)
 
@@ -101,22 +102,63 @@ class RawStream:
         return Passage(data)
 
     def _begin_http(self, data: bytes, preface: int) -> Passage:
-        if data[preface:].lstrip().startswith(b"PRI "):
+        if (passage := self._begin_message(data, preface)) is not None:
+            return passage
+        return self._follow_http(HttpText(), data)
+
+    def _begin_message(self, data: bytes, preface: int = 0) -> Passage | None:
+        """Reads the head that *data* begins with, behind a *preface*; a passage where nothing can go on yet."""
+        text = data[preface:]
+        if text.lstrip().startswith(b"PRI "):
             self._started = True
             return Passage(data, refuse="HTTP/2 where its names cannot be read")
-        if request_head(data[preface:]) is None:
+        head = request_head(text)
+        if head is None:
             if len(data) >= LONGEST_HEAD:
                 self._started = True
                 return Passage(data, refuse="a request head that does not end")
             self._held = data
             return Passage(b"")
-        self._http_line = b""
-        return self._follow_http(data)
+        length = body_length(head)
+        before = len(data) - len(text.lstrip(b"\r\n"))
+        self._message = before + len(head) + length if length is not None else None
+        return None
 
-    def _follow_http(self, data: bytes) -> Passage:
-        """Names in *data*, those of further requests and of a line cut across messages included."""
-        text = b"\n" + (self._http_line or b"") + data
-        self._http_line = unfinished(text)
-        if self._http_line is None:
-            return Passage(data, refuse="a line of a request head that does not end")
-        return Passage(data, names=tuple(hosts_in(text)))
+    def _follow_http(self, http: HttpText, data: bytes) -> Passage:
+        """Names in *data*, in bodies too; a further request goes on once its head is whole."""
+        self._http = http
+        data, self._held = self._held + data, b""
+        release, names = list[bytes](), list[str]()
+        while data:
+            if self._message == 0 and (passage := self._next_message(data)) is not None:
+                done = Passage(b"".join(release), tuple(names))
+                return Passage(
+                    done.release + passage.release, (*done.names, *passage.names), passage.snis, passage.refuse
+                )
+            ends = self._message is not None and self._message <= len(data)
+            part, data = (data[: self._message], data[self._message :]) if ends else (data, b"")
+            passage = http.feed(part, ends=ends)
+            if self._message is not None:
+                self._message -= len(part)
+            release.append(passage.release)
+            names += passage.names
+            if passage.refuse is not None:
+                return Passage(b"".join(release) + data, tuple(names), refuse=passage.refuse)
+        return Passage(b"".join(release), tuple(names))
+
+    def _next_message(self, data: bytes) -> Passage | None:
+        """What follows a message that is over; a passage where that is no message that can go on yet."""
+        reading = read(data)
+        match reading.kind:
+            case Kind.WAIT:
+                self._held = data
+                return Passage(b"")
+            case Kind.MALFORMED:
+                return Passage(data, refuse="a ClientHello or request head that cannot be read")
+            case Kind.TLS:
+                return self._begin_tls(data, 0, reading.names)
+            case Kind.HTTP:
+                return self._begin_message(data)
+            case Kind.RAW:
+                self._message = None  # whatever it is, its lines are looked at
+                return None

@@ -18,6 +18,7 @@ from embargo.enforce.answers import connect_answer, http_answer, is_grpc, load_t
 from embargo.enforce.gate import Gate, close
 from embargo.enforce.layers import ACCESS_DENIED, Refuse, SecondHello
 
+from embargo.enforce.undecided import EndlessHead
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE"})
 PATIENCE = 10.0  # seconds that a refused request's body may take before its connection is closed
 READABLE_BODY = 1_048_576  # bytes: a refused request's body is read up to this, so that its client sees the answer
@@ -102,6 +103,10 @@ class Refusals:
         data.refused = True
 
     def failed_server(self, data: ServerConnectionHookData, decision: Decision) -> None:
+    def failed_endless_head(self, data: EndlessHead, decision: Decision) -> None:
+        """A request head without end that could not be judged."""
+        data.refused = True
+
         """An upstream connection that could not be judged."""
         data.server.error = "the destination could not be checked"
 

@@ -8,11 +8,13 @@ from typing import NamedTuple
 from mitmproxy import connection as mitm
 
 from embargo.core.decision import Decision
-from embargo.core.request import Request
+from embargo.core.request import Request, Surface
+from embargo.core.unread import nameless
 from embargo.enforce.connection import Connection
 from embargo.enforce.decrypt import can_stay_closed
 from embargo.enforce.gate import Gate, close, now
 
+_UNREAD = frozenset({Surface.TCP, Surface.UDP})  # judged as what is in no protocol that is read
 _BATCH = 100  # requests judged before other traffic has its turn: a decision costs some 10 µs
 
 
@@ -22,7 +24,8 @@ async def rejudge(gate: Gate) -> int:
 
     def judge(opened: Opened) -> None:
         request = replace(opened.past, time=now())
-        decision = gate.decide(request)
+        unread = request.surface in _UNREAD or (opened.connection.sealed and nameless(request))
+        decision = gate.decide_unread(request) if unread else gate.decide(request)
         if decision.blocked:
             cut(opened, decision)
             gate.record(decision, request.surface, opened.connection, request=request)

@@ -23,7 +23,8 @@ class Stream:
         connection = self._gate.connection(flow.client_conn)
         if flow.id not in connection.raw:
             connection.raw[flow.id] = RawStream()
-            self._judge(flow, connection, raw_request(connection, flow.server_conn.address, now()))
+            request = self._gate.named(raw_request(connection, flow.server_conn.address, now()))
+            self._judge(flow, connection, request, self._gate.decide_unread(request))
 
     def message(self, flow: tcp.TCPFlow) -> None:
         """Hold what is not yet a whole name; judge each name; then let the bytes go on."""
@@ -42,16 +43,31 @@ class Stream:
             request = raw_request(connection, address, now())
             decision = Decision(verdict=Verdict.BLOCK, reason=Reason.UNDECIDED, error=passage.refuse)
             self._act(flow, connection, request, monitored(self._gate.policy, decision))
-        elif passage.names or passage.snis:
-            request = raw_request(connection, address, now(), hosts=passage.names, snis=passage.snis or ())
-            self._judge(flow, connection, request)
+        elif passage.names or passage.snis or questions:
+            hosts = (*passage.names, *questions)
+            request = raw_request(connection, address, now(), hosts=hosts, snis=passage.snis or ())
+            self._judge(flow, connection, request, self._gate.decide(request))
 
     def end(self, flow: tcp.TCPFlow) -> None:
         """The stream is over."""
         self._gate.connection(flow.client_conn).raw.pop(flow.id, None)
 
-    def _judge(self, flow: tcp.TCPFlow, connection: Connection, request: Request) -> None:
-        decision = self._gate.decide(request)
+    def _questions(self, flow: tcp.TCPFlow, data: bytes) -> tuple[str, ...]:
+        """The names asked for in the DNS queries that *data* completes."""
+        if flow not in self._frames:
+            address = flow.server_conn.address
+            self._frames[flow] = Frames() if carries_dns(address[1] if address else None, data) else None
+        frames = self._frames[flow]
+        found: list[str] = []
+        for message in frames.feed(data) if frames is not None else ():
+            try:
+                asked = [name_asked(question) for question in parse(message).questions]
+            except MalformedMessage:
+                continue  # no question that a server could answer
+            found += [str(name.host) for name in asked if name is not None and name.host is not None]
+        return tuple(found)
+
+    def _judge(self, flow: tcp.TCPFlow, connection: Connection, request: Request, decision: Decision) -> None:
         self._act(flow, connection, request, decision)
         if not decision.blocked:
             connection.tunnel_request = request

@@ -4,17 +4,22 @@ Runs before mitmproxy's own `NextLayer`, which takes a split ClientHello for raw
 the choice itself wherever the verdict depends on it.
 """
 
+import re
+
 from mitmproxy import tls
 from mitmproxy.exceptions import AddonHalt
 from mitmproxy.proxy import events, layer
-from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer, ServerTLSLayer, TCPLayer, modes
+from mitmproxy.proxy.layers import ClientTLSLayer, DNSLayer, HttpLayer, ServerTLSLayer, TCPLayer, modes
 from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.tls import HTTP_ALPNS
+from mitmproxy.proxy.mode_specs import ReverseMode
 
+from embargo.core import dns_framing
 from embargo.core.decide import monitored
 from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.request import Name, Request, Source, Surface
 from embargo.core.rules import Decrypt
+from embargo.core.unread import nameless, unread
 from embargo.enforce.connect import Connect
 from embargo.enforce.connection import Connection
 from embargo.enforce.decrypt import must_open
@@ -25,7 +30,9 @@ from embargo.enforce.layers import ClosedTLS, SecondHello
 from embargo.enforce.raw_stream import RawStream
 from embargo.enforce.refusals import refuse_layer
 
-_DNS_PORTS = (53, 5353)  # mitmproxy reads these as DNS
+from embargo.enforce.undecided import EndlessHead, Undecided, bound
+_VERIFIABLE = re.compile(r"(?:[0-9a-z_]+(?:-+[0-9a-z_]+)*(?:\.(?!$)|$))+", re.IGNORECASE)  # as OpenSSL has it
+_DNS_OVER_TLS = b"dot"  # application protocol (RFC 7858, IANA's registry of ALPN ids)
 
 
 class NextProtocol:
@@ -50,11 +57,22 @@ class NextProtocol:
             if server_bytes:
                 self._raw(data, connection)
             return
+        if connection.page is None and _is_dns(data):
+            data.layer = DNSLayer(context)  # sends nothing on that it cannot read
+            return
         reading = read(client_bytes)
         match reading.kind:
             case Kind.WAIT:
-                raise AddonHalt
+                self._wait(data, connection)
             case Kind.TLS:
+        if connection.page is None and _may_be_dns(data):
+            match dns_framing.framing(client_bytes):
+                case dns_framing.Framing.QUERY:
+                    data.layer = DNSLayer(context)
+                    return
+                case dns_framing.Framing.WAIT:
+                    self._wait(data, connection)
+                    return
                 self._tls(data, connection, reading.names)
             case Kind.HTTP:
                 _drop_leading_lines(data)
@@ -69,6 +87,16 @@ class NextProtocol:
         policy = self._gate.policy
         if self._gate.connection(data.context.client).page is not None:
             data.establish_server_tls_first = False
+    def chosen(self, data: layer.NextLayer) -> None:
+        """After mitmproxy's own choice: request heads have an end."""
+        if isinstance(data.layer, HttpLayer):
+            bound(data.layer)
+
+    def endless_head(self, data: EndlessHead) -> None:
+        """A request head that does not end within its bounds."""
+        connection = self._gate.connection(data.context.client)
+        data.refused = self._undecided(connection, data.context.server.address, data.error)
+
             data.ignore_connection = False
         elif policy is not None and policy.settings.decrypt is Decrypt.NEEDED:
             data.ignore_connection = False  # it was opened because the verdict needs it
@@ -93,15 +121,23 @@ class NextProtocol:
         address = context.server.address
         port = address[1] if address else None
         connection.snis = tuple(Name.parse(Source.SNI, name, port) for name in server_names)
-        request = tls_request(connection, address, now())
+        request = self._gate.named(tls_request(connection, address, now()))
         decision = self._gate.decide(request)
         self._record(connection, request, decision)
         if decision.blocked:
             refuse_layer(data, alert=True)
             return
         connection.tunnel_request = request
+        if not opened:
         policy = self._gate.policy
-        if policy is not None and not must_open(policy, request):
+        opened = policy is None or decision.blocked or must_open(policy, request)
+        if nameless(request):
+            decision = unread(policy, request, decision, opened=opened)
+        if opened and not decision.blocked and not all(map(_can_be_opened, connection.snis or request.names)):
+            if self._undecided(connection, address, "a server name for which TLS cannot be opened"):
+                refuse_layer(data, alert=True)
+                return
+            opened = False  # monitor
             connection.sealed = True
             data.layer = ClosedTLS(context)  # byte for byte, with the origin's own certificate
         elif policy is not None and policy.settings.decrypt is not Decrypt.ALL:
@@ -131,33 +167,30 @@ class NextProtocol:
         if connection.page is not None:
             refuse_layer(data, alert=False)
             return
-        if address is not None and address[1] in _DNS_PORTS:
-            return
-        request = raw_request(connection, address, now())
-        decision = self._gate.decide(request)
+        request = self._gate.named(raw_request(connection, address, now()))
+        decision = self._gate.decide_unread(request)
         self._record(connection, request, decision)
         if decision.blocked:
             refuse_layer(data, alert=False)
             return
         connection.tunnel_request = request
-        raw = TCPLayer(context)
-        assert raw.flow is not None
-        connection.raw[raw.flow.id] = RawStream()
-        data.layer = raw
+        self._relay(data, connection, RawStream())
+
+    def _wait(self, data: layer.NextLayer, connection: Connection) -> None:
+        """Hold what is there until there is more, or until the wait is over."""
+        if not isinstance(data, Undecided):
+            data.layer = Undecided(data.context)
+        elif not data.overdue:
+            raise AddonHalt
+        elif self._undecided(connection, data.context.server.address, "bytes that became no protocol in time"):
+            refuse_layer(data, alert=True)
+        else:
+            self._relay(data, connection, RawStream(begun=True))  # monitor: nothing is held for ever
 
     def _refuse_unread(self, data: layer.NextLayer, connection: Connection) -> None:
         """What looks like TLS or HTTP and cannot be read: a server may read it all the same."""
-        decision = monitored(
-            self._gate.policy,
-            Decision(
-                verdict=Verdict.BLOCK,
-                reason=Reason.UNDECIDED,
-                name=connection.tunnel,
-                error="a ClientHello or request head that cannot be read",
-            ),
-        )
-        self._record(connection, tls_request(connection, data.context.server.address, now()), decision)
-        if decision.blocked:
+        error = "a ClientHello or request head that cannot be read"
+        if self._undecided(connection, data.context.server.address, error):
             refuse_layer(data, alert=True)
 
     def _record(self, connection: Connection, request: Request, decision: Decision) -> None:
@@ -167,6 +200,19 @@ class NextProtocol:
             connection,
             request=request,
             asked=next(iter(request.names), None),
+    def _undecided(self, connection: Connection, address: tuple[str, int] | None, error: str) -> bool:
+        """Record that a connection cannot be judged; whether it is refused."""
+        undecided = Decision(verdict=Verdict.BLOCK, reason=Reason.UNDECIDED, name=connection.tunnel, error=error)
+        decision = monitored(self._gate.policy, undecided)
+        self._record(connection, tls_request(connection, address, now()), decision)
+        return decision.blocked
+
+    def _relay(self, data: layer.NextLayer, connection: Connection, stream: RawStream) -> None:
+        raw = TCPLayer(data.context)
+        assert raw.flow is not None
+        connection.raw[raw.flow.id] = stream
+        data.layer = raw
+
             protocol="tls" if request.surface is Surface.TLS else None,
         )
 
@@ -178,12 +224,38 @@ def _is_first_of_explicit_proxy(data: layer.NextLayer) -> bool:
 
 
 def _drop_leading_lines(data: layer.NextLayer) -> None:
+def _can_be_opened(name: Name) -> bool:
+    """Whether mitmproxy can speak TLS to a server of that name.
+
+    It lets OpenSSL verify the certificate by it, which takes no label that begins or ends in a hyphen and no final
+    dot; the handshake would hang (measured, 12.2.3). What is no host at all, it does not use.
+    """
+    return name.host is None or name.host.address is not None or _VERIFIABLE.fullmatch(name.text) is not None
+
+
     """Drop empty lines before a request (RFC 9112, 2.2): mitmproxy's HTTP layer would wait behind them."""
     for event in data.events:
         if isinstance(event, events.DataReceived) and event.connection is data.context.client:
             event.data = event.data.lstrip(b"\r\n")
             if event.data:
                 return
+def _is_dns(data: layer.NextLayer) -> bool:
+    """Whether both sides have agreed on DNS before a byte of it."""
+    layers, client = data.context.layers, data.context.client
+    if len(layers) == 1 and isinstance(client.proxy_mode, ReverseMode):
+        return client.proxy_mode.scheme == "dns"
+    return client.alpn == _DNS_OVER_TLS and isinstance(layers[-1], ClientTLSLayer)
+
+
+def _may_be_dns(data: layer.NextLayer) -> bool:
+    """Whether it goes where DNS is spoken; that alone says nothing, so what comes is looked at."""
+    address = data.context.server.address
+    if address is None:
+        return False
+    inside_tls = isinstance(data.context.layers[-1], ClientTLSLayer)
+    return address[1] in dns_framing.PORTS or (inside_tls and address[1] == dns_framing.TLS_PORT)
+
+
 
 
 def _opened(data: layer.NextLayer) -> ServerTLSLayer:

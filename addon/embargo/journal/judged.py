@@ -35,6 +35,7 @@ _WHY = {  # reasons that no rule words
     Reason.DEFAULT: "no rule of the app holds, so settings.default decides",
     Reason.MALFORMED: "what it names is no host",
     Reason.NAMELESS: "it names no host",
+    Reason.UNKNOWN_PROTOCOL: "it is no protocol that is read, so settings.unknown_protocol decides",
     Reason.UNDECIDED: "what was sent never became a protocol that can be judged",
     Reason.NO_POLICY: "everything is refused until a policy has loaded",
     Reason.ERROR: "judging failed",

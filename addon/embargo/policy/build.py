@@ -199,7 +199,7 @@ def _changes(settings: Settings, form: SettingsForm) -> dict[str, Any]:
     """What *form* says, by field of Settings."""
     said: dict[str, Any] = {
         key: getattr(form, key)
-        for key in ("mode", "default", "decrypt", "organization", "contact", "timezone")
+        for key in ("mode", "default", "decrypt", "unknown_protocol", "organization", "contact", "timezone")
         if getattr(form, key) is not None
     }
     if form.never_decrypt is not None:

@@ -77,6 +77,9 @@ class SettingsForm(Model):
     never_decrypt: Annotated[list[TunnelPattern], single(TunnelPattern)] | None = Field(
         None, description="Never opened, whatever decrypt says."
     )
+    unknown_protocol: ActionWord | None = Field(
+        None, description="What no app owns, in a protocol that is not read: block, log or allow."
+    )
     bound_by: Annotated[list[Id], single(Id)] | None = Field(
         None, description="Authorities that bind this organization by law: only these give status 451."
     )
