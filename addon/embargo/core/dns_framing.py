@@ -69,3 +69,8 @@ class Frames:
             position = end
         self._held = self._held[position:]
         return whole
+
+
+def carries_dns(port: int | None, begun: bytes) -> bool:
+    """Whether DNS over TCP is looked for in a stream to *port* that begins with *begun*: there, or where it shows."""
+    return port in PORTS or framing(begun) is Framing.QUERY

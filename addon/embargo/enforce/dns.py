@@ -20,7 +20,6 @@ from embargo.core.request import Name, Request, Source, Surface
 from embargo.enforce.connection import Connection
 from embargo.enforce.dns_answer import refusal, unreadable
 from embargo.enforce.gate import Gate, now
-from embargo.enforce.resolved import Resolved
 
 _SERVFAIL = 2
 
@@ -37,9 +36,8 @@ class Asked:
 class Questions:
     """Judges and records queries and answers, whatever carries them."""
 
-    def __init__(self, gate: Gate, resolved: Resolved) -> None:
+    def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self._resolved = resolved
 
     def ask(self, connection: Connection, data: bytes, transport: str, **facts: Any) -> Asked:
         """Judge the query in *data*: each of its questions by itself, and the strictest verdict stands.
@@ -116,7 +114,7 @@ class Questions:
         addresses = [address for record in message.answers for address in record.addresses]
         if name is not None and name.host is not None and addresses:
             ttl = min(record.ttl for record in message.answers)
-            self._resolved.learn(connection.client, name.host.text, addresses, ttl, time)
+            self._gate.resolved.learn(connection.client, name.host.text, addresses, ttl, time)
 
     def _unreadable(self, error: str) -> Decision:
         return monitored(

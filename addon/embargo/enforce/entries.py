@@ -46,8 +46,7 @@ class Surfaces:
         protocol = NextProtocol(gate, connect)
         stream = Stream(gate)
         server = Server(gate)
-        self.resolved = Resolved()
-        dns = Dns(gate, Questions(gate, self.resolved))
+        dns = Dns(gate, Questions(gate))
         self.first = (
             Hook("http_connect", connect.first, refusals.failed_connect, _of_flow),
             Hook("http_connect_error", connect.ended, refusals.failed_connect, _of_flow),

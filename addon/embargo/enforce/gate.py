@@ -23,6 +23,7 @@ from embargo.core.rules import Policy
 from embargo.core.unread import unread
 from embargo.enforce.connection import Connection
 from embargo.enforce.judgement import Judgement
+from embargo.enforce.resolved import Resolved
 from embargo.journal.event import Event, Judged, Outcome
 from embargo.journal.identifier import uuid7
 
@@ -76,6 +77,7 @@ class Gate:
         self.counters = Counters()
         self.keep_messages = True  # of WebSocket and TCP, as mitmproxy does, until their connection ends
         self.connections: dict[str, Connection] = {}
+        self.resolved = Resolved()
         # Not in a flow's metadata: mitmproxy writes that to flow files, and only takes plain values there.
         self.refused: WeakKeyDictionary[mitm_flow.Flow, Decision] = WeakKeyDictionary()
         self.judged: WeakKeyDictionary[mitm_flow.Flow, Judgement] = WeakKeyDictionary()
@@ -151,6 +153,10 @@ class Gate:
         else:
             decision = decide(self.policy, request)
         return decision
+
+    def named(self, request: Request) -> Request:
+        """*request* with the name that its client asked DNS for, where it shows nothing but addresses."""
+        return self.resolved.named(request, self.decide)
 
     def count(self, decision: Decision) -> None:
         """Count a decision that was acted on."""

@@ -1,9 +1,14 @@
 """Raw TCP: each message of the client is read before it goes on."""
 
+from weakref import WeakKeyDictionary
+
 from mitmproxy import tcp
 
 from embargo.core.decide import monitored
 from embargo.core.decision import Decision, Reason, Verdict
+from embargo.core.dns_framing import Frames, carries_dns
+from embargo.core.dns_message import MalformedMessage, parse
+from embargo.core.dns_names import name_asked
 from embargo.core.request import Request, Surface
 from embargo.enforce.connection import Connection
 from embargo.enforce.gate import Gate, close, now
@@ -17,6 +22,8 @@ class Stream:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
+        # Of streams that may carry DNS over TCP though they did not begin with it; None for those that do not.
+        self._frames: WeakKeyDictionary[tcp.TCPFlow, Frames | None] = WeakKeyDictionary()
 
     def start(self, flow: tcp.TCPFlow) -> None:
         """A stream that another way than ours has made raw (`tcp_hosts`, an upgrade) is judged all the same."""
@@ -36,6 +43,7 @@ class Stream:
         if not message.from_client:
             stream.answered(message.content)
             return
+        questions = self._questions(flow, message.content)
         passage = stream.feed(message.content)
         message.content = passage.release
         address = flow.server_conn.address
