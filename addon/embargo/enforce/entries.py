@@ -13,6 +13,7 @@ from mitmproxy import connection as mitm
 
 from embargo.core.decision import Decision
 from embargo.enforce.connect import Connect
+from embargo.enforce.datagram import Datagrams
 from embargo.enforce.dns import Dns, Questions
 from embargo.enforce.gate import Gate
 from embargo.enforce.http import Http
@@ -21,6 +22,7 @@ from embargo.enforce.refusals import Refusals
 from embargo.enforce.resolved import Resolved
 from embargo.enforce.server import Server
 from embargo.enforce.stream import Stream
+from embargo.enforce.udp import UdpFlows
 from embargo.enforce.tls import NextProtocol
 
 
@@ -43,7 +45,9 @@ class Surfaces:
         identity = Identity(gate)
         self.connect = connect = Connect(gate, refusals, identity)
         http = Http(gate, refusals, identity)
-        protocol = NextProtocol(gate, connect)
+        datagrams = Datagrams(gate)
+        udp = UdpFlows(gate)
+        protocol = NextProtocol(gate, connect, datagrams)
         stream = Stream(gate)
         server = Server(gate)
         dns = Dns(gate, Questions(gate))
@@ -59,6 +63,7 @@ class Surfaces:
             Hook("embargo_endless_head", protocol.endless_head, refusals.failed_endless_head, _of_context),
             Hook("embargo_datagram", datagrams.judge, refusals.failed_datagram, _of_context),
             Hook("tcp_start", stream.start, refusals.failed_tcp, _of_flow),
+            Hook("udp_start", udp.start, refusals.failed_udp, _of_flow),
             Hook("dns_request", dns.first, dns.failed, _of_flow),
         )
         self.last = (
@@ -74,6 +79,9 @@ class Surfaces:
             Hook("dns_response", dns.response, dns.failed, _of_flow),
             Hook("tcp_message", stream.message, refusals.failed_tcp, _of_flow),
             Hook("tcp_end", stream.end, refusals.failed_tcp, _of_flow),
+            Hook("udp_message", udp.message, refusals.failed_udp, _of_flow),
+            Hook("udp_end", udp.end, refusals.failed_udp, _of_flow),
+            Hook("udp_error", udp.end, refusals.failed_udp, _of_flow),
             Hook("tcp_error", stream.end, refusals.failed_tcp, _of_flow),
         )
 

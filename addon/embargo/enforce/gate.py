@@ -78,6 +78,7 @@ class Gate:
         self.keep_messages = True  # of WebSocket and TCP, as mitmproxy does, until their connection ends
         self.connections: dict[str, Connection] = {}
         self.resolved = Resolved()
+        self.carriers: dict[tuple[object, object], Connection] = {}  # QUIC's, by the client's and our own address
         # Not in a flow's metadata: mitmproxy writes that to flow files, and only takes plain values there.
         self.refused: WeakKeyDictionary[mitm_flow.Flow, Decision] = WeakKeyDictionary()
         self.judged: WeakKeyDictionary[mitm_flow.Flow, Judgement] = WeakKeyDictionary()
@@ -251,6 +252,8 @@ class Gate:
                 self.journal.submit(event)
 
     # -- connections
+        if known is None and peer.tls_version == "QUICv1":  # each stream has a client of its own (mitmproxy 12.2)
+            known = self.carriers.get((peer.peername, peer.sockname))
 
     def connection(self, peer: mitm.Client) -> Connection:
         """The memory of *peer*'s connection."""
@@ -260,6 +263,8 @@ class Gate:
             if peer.timestamp_end is None:  # hooks still come for one that has ended: those must not be remembered
                 self.connections[peer.id] = known
         return known
+        if peer.transport_protocol == "udp":
+            self.carriers.pop((peer.peername, peer.sockname), None)
 
     def forget(self, peer: mitm.Client) -> None:
         """The connection has ended."""
@@ -304,6 +309,7 @@ def _surface_of(data: object) -> Surface:
     name = type(data).__name__
     return {
         "HTTPFlow": Surface.HTTP,
+        "Datagram": Surface.UDP,
         "TCPFlow": Surface.TCP,
         "UDPFlow": Surface.UDP,
         "DNSFlow": Surface.DNS,

@@ -77,6 +77,7 @@ def http_request(connection: Connection, flow: http.HTTPFlow, time: datetime) ->
         user=connection.user,
         target=parse_target(path),
         user_agent=user_agent,
+        transport=connection.peer.transport_protocol,  # HTTP/3 comes over UDP
     )
 
 
@@ -107,6 +108,26 @@ def raw_request(
         _add(names, Source.SNI, sni, port)
     return Request(
         surface=Surface.TCP, time=time, names=_with_readings(names), client=connection.client, user=connection.user
+    )
+
+
+def datagram_request(
+    connection: Connection,
+    address: tuple[str, int] | None,
+    time: datetime,
+    surface: Surface,
+    snis: tuple[Name, ...],
+) -> Request:
+    """A flow of datagrams: the names of its ClientHellos, and its destination."""
+    names = list(snis)
+    _add_destination(names, address)
+    return Request(
+        surface=surface,
+        time=time,
+        names=_with_readings(names),
+        client=connection.client,
+        user=connection.user,
+        transport="udp",
     )
 
 

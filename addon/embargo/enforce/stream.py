@@ -84,4 +84,4 @@ class Stream:
         self._gate.record(decision, Surface.TCP, connection, request=request)
         if decision.blocked:
             drop_message(flow)
-            close(flow.client_conn)
+            close(connection.peer)

@@ -22,6 +22,7 @@ from embargo.core.rules import Decrypt
 from embargo.core.unread import nameless, unread
 from embargo.enforce.connect import Connect
 from embargo.enforce.connection import Connection
+from embargo.enforce.datagram import Datagrams
 from embargo.enforce.decrypt import must_open
 from embargo.enforce.first_bytes import Kind, read
 from embargo.enforce.gate import Gate, now
@@ -38,14 +39,18 @@ _DNS_OVER_TLS = b"dot"  # application protocol (RFC 7858, IANA's registry of ALP
 class NextProtocol:
     """Chooses the layer above a tunnel or a raw connection."""
 
-    def __init__(self, gate: Gate, connect: Connect) -> None:
+    def __init__(self, gate: Gate, connect: Connect, datagrams: Datagrams) -> None:
         self._gate = gate
         self._connect = connect
+        self._datagrams = datagrams
 
     def next_layer(self, data: layer.NextLayer) -> None:
         """Hold, judge, choose. Raises AddonHalt while there is not enough to know."""
         context = data.context
-        if context.client.transport_protocol != "tcp" or _is_first_of_explicit_proxy(data):
+        if context.client.transport_protocol != "tcp":
+            self._datagrams.next_layer(data)
+            return
+        if _is_first_of_explicit_proxy(data):
             return
         connection = self._gate.connection(context.client)
         if context.client.alpn in HTTP_ALPNS and isinstance(context.layers[-1], ClientTLSLayer):
@@ -100,6 +105,8 @@ class NextProtocol:
             data.ignore_connection = False
         elif policy is not None and policy.settings.decrypt is Decrypt.NEEDED:
             data.ignore_connection = False  # it was opened because the verdict needs it
+        if data.context.client.transport_protocol == "udp":
+            self._datagrams.clienthello(data)
 
     def start_server(self, data: tls.TlsData) -> None:
         """No handshake goes upstream for a tunnel that only shows the page."""
