@@ -13,16 +13,13 @@ from mitmproxy import connection as mitm
 
 from embargo.core.decision import Decision
 from embargo.enforce.connect import Connect
-from embargo.enforce.datagram import Datagrams
 from embargo.enforce.dns import Dns, Questions
 from embargo.enforce.gate import Gate
 from embargo.enforce.http import Http
 from embargo.enforce.identity import Identity
 from embargo.enforce.refusals import Refusals
-from embargo.enforce.resolved import Resolved
 from embargo.enforce.server import Server
 from embargo.enforce.stream import Stream
-from embargo.enforce.udp import UdpFlows
 from embargo.enforce.tls import NextProtocol
 
 
@@ -45,9 +42,7 @@ class Surfaces:
         identity = Identity(gate)
         self.connect = connect = Connect(gate, refusals, identity)
         http = Http(gate, refusals, identity)
-        datagrams = Datagrams(gate)
-        udp = UdpFlows(gate)
-        protocol = NextProtocol(gate, connect, datagrams)
+        protocol = NextProtocol(gate, connect)
         stream = Stream(gate)
         server = Server(gate)
         dns = Dns(gate, Questions(gate))
@@ -60,10 +55,7 @@ class Surfaces:
             Hook("embargo_second_hello", protocol.second_hello, refusals.failed_second_hello, _of_context),
             Hook("tls_start_server", protocol.start_server, refusals.failed_tls, _of_context),
             Hook("server_connect", server.connect, refusals.failed_server, _of_server),
-            Hook("embargo_endless_head", protocol.endless_head, refusals.failed_endless_head, _of_context),
-            Hook("embargo_datagram", datagrams.judge, refusals.failed_datagram, _of_context),
             Hook("tcp_start", stream.start, refusals.failed_tcp, _of_flow),
-            Hook("udp_start", udp.start, refusals.failed_udp, _of_flow),
             Hook("dns_request", dns.first, dns.failed, _of_flow),
         )
         self.last = (
@@ -71,17 +63,14 @@ class Surfaces:
             Hook("requestheaders", http.last, refusals.failed_http, _of_flow),
             Hook("request", http.complete, refusals.failed_http, _of_flow),
             Hook("websocket_message", http.websocket_message, refusals.failed_websocket, _of_flow),
+            Hook("next_layer", protocol.chosen, refusals.failed_layer, _of_context),
             Hook("tls_clienthello", protocol.clienthello, refusals.failed_tls, _of_context),
             Hook("tls_failed_client", protocol.failed_client, refusals.failed_tls, _of_context),
             Hook("server_connect", server.last, refusals.failed_server, _of_server),
-            Hook("next_layer", protocol.chosen, refusals.failed_layer, _of_context),
             Hook("dns_request", dns.last, dns.failed, _of_flow),
             Hook("dns_response", dns.response, dns.failed, _of_flow),
             Hook("tcp_message", stream.message, refusals.failed_tcp, _of_flow),
             Hook("tcp_end", stream.end, refusals.failed_tcp, _of_flow),
-            Hook("udp_message", udp.message, refusals.failed_udp, _of_flow),
-            Hook("udp_end", udp.end, refusals.failed_udp, _of_flow),
-            Hook("udp_error", udp.end, refusals.failed_udp, _of_flow),
             Hook("tcp_error", stream.end, refusals.failed_tcp, _of_flow),
         )
 

@@ -59,8 +59,8 @@ class Counters:
     logged: int = 0
     allowed: int = 0
     passed: int = 0
-    errors: int = 0
     nameless: int = 0  # connections that went on with nothing but an address known: a blind spot
+    errors: int = 0
 
 
 def now() -> datetime:
@@ -77,8 +77,6 @@ class Gate:
         self.counters = Counters()
         self.keep_messages = True  # of WebSocket and TCP, as mitmproxy does, until their connection ends
         self.connections: dict[str, Connection] = {}
-        self.resolved = Resolved()
-        self.carriers: dict[tuple[object, object], Connection] = {}  # QUIC's, by the client's and our own address
         # Not in a flow's metadata: mitmproxy writes that to flow files, and only takes plain values there.
         self.refused: WeakKeyDictionary[mitm_flow.Flow, Decision] = WeakKeyDictionary()
         self.judged: WeakKeyDictionary[mitm_flow.Flow, Judgement] = WeakKeyDictionary()
@@ -155,13 +153,6 @@ class Gate:
             decision = decide(self.policy, request)
         return decision
 
-    def named(self, request: Request) -> Request:
-        """*request* with the name that its client asked DNS for, where it shows nothing but addresses."""
-        return self.resolved.named(request, self.decide)
-
-    def count(self, decision: Decision) -> None:
-        """Count a decision that was acted on."""
-        counters = self.counters
     def decide_unread(self, request: Request, *, opened: bool = False) -> Decision:
         """The decision on what is in no protocol that is read, or shows no name: `settings.unknown_protocol` too.
 
@@ -173,6 +164,9 @@ class Gate:
         """*request* with the name that its client asked DNS for, where it shows nothing but addresses."""
         return self.resolved.named(request, self.decide)
 
+    def count(self, decision: Decision) -> None:
+        """Count a decision that was acted on."""
+        counters = self.counters
         counters.judged += 1
         match decision.verdict:
             case Verdict.PASS:
@@ -202,12 +196,12 @@ class Gate:
         client was after, by default the name that decided; *facts* are further fields of `Judged`.
         """
         self.count(decision)
-        if decision.verdict is Verdict.PASS:
-            return None
-        if surface in _SHARE_A_RECORD:
         if decision.reason is Reason.NAMELESS and not decision.blocked and not connection.nameless:
             connection.nameless = True
             self.counters.nameless += 1
+        if decision.verdict is Verdict.PASS:
+            return None
+        if surface in _SHARE_A_RECORD:
             key = (decision.verdict, decision.would)
             if key in connection.recorded:
                 return None
@@ -252,8 +246,6 @@ class Gate:
                 self.journal.submit(event)
 
     # -- connections
-        if known is None and peer.tls_version == "QUICv1":  # each stream has a client of its own (mitmproxy 12.2)
-            known = self.carriers.get((peer.peername, peer.sockname))
 
     def connection(self, peer: mitm.Client) -> Connection:
         """The memory of *peer*'s connection."""
@@ -263,8 +255,6 @@ class Gate:
             if peer.timestamp_end is None:  # hooks still come for one that has ended: those must not be remembered
                 self.connections[peer.id] = known
         return known
-        if peer.transport_protocol == "udp":
-            self.carriers.pop((peer.peername, peer.sockname), None)
 
     def forget(self, peer: mitm.Client) -> None:
         """The connection has ended."""
@@ -309,7 +299,6 @@ def _surface_of(data: object) -> Surface:
     name = type(data).__name__
     return {
         "HTTPFlow": Surface.HTTP,
-        "Datagram": Surface.UDP,
         "TCPFlow": Surface.TCP,
         "UDPFlow": Surface.UDP,
         "DNSFlow": Surface.DNS,

@@ -5,7 +5,7 @@ import weakref
 from dataclasses import dataclass
 
 from jinja2 import Template
-from mitmproxy import http, tcp, udp, websocket
+from mitmproxy import http, tcp, websocket
 from mitmproxy.net.http.http1 import expected_http_body_size
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
@@ -15,11 +15,10 @@ from embargo.core.decision import Decision, Reason
 from embargo.core.request import Surface
 from embargo.core.rules import Respond
 from embargo.enforce.answers import connect_answer, http_answer, is_grpc, load_template, refusal, status_of
-from embargo.enforce.datagram_layer import Datagram
 from embargo.enforce.gate import Gate, close
 from embargo.enforce.layers import ACCESS_DENIED, Refuse, SecondHello
-
 from embargo.enforce.undecided import EndlessHead
+
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE"})
 PATIENCE = 10.0  # seconds that a refused request's body may take before its connection is closed
 READABLE_BODY = 1_048_576  # bytes: a refused request's body is read up to this, so that its client sees the answer
@@ -103,27 +102,18 @@ class Refusals:
         """A second ClientHello that could not be judged."""
         data.refused = True
 
-    def failed_server(self, data: ServerConnectionHookData, decision: Decision) -> None:
     def failed_endless_head(self, data: EndlessHead, decision: Decision) -> None:
         """A request head without end that could not be judged."""
         data.refused = True
 
+    def failed_server(self, data: ServerConnectionHookData, decision: Decision) -> None:
         """An upstream connection that could not be judged."""
         data.server.error = "the destination could not be checked"
 
     def failed_tcp(self, flow: tcp.TCPFlow, decision: Decision) -> None:
         """A raw stream that could not be judged."""
         drop_message(flow)
-        close(self.gate.connection(flow.client_conn).peer)
-
-    def failed_udp(self, flow: udp.UDPFlow, decision: Decision) -> None:
-        """A flow of datagrams that could not be judged."""
-        drop_message(flow)
-        close(self.gate.connection(flow.client_conn).peer)
-
-    def failed_datagram(self, data: Datagram, decision: Decision) -> None:
-        """A datagram that could not be judged."""
-        data.release, data.refusal = [], b""
+        close(flow.client_conn)
 
     def failed_websocket(self, flow: http.HTTPFlow, decision: Decision) -> None:
         """A WebSocket message that could not be judged."""
@@ -140,8 +130,8 @@ def refuse_layer(data: layer.NextLayer, *, alert: bool) -> None:
     data.layer = Refuse(data.context, ACCESS_DENIED if alert else b"")
 
 
-def drop_message(flow: tcp.TCPFlow | udp.UDPFlow) -> None:
-    """Let the newest message carry nothing: flows of TCP and UDP cannot be killed."""
+def drop_message(flow: tcp.TCPFlow) -> None:
+    """Let the newest message carry nothing: TCP flows cannot be killed."""
     if flow.messages:
         flow.messages[-1].content = b""
 

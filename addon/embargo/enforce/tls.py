@@ -22,7 +22,6 @@ from embargo.core.rules import Decrypt
 from embargo.core.unread import nameless, unread
 from embargo.enforce.connect import Connect
 from embargo.enforce.connection import Connection
-from embargo.enforce.datagram import Datagrams
 from embargo.enforce.decrypt import must_open
 from embargo.enforce.first_bytes import Kind, read
 from embargo.enforce.gate import Gate, now
@@ -30,8 +29,8 @@ from embargo.enforce.gather import raw_request, tls_request
 from embargo.enforce.layers import ClosedTLS, SecondHello
 from embargo.enforce.raw_stream import RawStream
 from embargo.enforce.refusals import refuse_layer
-
 from embargo.enforce.undecided import EndlessHead, Undecided, bound
+
 _VERIFIABLE = re.compile(r"(?:[0-9a-z_]+(?:-+[0-9a-z_]+)*(?:\.(?!$)|$))+", re.IGNORECASE)  # as OpenSSL has it
 _DNS_OVER_TLS = b"dot"  # application protocol (RFC 7858, IANA's registry of ALPN ids)
 
@@ -39,37 +38,28 @@ _DNS_OVER_TLS = b"dot"  # application protocol (RFC 7858, IANA's registry of ALP
 class NextProtocol:
     """Chooses the layer above a tunnel or a raw connection."""
 
-    def __init__(self, gate: Gate, connect: Connect, datagrams: Datagrams) -> None:
+    def __init__(self, gate: Gate, connect: Connect) -> None:
         self._gate = gate
         self._connect = connect
-        self._datagrams = datagrams
 
     def next_layer(self, data: layer.NextLayer) -> None:
         """Hold, judge, choose. Raises AddonHalt while there is not enough to know."""
         context = data.context
-        if context.client.transport_protocol != "tcp":
-            self._datagrams.next_layer(data)
-            return
-        if _is_first_of_explicit_proxy(data):
+        if context.client.transport_protocol != "tcp" or _is_first_of_explicit_proxy(data):
             return
         connection = self._gate.connection(context.client)
         if context.client.alpn in HTTP_ALPNS and isinstance(context.layers[-1], ClientTLSLayer):
             # Whatever tcp_hosts or ignore_hosts say, and whoever speaks first: over HTTP/2 that is the server.
             data.layer = HttpLayer(context, HTTPMode.transparent)
             return
+        if connection.page is None and _is_dns(data):
+            data.layer = DNSLayer(context)  # sends nothing on that it cannot read
+            return
         client_bytes, server_bytes = data.data_client(), data.data_server()
         if not client_bytes:
             if server_bytes:
                 self._raw(data, connection)
             return
-        if connection.page is None and _is_dns(data):
-            data.layer = DNSLayer(context)  # sends nothing on that it cannot read
-            return
-        reading = read(client_bytes)
-        match reading.kind:
-            case Kind.WAIT:
-                self._wait(data, connection)
-            case Kind.TLS:
         if connection.page is None and _may_be_dns(data):
             match dns_framing.framing(client_bytes):
                 case dns_framing.Framing.QUERY:
@@ -78,6 +68,11 @@ class NextProtocol:
                 case dns_framing.Framing.WAIT:
                     self._wait(data, connection)
                     return
+        reading = read(client_bytes)
+        match reading.kind:
+            case Kind.WAIT:
+                self._wait(data, connection)
+            case Kind.TLS:
                 self._tls(data, connection, reading.names)
             case Kind.HTTP:
                 _drop_leading_lines(data)
@@ -87,11 +82,6 @@ class NextProtocol:
             case Kind.MALFORMED:
                 self._refuse_unread(data, connection)
 
-    def clienthello(self, data: tls.ClientHelloData) -> None:
-        """After mitmproxy's own choice: a tunnel that only shows the page has no server to ask first."""
-        policy = self._gate.policy
-        if self._gate.connection(data.context.client).page is not None:
-            data.establish_server_tls_first = False
     def chosen(self, data: layer.NextLayer) -> None:
         """After mitmproxy's own choice: request heads have an end."""
         if isinstance(data.layer, HttpLayer):
@@ -102,11 +92,14 @@ class NextProtocol:
         connection = self._gate.connection(data.context.client)
         data.refused = self._undecided(connection, data.context.server.address, data.error)
 
+    def clienthello(self, data: tls.ClientHelloData) -> None:
+        """After mitmproxy's own choice: a tunnel that only shows the page has no server to ask first."""
+        policy = self._gate.policy
+        if self._gate.connection(data.context.client).page is not None:
+            data.establish_server_tls_first = False
             data.ignore_connection = False
         elif policy is not None and policy.settings.decrypt is Decrypt.NEEDED:
             data.ignore_connection = False  # it was opened because the verdict needs it
-        if data.context.client.transport_protocol == "udp":
-            self._datagrams.clienthello(data)
 
     def start_server(self, data: tls.TlsData) -> None:
         """No handshake goes upstream for a tunnel that only shows the page."""
@@ -130,12 +123,6 @@ class NextProtocol:
         connection.snis = tuple(Name.parse(Source.SNI, name, port) for name in server_names)
         request = self._gate.named(tls_request(connection, address, now()))
         decision = self._gate.decide(request)
-        self._record(connection, request, decision)
-        if decision.blocked:
-            refuse_layer(data, alert=True)
-            return
-        connection.tunnel_request = request
-        if not opened:
         policy = self._gate.policy
         opened = policy is None or decision.blocked or must_open(policy, request)
         if nameless(request):
@@ -145,6 +132,12 @@ class NextProtocol:
                 refuse_layer(data, alert=True)
                 return
             opened = False  # monitor
+        self._record(connection, request, decision)
+        if decision.blocked:
+            refuse_layer(data, alert=True)
+            return
+        connection.tunnel_request = request
+        if not opened:
             connection.sealed = True
             data.layer = ClosedTLS(context)  # byte for byte, with the origin's own certificate
         elif policy is not None and policy.settings.decrypt is not Decrypt.ALL:
@@ -200,13 +193,6 @@ class NextProtocol:
         if self._undecided(connection, data.context.server.address, error):
             refuse_layer(data, alert=True)
 
-    def _record(self, connection: Connection, request: Request, decision: Decision) -> None:
-        self._gate.record(
-            decision,
-            request.surface,
-            connection,
-            request=request,
-            asked=next(iter(request.names), None),
     def _undecided(self, connection: Connection, address: tuple[str, int] | None, error: str) -> bool:
         """Record that a connection cannot be judged; whether it is refused."""
         undecided = Decision(verdict=Verdict.BLOCK, reason=Reason.UNDECIDED, name=connection.tunnel, error=error)
@@ -220,17 +206,17 @@ class NextProtocol:
         connection.raw[raw.flow.id] = stream
         data.layer = raw
 
+    def _record(self, connection: Connection, request: Request, decision: Decision) -> None:
+        self._gate.record(
+            decision,
+            request.surface,
+            connection,
+            request=request,
+            asked=next(iter(request.names), None),
             protocol="tls" if request.surface is Surface.TLS else None,
         )
 
 
-def _is_first_of_explicit_proxy(data: layer.NextLayer) -> bool:
-    """Whether this is the client's own conversation with the proxy: HTTP, and never raw."""
-    layers = data.context.layers
-    return len(layers) == 1 and isinstance(layers[0], modes.HttpProxy | modes.HttpUpstreamProxy)
-
-
-def _drop_leading_lines(data: layer.NextLayer) -> None:
 def _can_be_opened(name: Name) -> bool:
     """Whether mitmproxy can speak TLS to a server of that name.
 
@@ -240,12 +226,12 @@ def _can_be_opened(name: Name) -> bool:
     return name.host is None or name.host.address is not None or _VERIFIABLE.fullmatch(name.text) is not None
 
 
-    """Drop empty lines before a request (RFC 9112, 2.2): mitmproxy's HTTP layer would wait behind them."""
-    for event in data.events:
-        if isinstance(event, events.DataReceived) and event.connection is data.context.client:
-            event.data = event.data.lstrip(b"\r\n")
-            if event.data:
-                return
+def _is_first_of_explicit_proxy(data: layer.NextLayer) -> bool:
+    """Whether this is the client's own conversation with the proxy: HTTP, and never raw."""
+    layers = data.context.layers
+    return len(layers) == 1 and isinstance(layers[0], modes.HttpProxy | modes.HttpUpstreamProxy)
+
+
 def _is_dns(data: layer.NextLayer) -> bool:
     """Whether both sides have agreed on DNS before a byte of it."""
     layers, client = data.context.layers, data.context.client
@@ -263,6 +249,13 @@ def _may_be_dns(data: layer.NextLayer) -> bool:
     return address[1] in dns_framing.PORTS or (inside_tls and address[1] == dns_framing.TLS_PORT)
 
 
+def _drop_leading_lines(data: layer.NextLayer) -> None:
+    """Drop empty lines before a request (RFC 9112, 2.2): mitmproxy's HTTP layer would wait behind them."""
+    for event in data.events:
+        if isinstance(event, events.DataReceived) and event.connection is data.context.client:
+            event.data = event.data.lstrip(b"\r\n")
+            if event.data:
+                return
 
 
 def _opened(data: layer.NextLayer) -> ServerTLSLayer:
