@@ -53,6 +53,7 @@ class Surfaces:
             Hook("error", http.failed, refusals.failed_http, _of_flow),
             Hook("next_layer", protocol.next_layer, refusals.failed_layer, _of_context),
             Hook("embargo_second_hello", protocol.second_hello, refusals.failed_second_hello, _of_context),
+            Hook("embargo_endless_head", protocol.endless_head, refusals.failed_endless_head, _of_context),
             Hook("tls_start_server", protocol.start_server, refusals.failed_tls, _of_context),
             Hook("server_connect", server.connect, refusals.failed_server, _of_server),
             Hook("tcp_start", stream.start, refusals.failed_tcp, _of_flow),

@@ -77,6 +77,7 @@ class Gate:
         self.counters = Counters()
         self.keep_messages = True  # of WebSocket and TCP, as mitmproxy does, until their connection ends
         self.connections: dict[str, Connection] = {}
+        self.resolved = Resolved()
         # Not in a flow's metadata: mitmproxy writes that to flow files, and only takes plain values there.
         self.refused: WeakKeyDictionary[mitm_flow.Flow, Decision] = WeakKeyDictionary()
         self.judged: WeakKeyDictionary[mitm_flow.Flow, Judgement] = WeakKeyDictionary()
