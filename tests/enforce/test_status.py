@@ -1,11 +1,14 @@
 """What a process tells on its socket, and to whom."""
 
 import asyncio
+import contextlib
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
+from embargo.enforce import status
 from embargo.enforce.status import StatusServer
 from embargo.journal.status import Liveness, running
 
@@ -51,3 +54,33 @@ def test_a_directory_that_cannot_be_made_costs_the_status_alone(
 
     asyncio.run(begin())
     assert "embargo status will not find this process" in caplog.text
+
+
+LOSSES = {
+    "the socket": lambda path: path.unlink(),
+    "its directory": lambda path: shutil.rmtree(path.parent),
+    "the socket, to somebody else's": lambda path: (path.unlink(), path.write_text("another file")),
+}
+
+
+@pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
+def test_a_socket_that_was_removed_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lose) -> None:
+    """As cleaners of temporary directories do."""
+    monkeypatch.setattr(status, "CHECK", 0.01)
+
+    async def ask() -> None:
+        server = StatusServer(tmp_path / "run", lambda: {"pid": 1})
+        task = asyncio.create_task(server.run())
+        for _ in range(2):
+            async with asyncio.timeout(20):
+                while not server.path.is_socket():
+                    await asyncio.sleep(0.005)
+            (answer,) = await asyncio.to_thread(running, tmp_path / "run")
+            assert answer.answer == {"pid": 1}
+            lose(server.path)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        server.stop()
+
+    asyncio.run(ask())

@@ -1,6 +1,7 @@
 import asyncio
 import errno
 import json
+import logging
 import os
 import shutil
 import signal
@@ -506,3 +507,31 @@ def test_a_disk_that_really_is_full(tmp_path: Path) -> None:
     assert [record["event"]["action"] for record in records[int(written) :]] == ["log-loss", "block"]
     assert records[int(written)]["embargo"]["lost"]["count"] == int(lost) == int(lost_in_all)
     assert [record["event"]["sequence"] for record in records] == list(range(1, len(records) + 1))
+
+
+def test_lines_that_cannot_be_printed_do_not_end_the_log(
+    make: Callable[..., Journal], disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """mitmproxy raises SystemExit where it cannot print, and the full disk is often that of standard output too."""
+
+    def refuses(record: logging.LogRecord) -> None:
+        raise SystemExit(1)
+
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", refuses)
+    logger = logging.getLogger("embargo.journal.writer")
+    logger.addHandler(handler)
+    try:
+        journal = make()
+        journal.start()
+        disk.failing = FULL
+        journal.offer(event(1))
+        until(lambda: journal.state().lost == 1)
+        assert journal.state().error == "No space left on device"
+        disk.failing = None
+        until(lambda: journal.state().error is None)
+        journal.offer(event(2))
+        assert journal.close()
+        assert journal.state().written == 2  # with the record of the loss
+    finally:
+        logger.removeHandler(handler)

@@ -71,7 +71,7 @@ class Runtime:
         self._running = True
         self._follow_options()
         self._status = StatusServer(runtime_directory(), self.describe)
-        self._status_task = asyncio.create_task(self._status.start())
+        self._status_task = asyncio.create_task(self._status.run())
         self._warn_of_settings()
 
     def done(self) -> None:

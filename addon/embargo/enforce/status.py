@@ -13,6 +13,9 @@ from embargo.paths import private_directory
 logger = logging.getLogger("embargo")
 
 
+CHECK = 2.0  # seconds between looks at whether the socket can still be found
+
+
 class StatusServer:
     """Answers each connection to a Unix socket with one JSON object, and closes it."""
 
@@ -20,23 +23,50 @@ class StatusServer:
         self.path = directory / f"{os.getpid()}.sock"
         self._describe = describe
         self._server: asyncio.Server | None = None
+        self._inode: int | None = None
+        self._said = ""  # why there is no socket now
 
     async def start(self) -> None:
-        """Listen; a directory that cannot be made costs the status, never the enforcement."""
+        """Listen; where that cannot be, say why, once."""
         try:
             private_directory(self.path.parent)
             self.path.unlink(missing_ok=True)
             self._server = await asyncio.start_unix_server(self._answer, self.path)
             self.path.chmod(0o600)
+            self._inode = self.path.stat().st_ino
         except OSError as error:
-            logger.warning("embargo status will not find this process: %s", error)
+            if str(error) != self._said:
+                logger.warning("embargo status will not find this process: %s", error)
+            self._said = str(error)
+        else:
+            if self._said:
+                logger.warning("embargo status finds this process again")
+            self._said = ""
+
+    async def run(self) -> None:
+        """Listen until cancelled, anew where the socket or its directory was removed by others.
+
+        One that cannot be made costs the status, never the enforcement, and is tried again.
+        """
+        while True:
+            if self._server is None or not self._is_found():
+                self.stop()
+                await self.start()
+            await asyncio.sleep(CHECK)
 
     def stop(self) -> None:
         """Stop listening and remove the socket."""
         if self._server is not None:
             self._server.close()
             self._server = None
-            self.path.unlink(missing_ok=True)
+            if self._is_found():
+                self.path.unlink()
+
+    def _is_found(self) -> bool:
+        try:
+            return self.path.stat().st_ino == self._inode
+        except OSError:
+            return False
 
     async def _answer(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -72,10 +72,14 @@ class Keeper:
             self._wake.clear()
             if self._closing:
                 return
-            try:
-                keep(self._directory, self._stem, self._settings(), self._now(), lambda: self._closing)
-            except Exception as failure:  # a thread's top: say so, try again later
-                _logger.warning("decision log: keeping %s failed", self._directory, exc_info=failure)
+            with contextlib.suppress(SystemExit):  # mitmproxy's, where it cannot print what is logged
+                self._keep()
+
+    def _keep(self) -> None:
+        try:
+            keep(self._directory, self._stem, self._settings(), self._now(), lambda: self._closing)
+        except Exception as failure:  # a thread's top: say so, try again later
+            _logger.warning("decision log: keeping %s failed", self._directory, exc_info=failure)
 
 
 def keep(

@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -187,16 +188,24 @@ class Journal:
     # --- the writer's thread
 
     def _run(self) -> None:
-        while True:
-            try:
-                if not self._turn():
-                    break
-            except Exception as failure:  # a thread's top: count, say so, go on
-                _logger.warning("decision log: the writer stumbled", exc_info=failure)
-                self._fail(f"{type(failure).__name__}: {failure}")
+        going_on = True
+        while going_on:
+            # Where mitmproxy cannot print a line that is logged, it raises SystemExit to end the process: in this
+            # thread that would end the log alone, and the disk that is full is often the same.
+            with suppress(SystemExit):
+                going_on = self._attempt()
         if self._file is not None:
             self._file.close()
         self._room.release()
+
+    def _attempt(self) -> bool:
+        """One turn, whatever happens in it. False: closed, and all is written."""
+        try:
+            return self._turn()
+        except Exception as failure:  # a thread's top: count, say so, go on
+            self._fail(f"{type(failure).__name__}: {failure}")
+            _logger.warning("decision log: the writer stumbled", exc_info=failure)
+            return True
 
     def _turn(self) -> bool:
         """One round: wait, write, sync, rotate. False: closed, and all is written."""
@@ -322,9 +331,9 @@ class Journal:
             self._losses.said(loss)
 
     def _fail(self, why: str, count: int = 0) -> None:
-        if self._error is None:
+        news = self._error is None
+        if news:
             self._pause = _RETRY_FIRST
-            _logger.warning("decision log: cannot write to %s: %s", self._directory, why)
         else:
             self._pause = min(self._pause * 2, _RETRY_LAST)
             count += self._discard()  # waiting longer would keep them in memory, where a crash loses them unsaid
@@ -332,6 +341,8 @@ class Journal:
         self._error = why
         self._losses.lose(count, why)
         self._room.release()  # waiting is of no use
+        if news:  # last, since where the disk is full this line may not be printed either
+            _logger.warning("decision log: cannot write to %s: %s", self._directory, why)
 
     def _discard(self) -> int:
         """Empties the queue of what is in it now; how many that were."""
