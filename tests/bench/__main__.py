@@ -16,7 +16,7 @@ from rich.progress import Progress
 from tests.bench import clients, deciding, start
 from tests.bench.operations import OPERATIONS, Figures, measure
 from tests.bench.report import write
-from tests.bench.subjects import ROOT, Subject, bare, block_list, embargo
+from tests.bench.subjects import ROOT, Subject, bare, block_list, embargo, embargo_run
 from tests.e2e.origin import make_certificate
 
 SIZES = (10, 10_000, 1_000_000)
@@ -60,6 +60,7 @@ def _operations(
     subjects = [bare(directory), bare(directory, CONTROL), block_list(directory)]
     subjects += [embargo(directory, size, "all") for size in sizes]
     subjects += [embargo(directory, size, "needed") for size in sizes]
+    subjects += [embargo_run(directory, size, "all") for size in sizes]
     operations = [operation for operation in OPERATIONS if arguments.only in operation.name]
     started: list[Subject] = []
     try:

@@ -42,6 +42,8 @@ class Subject:
     directory: Path
     arguments: list[str]
     domains: int | None = None  # None: no embargo in it
+    program: list[str] = field(default_factory=lambda: [str(BIN / "mitmdump"), "-q"])
+    separator: list[str] = field(default_factory=list)  # before what mitmproxy itself reads
     process: subprocess.Popen[bytes] = field(init=False)
     port: int = 0
     ready_after: float = 0.0  # seconds from start to serving, with a policy in force where it has one
@@ -58,7 +60,7 @@ class Subject:
             "EMBARGO_TEST_HTTPS": str(https),
         }
         command = [
-            str(BIN / "mitmdump"), "-q", "--listen-host", "127.0.0.1", "--listen-port", str(self.port),
+            *self.program, *self.separator, "--listen-host", "127.0.0.1", "--listen-port", str(self.port),
             "--set", "ssl_insecure=true", "--set", f"confdir={self.directory.parent / 'conf'}",
             "-s", str(REDIRECT), *self.arguments,
         ]  # fmt: skip
@@ -149,6 +151,15 @@ def embargo(directory: Path, domains: int, decrypt: str) -> Subject:
         ],
         domains,
     )  # fmt: skip
+
+
+def embargo_run(directory: Path, domains: int, decrypt: str) -> Subject:
+    """The same by `embargo run`, which calls hooks from lists of its own."""
+    as_script = embargo(directory / "run", domains, decrypt)
+    home = as_script.directory
+    program = [str(BIN / "embargo"), "run", "--policy", str(home / "domains.yaml"), "--log", str(home / "log")]
+    name = f"embargo run {domains:,} {decrypt}".replace(",", " ")
+    return Subject(name, home, [], domains, program, ["--"])
 
 
 def free_port() -> int:

@@ -26,6 +26,11 @@ from embargo.cli.options import log_option
 @click.option("--port", "-p", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
 @click.option("--block-page", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Jinja2 template.")
 @click.option("--console-url", default="", metavar="URL", help="The console's address, for the link on the page.")
+@click.option(
+    "--stock-hooks",
+    is_flag=True,
+    help="Call hooks as stock mitmproxy does, for a script that adds hooks to itself while it runs.",
+)
 @click.argument("mitmproxy_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- MITMPROXY OPTIONS]")
 def command(
     policy: tuple[Path, ...],
@@ -34,6 +39,7 @@ def command(
     port: int,
     block_page: Path | None,
     console_url: str,
+    stock_hooks: bool,
     mitmproxy_options: tuple[str, ...],
 ) -> None:
     """Run the proxy with embargo in it. Options after -- go to mitmproxy."""
@@ -46,4 +52,4 @@ def command(
         arguments += ["--set", f"embargo_block_page={block_page}"]
     if console_url:
         arguments += ["--set", f"embargo_console={console_url}"]
-    run([*arguments, *mitmproxy_options])
+    run([*arguments, *mitmproxy_options], cached_hooks=not stock_hooks)
