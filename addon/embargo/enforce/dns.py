@@ -67,29 +67,34 @@ class Questions:
                 strictest, incident = decision, identifier
         return Asked(message, strictest, incident)
 
-    def answered(self, connection: Connection, asked: Asked, data: bytes, transport: str, **facts: Any) -> Asked:
+    def answered(self, connection: Connection, asked: Asked, data: bytes, transport: str) -> Asked:
         """Judge the answer in *data* to *asked* by the names and addresses to which it leads; learn what passes.
 
         A question that a rule allows is not held up by its aliases: whoever allowed the name knew it.
         """
-        query = asked.message
-        if query is None or not query.questions:
-            return asked
         try:
             message = parse(data)
         except MalformedMessage as error:
             decision = self._unreadable(f"a DNS answer that cannot be read: {error}")
-            incident = self._record(decision, connection, _request(connection, (), now(), transport), **facts)
-            return Asked(query, decision, incident)
+            incident = self._record(decision, connection, _request(connection, (), now(), transport))
+            return replace(asked, decision=decision, incident=incident)
+        return self.judge_answer(connection, asked, message, transport)
+
+    def judge_answer(self, connection: Connection, asked: Asked, message: Message, transport: str) -> Asked:
+        """As `answered`, of an answer that has been read."""
+        query = asked.message
+        if query is None or not query.questions:
+            return asked
         time = now()
         decision, request = PASS, None
         if asked.decision.verdict is not Verdict.ALLOW:
             request = self._answer_request(connection, query, message, time)
             decision = self._gate.decide(request) if request.names else PASS
-        if decision.blocked or decision.held_back or decision.verdict > asked.decision.verdict:
+        worse = decision.verdict > asked.decision.verdict or (decision.held_back and not asked.decision.held_back)
+        if worse:
             assert request is not None, "only a request has another verdict"
             request = replace(request, transport=transport)
-            incident = self._record(decision, connection, request, query.questions[0], **facts)
+            incident = self._record(decision, connection, request, query.questions[0])
             if decision.blocked:
                 return Asked(query, decision, incident)
         self._learn(connection, query, message, time)
@@ -131,6 +136,8 @@ class Questions:
     ) -> str | None:
         if question is not None:
             facts |= {"question": question.name or ".", "question_type": question.type_name}
+        if decision.blocked and "method" in facts:
+            facts["status"] = 200  # over HTTP the refusal is an answer like any other
         return self._gate.record(
             decision, Surface.DNS, connection, request=request, asked=_asked(request), protocol="dns", **facts
         )

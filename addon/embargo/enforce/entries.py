@@ -14,6 +14,7 @@ from mitmproxy import connection as mitm
 from embargo.core.decision import Decision
 from embargo.enforce.connect import Connect
 from embargo.enforce.dns import Dns, Questions
+from embargo.enforce.doh import Doh
 from embargo.enforce.gate import Gate
 from embargo.enforce.http import Http
 from embargo.enforce.identity import Identity
@@ -41,11 +42,13 @@ class Surfaces:
         self.refusals = refusals = Refusals(gate)
         identity = Identity(gate)
         self.connect = connect = Connect(gate, refusals, identity)
-        http = Http(gate, refusals, identity)
+        questions = Questions(gate)
+        doh = Doh(gate, questions)
+        http = Http(gate, refusals, identity, doh)
         protocol = NextProtocol(gate, connect)
         stream = Stream(gate)
         server = Server(gate)
-        dns = Dns(gate, Questions(gate))
+        dns = Dns(gate, questions)
         self.first = (
             Hook("http_connect", connect.first, refusals.failed_connect, _of_flow),
             Hook("http_connect_error", connect.ended, refusals.failed_connect, _of_flow),
@@ -63,6 +66,8 @@ class Surfaces:
             Hook("http_connect", connect.last, refusals.failed_connect, _of_flow),
             Hook("requestheaders", http.last, refusals.failed_http, _of_flow),
             Hook("request", http.complete, refusals.failed_http, _of_flow),
+            Hook("responseheaders", doh.response_headers, refusals.failed_http, _of_flow),
+            Hook("response", doh.response, refusals.failed_http, _of_flow),
             Hook("websocket_message", http.websocket_message, refusals.failed_websocket, _of_flow),
             Hook("next_layer", protocol.chosen, refusals.failed_layer, _of_context),
             Hook("tls_clienthello", protocol.clienthello, refusals.failed_tls, _of_context),

@@ -8,6 +8,7 @@ from mitmproxy.flow import Error
 from embargo.core.decision import Decision, Verdict
 from embargo.core.request import Request, Source
 from embargo.enforce.connection import Connection
+from embargo.enforce.doh import Doh
 from embargo.enforce.gate import Gate, close, now
 from embargo.enforce.gather import http_request
 from embargo.enforce.identity import Identity
@@ -18,9 +19,10 @@ from embargo.enforce.refusals import Refusals
 class Http:
     """Judges requests."""
 
-    def __init__(self, gate: Gate, refusals: Refusals, identity: Identity) -> None:
+    def __init__(self, gate: Gate, refusals: Refusals, identity: Identity, doh: Doh) -> None:
         self._gate = gate
         self._refusals = refusals
+        self._doh = doh
         self._identity = identity
         self._pending: WeakKeyDictionary[http.HTTPFlow, Error] = WeakKeyDictionary()  # a user may change their verdict
 
@@ -64,10 +66,13 @@ class Http:
             return  # another addon asks for a password first
         if judged.decision.blocked:
             self._refuse(flow, connection, judged.request, judged.decision)
-        elif judged.decision.verdict is Verdict.PASS:
+            return
+        if judged.decision.verdict is Verdict.PASS:
             self._gate.count(judged.decision)
         else:
             self._record(flow, connection, judged.request, judged.decision)
+        if flow.response is None:
+            self._doh.headers(flow, connection)
 
     def failed(self, flow: http.HTTPFlow) -> None:
         """`error` before all other addons: where `last` was never asked, what `first` found stands."""
@@ -81,14 +86,19 @@ class Http:
         if self._insists(flow):
             return
         judged = self._gate.judged.get(flow)
-        if judged is None or flow.response is not None or judged.state == _state(flow):
+        if judged is None or flow.response is not None:
             return
-        connection = self._gate.connection(flow.client_conn)
-        request = http_request(connection, flow, now())
-        decision = self._gate.decide(request)
-        self._gate.judged[flow] = Judgement(_state(flow), request, decision)
-        if decision.blocked:
-            self._refuse(flow, connection, request, decision)
+        if judged.state != _state(flow):
+            connection = self._gate.connection(flow.client_conn)
+            request = http_request(connection, flow, now())
+            decision = self._gate.decide(request)
+            self._gate.judged[flow] = Judgement(_state(flow), request, decision)
+            if decision.blocked:
+                self._refuse(flow, connection, request, decision)
+                return
+            self._doh.headers(flow, connection)
+        if flow.response is None:
+            self._doh.complete(flow)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         """A message on an open WebSocket: its connection was judged, and is judged again when policy changes."""
