@@ -4,7 +4,14 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from embargo.enforce import dtls, quic
-from embargo.enforce.quic_packet import VERSIONS, is_reserved, is_unread_version, version_negotiation, version_of
+from embargo.enforce.quic_packet import (
+    VERSIONS,
+    is_overlong,
+    is_reserved,
+    is_unread_version,
+    version_negotiation,
+    version_of,
+)
 
 _ENDLESS = "a ClientHello that does not end"
 
@@ -69,10 +76,13 @@ class DatagramFlow:
             return self._feed_dtls(datagram)
         return Look(Kind.PLAIN, [datagram])
 
-    def answered(self, datagram: bytes) -> None:
-        """The server's next datagram."""
-        if datagram[:1] >= b"\x80":
+    def answered(self, datagram: bytes) -> bool:
+        """The server's next datagram; whether it may go on."""
+        if datagram[:1] >= b"\x80" and version_of(datagram) in VERSIONS:
+            if is_overlong(datagram):
+                return False
             self._quic.answered(datagram)
+        return True
 
     def refused(self, look: Look) -> None:
         """What *look* saw was not let through: should it come again, it is judged again."""
@@ -80,6 +90,8 @@ class DatagramFlow:
             self._quic.forget(look.attempt)
 
     def _feed_quic(self, datagram: bytes) -> Look:
+        if is_overlong(datagram):
+            return Look(Kind.UNREADABLE, [], Protocol.QUIC, error="a packet whose header does not end")
         try:
             found = self._quic.feed(datagram)
         except quic.Unreadable as error:

@@ -44,8 +44,8 @@ class JudgedDatagrams(layer.Layer):
         if isinstance(event, events.DataReceived) and event.connection == self.context.client:
             yield from self._from_client(event.data)
         elif self._child is not None:
-            if isinstance(event, events.DataReceived):
-                self._flow.answered(event.data)
+            if isinstance(event, events.DataReceived) and not self._flow.answered(event.data):
+                return
             yield from self._child.handle_event(event)
         elif isinstance(event, events.ConnectionClosed):
             yield commands.CloseConnection(self.context.client)

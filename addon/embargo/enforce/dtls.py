@@ -31,32 +31,34 @@ class Hellos:
 
     def __init__(self) -> None:
         self._messages: dict[int, tuple[int, Fragments]] = {}  # by sequence number: length, and what is there
+        self._names: list[str] = []  # of whole ones that came beside one that is not
 
     def feed(self, datagram: bytes) -> tuple[str, ...] | None:
         """The server names of the ClientHellos that *datagram* makes whole; None while one is not.
 
         A datagram without any gives no names. Raises ValueError for what cannot be read.
         """
-        names: list[str] = []
-        waiting = False
+        touched: set[int] = set()
         for message in _messages(datagram):
             if message[0] != _CLIENT_HELLO:
                 continue
             length, sequence = int.from_bytes(message[1:4]), int.from_bytes(message[4:6])
             offset, size = int.from_bytes(message[6:9]), int.from_bytes(message[9:12])
+            touched.add(sequence)
             expected, fragments = self._messages.setdefault(sequence, (length, Fragments()))
             if expected != length or offset + size > length or not length:
                 raise ValueError("a ClientHello whose pieces have different lengths")
             fragments.add(offset, message[_MESSAGE_HEADER : _MESSAGE_HEADER + size])
             whole = fragments.whole()
-            if len(whole) < length:
-                waiting = True
-                if len(self._messages) > _MOST_MESSAGES:
-                    raise ValueError("too many ClientHellos that do not end")
-                continue
-            del self._messages[sequence]
-            names += server_names(_without_cookie(whole))
-        return None if waiting else tuple(names)
+            if len(whole) == length:
+                del self._messages[sequence]
+                self._names += server_names(_without_cookie(whole))
+            elif len(self._messages) > _MOST_MESSAGES:
+                raise ValueError("too many ClientHellos that do not end")
+        if touched & self._messages.keys():
+            return None
+        names, self._names = tuple(self._names), []
+        return names
 
 
 def _messages(datagram: bytes) -> Iterator[bytes]:
