@@ -11,7 +11,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,9 @@ class Proxy:
         confdir: Path | None = None,
         log: Path | None = None,
         script: Path = SCRIPT,
+        redirect: Path = REDIRECT,
+        environment: Mapping[str, str] | None = None,
+        output: Path | None = None,
     ) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
@@ -48,7 +51,7 @@ class Proxy:
         else:
             self.policy, files = policy[-1], policy
         self.log = log or directory / "log"
-        self.output = directory / "output.txt"
+        self.output = output or directory / "output.txt"
         self.environment = {
             **os.environ,
             "HOME": str(directory),
@@ -58,10 +61,11 @@ class Proxy:
             "EMBARGO_TEST_HTTP": str(http),
             "EMBARGO_TEST_HTTPS": str(https),
             "PYTHONUNBUFFERED": "1",
+            **(environment or {}),
         }
         for name in ("STATE_DIRECTORY", "LOGS_DIRECTORY", "RUNTIME_DIRECTORY"):
             self.environment.pop(name, None)
-        scripts = [part for script in (*after, REDIRECT) for part in ("-s", str(script))]
+        scripts = [part for script in (*after, redirect) for part in ("-s", str(script))]
         common = [
             "--set", f"confdir={confdir or directory / 'conf'}",
             "--set", "ssl_insecure=true",

@@ -1,0 +1,94 @@
+"""One origin, one certificate authority, and one proxy for each set of options, each asked once for all its cases."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from evasion import bare
+from evasion.all_cases import CASES
+from evasion.campaign import Pair, attach, run
+from evasion.origin import Origin
+from evasion.subjects import Bare, embargo, specifications
+
+HERE = Path(__file__).parent
+BOUND = 14.0  # seconds in which a banned client must have its refusal; a body that does not end takes 10 of them
+BARE_BOUND = 2.0  # seconds after which mitmproxy itself is taken to hang
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def the_origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Origin]:
+    origin = Origin(tmp_path_factory.mktemp("origin"))
+    yield origin
+    origin.stop()
+
+
+@pytest.fixture(scope="session")
+def confdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("confdir")
+
+
+type Results = dict[str, dict[str, Pair]]  # by mode and case
+
+
+@pytest.fixture(scope="session")
+def bare_results(
+    the_origin: Origin, confdir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[tuple[str, ...], tuple[str, ...]], Results]:
+    """What comes of all cases behind mitmdump with some options, in some modes."""
+    known: dict[tuple[tuple[str, ...], tuple[str, ...]], Results] = {}
+
+    def results(options: tuple[str, ...], modes: tuple[str, ...]) -> Results:
+        key = (options, modes)
+        if key not in known:
+            modal, ways = specifications(the_origin, modes)
+            proxy = Bare(tmp_path_factory.mktemp("bare"), confdir, the_origin, [*modal, *settings(options)])
+            try:
+                proxy.wait_ready(ways)
+                known[key] = {
+                    mode: run(way, list(CASES.values()), the_origin, BARE_BOUND) for mode, way in ways.items()
+                }
+            finally:
+                proxy.stop()
+        return known[key]
+
+    return results
+
+
+@pytest.fixture(scope="session")
+def embargo_results(
+    the_origin: Origin, confdir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, tuple[str, ...], tuple[str, ...]], Results]:
+    """What comes of all cases behind embargo: with some `settings.decrypt` and options, in some modes."""
+    known: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Results] = {}
+
+    def results(decrypt: str, options: tuple[str, ...], modes: tuple[str, ...]) -> Results:
+        key = (decrypt, options, modes)
+        if key not in known:
+            table = bare.read()
+            modal, ways = specifications(the_origin, modes)
+            directory = tmp_path_factory.mktemp("proxy")
+            proxy = embargo(directory, confdir, the_origin, decrypt=decrypt, options=[*modal, *settings(options)])
+            try:
+                proxy.wait_ready()
+                found = {
+                    mode: run(way, list(CASES.values()), the_origin, BOUND, table[mode]) for mode, way in ways.items()
+                }
+                proxy.settled()
+                attach([pair for pairs in found.values() for pair in pairs.values()], proxy.records())
+            finally:
+                proxy.stop()
+            known[key] = found
+        return known[key]
+
+    return results
+
+
+def settings(options: tuple[str, ...]) -> list[str]:
+    return [part for option in options for part in ("--set", option)]
