@@ -29,6 +29,7 @@ ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "enforce/rejudge.py": "e2e/test_policy_life.py",
     "enforce/server.py": "e2e/test_evasions.py",
     "enforce/stream.py": "e2e/test_evasions.py",
+    "enforce/undecided.py": "e2e/test_waiting.py",
     "enforce/tls.py": "e2e/test_tls.py",
     "journal/backwards.py": "journal/test_reader.py",
     "journal/clock.py": "journal/test_writer.py",

@@ -295,13 +295,33 @@ BEHIND_A_GREETING: dict[str, tuple[bytes, ...]] = {
     "HTTP, its name cut": (b"GET / HTTP/1.1\r\nHost: ban", b"ned.test\r\nX: the-secret-payload\r\n\r\n"),
     "HTTP, an absolute target": (b"GET http://banned.test/the-secret-payload HTTP/1.1\r\nHost: a.test\r\n\r\n",),
 }
+FIRST = b"GET / HTTP/1.1\r\nHost: innocent.test\r\n\r\n"
+POSTED = b"POST / HTTP/1.1\r\nHost: innocent.test\r\nContent-Length: 99\r\n\r\n\n"
+SECOND_BEHIND_A_GREETING: dict[str, tuple[bytes, ...]] = {  # an innocent request, then another, cut
+    "in its target": (FIRST, b"GET /the-secret-payl", b"oad HTTP/1.1\r\n", BAIT),
+    "before its Host": (FIRST, b"GET /the-secret-payload HTTP/1.1\r\n", BAIT),
+    "in its Host": (FIRST, b"GET /the-secret-payload HTTP/1.1\r\nHost: ban", b"ned.test\r\n\r\n"),
+    "in a body that a server may not see": (
+        POSTED,
+        b"GET /the-secret-payload HTTP/1.1\r\nHost: ban",
+        b"ned.test\r\n\r\n",
+    ),
+    "TLS": (FIRST, HELLO[:20], HELLO[20:]),
+}
+
+
+@pytest.mark.parametrize("pieces", SECOND_BEHIND_A_GREETING.values(), ids=SECOND_BEHIND_A_GREETING)
+def test_a_second_request_behind_a_greeting(small: Proxy, origin: Origin, pieces: tuple[bytes, ...]) -> None:
+    send(greeted(small, origin), *pieces)
+    assert origin.received == pieces[0]
 
 
 @pytest.mark.parametrize("pieces", BEHIND_A_GREETING.values(), ids=BEHIND_A_GREETING)
 def test_a_banned_name_behind_a_greeting(small: Proxy, origin: Origin, pieces: tuple[bytes, ...]) -> None:
     before = small.settled()
     send(greeted(small, origin), *pieces)
-    (record,) = small.wait_decisions(before, 1)
+    greeting, record = small.wait_decisions(before, 2)
+    assert field(greeting, "embargo.reason") == "unknown-protocol"
     assert field(record, "embargo.surface") == "tcp"
     assert field(record, "embargo.verdict") == "block"
     assert origin.received == b""

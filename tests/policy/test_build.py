@@ -51,12 +51,13 @@ def test_order_of_rules(tmp_path: Path, layers: list[str], ids: str) -> None:
 def test_settings_are_merged_key_by_key(tmp_path: Path) -> None:
     first = (
         "version: 1\nsettings: {mode: monitor, default: block, organization: One,"
-        " never_decrypt: [a.example, b.example], log: {flush: 1s, retention: 30d},"
+        " unknown_protocol: block, never_decrypt: [a.example, b.example], log: {flush: 1s, retention: 30d},"
         " privacy: {query: keep}, timezone: Europe/Berlin}\n"
     )
     second = "version: 1\nsettings: {mode: enforce, never_decrypt: {host: c.example}, log: {retention: 60d}}\n"
     settings = build(tmp_path, first, second).settings
     assert (settings.mode, settings.default, settings.organization) == (Mode.ENFORCE, Action.BLOCK, "One")
+    assert settings.unknown_protocol is Action.BLOCK
     assert [pattern.text for pattern in settings.never_decrypt] == ["c.example"]
     assert (settings.log.flush, settings.log.retention) == (1.0, 60 * 86_400)
     assert settings.log.rotate_size == 256 * 1024 * 1024, "what no layer says keeps its default"

@@ -101,6 +101,7 @@ MISTAKES = {
     "a rule without what it needs": "version: 1\nrules: [{}]\n",
     "a user agent among hosts": rule("hosts: {user_agent: x}"),
     "hosts that are none": rule("hosts: [a.example, co.uk]"),
+    "an unknown word for unknown protocols": settings("unknown_protocol: blok"),
     "a url that is never decrypted": settings("never_decrypt: [{url: a.example/x}]"),
     "a schedule without times": rule("schedule: {timezone: UTC}"),
     "an unknown day": rule("schedule: {days: monday}"),

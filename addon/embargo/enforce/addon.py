@@ -183,6 +183,7 @@ class Runtime:
                 "logged": counters.logged,
                 "allowed": counters.allowed,
                 "passed": counters.passed,
+                "nameless": counters.nameless,
                 "errors": counters.errors,
             },
             "log": asdict(journal.state()) if journal else None,
