@@ -1,16 +1,20 @@
-"""A name server on loopback, over UDP, TCP and TLS, that counts what it is asked.
+"""A name server on loopback, over UDP, TCP, TLS and HTTP, that counts what it is asked.
 
 It knows a handful of names, and answers any other with an address, so that whatever reaches it succeeds.
 """
 
+import base64
+import http.server
+import json
 import socket
 import socketserver
 import ssl
 import struct
 import threading
+import urllib.parse
 from pathlib import Path
 
-A, CNAME, MX, TXT, AAAA, SRV, SVCB, HTTPS = 1, 5, 15, 16, 28, 33, 64, 65
+A, CNAME, MX, TXT, AAAA, SRV, DNAME, SVCB, HTTPS = 1, 5, 15, 16, 28, 33, 39, 64, 65
 ADDRESS = "192.0.2.80"
 
 
@@ -49,17 +53,74 @@ def _cname(target: str):
 
 ZONE = {  # (name, type): owner as the client spelled it -> records
     ("alias.test", A): _cname("cdn.banned.test"),
-    ("chain.test", A): lambda owner: [record(owner, CNAME, wire("middle.test")), *_cname("x.banned.test")(wire("middle.test"))],
-    ("sub.delegated.test", A): lambda owner: [record(wire("delegated.test"), 39, wire("banned.test")), *_cname("sub.banned.test")(owner)],
+    ("chain.test", A): lambda owner: [
+        record(owner, CNAME, wire("middle.test")),
+        *_cname("x.banned.test")(wire("middle.test")),
+    ],
+    ("sub.delegated.test", A): lambda owner: [
+        record(wire("delegated.test"), DNAME, wire("banned.test")),
+        *_cname("sub.banned.test")(owner),
+    ],
+    ("alias-we-know.test", A): _cname("cdn.banned.test"),
     ("good-alias.test", A): _cname("cdn.other.test"),
     ("addressed.test", A): lambda owner: [record(owner, A, socket.inet_aton("203.0.113.9"))],
     ("svc.test", HTTPS): lambda owner: [record(owner, HTTPS, b"\0\1" + wire("edge.banned.test") + b"\0\1\0\3\2h2")],
     ("svc.test", SVCB): lambda owner: [record(owner, SVCB, b"\0\1" + wire("edge.banned.test"))],
-    ("hint.test", HTTPS): lambda owner: [record(owner, HTTPS, b"\0\1\0" + b"\0\4\0\4" + socket.inet_aton("203.0.113.7"))],
+    ("hint.test", HTTPS): lambda owner: [
+        record(owner, HTTPS, b"\0\1\0" + b"\0\4\0\4" + socket.inet_aton("203.0.113.7"))
+    ],
     ("plain.test", HTTPS): lambda owner: [record(owner, HTTPS, b"\0\1\0" + b"\0\1\0\3\2h2")],
     ("mail.test", MX): lambda owner: [record(owner, MX, b"\0\12" + wire("mx.banned.test"))],
     ("_x._tcp.service.test", SRV): lambda owner: [record(owner, SRV, b"\0\0\0\0\1\273" + wire("s.banned.test"))],
 }  # fmt: skip
+
+
+class DohHandler(http.server.BaseHTTPRequestHandler):
+    """DNS over HTTP: RFC 8484's two forms, and JSON."""
+
+    protocol_version = "HTTP/1.1"
+    origin: "DnsOrigin"
+
+    def do_GET(self) -> None:
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+        if "dns" in query:
+            text = query["dns"][0]
+            self.reply(
+                "application/dns-message", self.origin.answer(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            )
+        elif "name" in query:
+            name = query["name"][0]
+            self.origin.asked.append((name.lower(), A))
+            target = {"alias.test": "cdn.banned.test."}.get(name, "other.test.")
+            entries = [
+                {"name": name + ".", "type": CNAME, "TTL": 300, "data": target},
+                {"name": target, "type": A, "TTL": 300, "data": ADDRESS},
+            ]
+            self.reply("application/dns-json", json.dumps({"Status": 0, "Answer": entries}).encode())
+        else:
+            self.reply("text/plain", b"nothing asked")
+
+    def do_POST(self) -> None:
+        if "chunked" in self.headers.get("transfer-encoding", ""):
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        else:
+            body = self.rfile.read(int(self.headers["content-length"]))
+        self.origin.received += body
+        self.reply("application/dns-message", self.origin.answer(body))
+
+    def reply(self, kind: str, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
 
 
 class DnsOrigin:
@@ -104,6 +165,9 @@ class DnsOrigin:
             secure = Tcp((host, 0), Secure)
             self.tls_port = secure.server_address[1]
             self._servers.append(secure)
+        web = http.server.ThreadingHTTPServer((host, 0), type("Web", (DohHandler,), {"origin": self}))
+        self.http_port = web.server_address[1]
+        self._servers.append(web)
         for server in self._servers:
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 

@@ -1,7 +1,8 @@
 """Test-only addon: every upstream address leads to the test's own origin on loopback.
 
 Names keep their spelling, since only their resolution is replaced; literal addresses are swapped where
-the connection opens. The environment says where the origin is: EMBARGO_TEST_HTTP and EMBARGO_TEST_HTTPS.
+the connection opens. The environment says where the origin is: EMBARGO_TEST_HTTP, EMBARGO_TEST_HTTPS and
+EMBARGO_TEST_PORTS.
 """
 
 import os
@@ -9,6 +10,9 @@ import socket
 
 HTTP, HTTPS = int(os.environ["EMBARGO_TEST_HTTP"]), int(os.environ["EMBARGO_TEST_HTTPS"])
 PORTS = {80: HTTP, 443: HTTPS}
+for pair in os.environ.get("EMBARGO_TEST_PORTS", "").split():  # further ones, as FROM:TO
+    asked, _, served = pair.partition(":")
+    PORTS[int(asked)] = int(served)
 _resolve = socket.getaddrinfo
 
 
