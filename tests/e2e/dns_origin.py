@@ -222,7 +222,7 @@ def serve(origin: DnsOrigin, connection: socket.socket) -> None:
                 try:
                     answer = origin.answer(message)
                 except (struct.error, IndexError):
-                    return
+                    continue  # a lenient server skips what it cannot read
                 connection.sendall(framed(answer))
     except OSError:
         return

@@ -136,6 +136,9 @@ class Questions:
     ) -> str | None:
         if question is not None:
             facts |= {"question": question.name or ".", "question_type": question.type_name}
+        led_to = decision.name.host if decision.name is not None and decision.name.source is Source.ANSWER else None
+        if led_to is not None and led_to.address is not None:  # a name stands among `embargo.names`
+            facts["destination_address"] = led_to.text
         if decision.blocked and "method" in facts:
             facts["status"] = 200  # over HTTP the refusal is an answer like any other
         return self._gate.record(
