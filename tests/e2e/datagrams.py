@@ -128,7 +128,7 @@ class Http3Client(QuicConnectionProtocol):
         self._answers: dict[int, tuple[Answer, asyncio.Future[None]]] = {}
         self.closed: int | None = None
 
-    async def get(self, authority: str, path: str = "/") -> Answer:
+    async def get(self, authority: str, path: str = "/", *, patience: float = PATIENCE) -> Answer:
         assert self._http is not None
         stream = self._quic.get_next_available_stream_id()
         answer, done = Answer(), asyncio.get_running_loop().create_future()
@@ -136,7 +136,7 @@ class Http3Client(QuicConnectionProtocol):
         headers = ((":method", "GET"), (":scheme", "https"), (":authority", authority), (":path", path))
         self._http.send_headers(stream, [(k.encode(), v.encode()) for k, v in headers], end_stream=True)
         self.transmit()
-        await asyncio.wait_for(done, PATIENCE)
+        await asyncio.wait_for(done, patience)
         certificate = self._quic.tls._peer_certificate
         answer.fingerprint = certificate.fingerprint(hashes.SHA256()) if certificate is not None else None
         answer.closed = self.closed
@@ -165,16 +165,22 @@ class Http3Client(QuicConnectionProtocol):
                 done.set_result(None)
 
 
-def configuration(sni: str | None, **options: Any) -> QuicConfiguration:
+def configuration(sni: str, **options: Any) -> QuicConfiguration:
     """A client that takes any certificate."""
-    return QuicConfiguration(
-        is_client=True, alpn_protocols=H3_ALPN, server_name=sni, verify_mode=ssl.CERT_NONE, **options
-    )
+    given = {"alpn_protocols": H3_ALPN, "verify_mode": ssl.CERT_NONE, **options}
+    return QuicConfiguration(is_client=True, server_name=sni, **given)
+
+
+def http3_client(
+    address: tuple[str, int], configuration: QuicConfiguration, protocol: Callable[..., Any] = Http3Client
+) -> Any:
+    """A connection, as an asynchronous context manager."""
+    return connect(*address, configuration=configuration, create_protocol=protocol)
 
 
 def http3(
     address: tuple[str, int],
-    sni: str | None,
+    sni: str,
     *requests: tuple[str, str],
     patience: float = PATIENCE,
     **options: Any,
@@ -191,18 +197,15 @@ def http3(
             return seen[0]
 
         try:
-            async with asyncio.timeout(patience), _connected(address, sni, client, options) as protocol:
+            async with (
+                asyncio.timeout(patience),
+                http3_client(address, configuration(sni, **options), client) as protocol,
+            ):
                 return [await protocol.get(authority, path) for authority, path in requests]
         except (ConnectionError, TimeoutError):
             return [Answer(closed=seen[0].closed if seen else None)]
 
     return asyncio.run(main())
-
-
-def _connected(address: tuple[str, int], sni: str | None, client: Callable[..., Any], options: dict[str, Any]) -> Any:
-    return connect(
-        *address, configuration=configuration(sni, **options), create_protocol=client, local_port=0, wait_connected=True
-    )
 
 
 def exchange(address: tuple[str, int], *datagrams: bytes, answers: int = 1, patience: float = 2.0) -> list[bytes]:

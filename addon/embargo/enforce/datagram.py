@@ -25,7 +25,7 @@ from embargo.enforce.gather import datagram_request
 from embargo.enforce.quic import is_late
 
 _DNS_PORTS = (53, 5353)  # mitmproxy reads these as DNS
-_QUIC_PORTS = (80, 443, 8443)  # where what looks like QUIC is QUIC
+_QUIC_PORTS = (443, 8443)  # where what looks like QUIC is QUIC
 _MOST_NAMES = 64  # server names on one flow
 _MOST_REMEMBERED = 4096  # flows, and addresses of QUIC servers: a few hundred bytes each
 
