@@ -49,7 +49,8 @@ KEYS = {  # model: keys
     "RuleForm": "id apps action hosts roles shared surfaces groups not_groups users clients schedule authority from"
     " until respond shadow final enabled message reason ticket approved_by record",
     "AppForm": "extend name vendor named_in endpoints endpoints_from exclude stores",
-    "SettingsForm": "mode default decrypt never_decrypt unknown_protocol bound_by organization contact timezone log privacy",
+    "SettingsForm": "mode default decrypt never_decrypt unknown_protocol bound_by organization contact timezone"
+    " log privacy",
     "AuthorityForm": "title jurisdiction url reviewed timeline",
     "DomainEndpoint": "role shared evidence whole_suffix domain",
 }

@@ -27,7 +27,11 @@ from sample import policy as sample_policy
 
 RICH = """\
 version: 1
-settings: {timezone: Europe/Berlin, unknown_protocol: block, never_decrypt: [bank.example, {cidr: 192.0.2.0/24}], contact: help@example.com}
+settings:
+  unknown_protocol: block
+  timezone: Europe/Berlin
+  never_decrypt: [bank.example, {cidr: 192.0.2.0/24}]
+  contact: help@example.com
 authorities: {eo: {title: The Order, reviewed: 2026-11-24, timeline: {2021-01-05: issued, 2021-02-19: in-force}}}
 apps:
   a:
