@@ -104,6 +104,18 @@ def test_a_step_back_is_judged_too(monkeypatch: pytest.MonkeyPatch) -> None:
     follow(monkeypatch, tell)
 
 
+def test_a_date_that_comes_right_after_a_policy_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The calendar has not looked at the policy yet when its date comes."""
+
+    async def tell(story: Story) -> None:
+        await asyncio.sleep(0)
+        story.gate.policy = ends(ENDS)
+        story.clock.time = ENDS
+        await until(lambda: story.judged == 1)
+
+    follow(monkeypatch, tell)
+
+
 def test_a_new_policy_brings_its_own_dates(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever swaps the policy judges again; the calendar only learns when it changes next."""
 

@@ -34,10 +34,11 @@ class Calendar:
         seen = self._clock()
         while True:
             current, policy = self._clock(), self._gate.policy
-            if policy is not known:  # whoever swapped it has judged again what is open
+            if policy is not known:
+                # whoever swapped it has judged again what was open; its dates count from the look before
                 known = policy
-                self.next_change = next_change(policy, current) if policy is not None else None
-            elif policy is not None and (current < seen or self._has_come(current)):
+                self.next_change = next_change(policy, seen) if policy is not None else None
+            if policy is not None and (current < seen or self._has_come(current)):
                 self.next_change = next_change(policy, current)
                 closed = await rejudge(self._gate)
                 why = "the clock was set back" if current < seen else "a date changed the policy"
