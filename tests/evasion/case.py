@@ -9,9 +9,9 @@ EXPLICIT = frozenset({"regular", "upstream"})
 NAMED = EXPLICIT | {"socks5 by name"}  # the client names the host
 TARGET = NAMED | {"socks5 by address", "transparent", "wireguard"}  # the client chooses where to
 STREAM = TARGET | {"reverse:tcp"}
-PLAIN = STREAM | {"reverse:http"}
+PLAIN = STREAM | {"reverse:http", "reverse:https", "reverse:tls"}
 SECURE = STREAM | {"reverse:tls"}
-INSIDE = SECURE | {"reverse:https"}
+INSIDE = SECURE | {"reverse:http", "reverse:https"}
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,3 @@ class Case:
     run: Callable[[Attempt], Outcome]
     alone: bool = False  # all that it sends is banned, so that not one byte may reach an origin
     odd: str = ""  # why the twin is refused as well: no client that is not after something sends this
-    carries: bool = True  # whether the origin's answer is proof that the twin went through
-
-
-def on_port(port: int) -> Callable[[str], str]:
-    """The label of *port* in names of cases."""
-    return lambda name: f"{name} (port {port})"

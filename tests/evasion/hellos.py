@@ -28,6 +28,7 @@ def named(change: Callable[[Attempt], str]) -> Callable[[Attempt], list[bytes]]:
     return lambda attempt: [with_server_names(hello_of(attempt), change(attempt).encode())]
 
 
+GREETED = STREAM - {"reverse:tcp", "upstream"}  # upstream, mitmproxy asks no server before its client has spoken
 ECH_OUTER = b"\x00\x00\x01\x00\x01\x2a\x00\x20" + bytes(32) + b"\x00\x90" + bytes(144)  # RFC 9849, 5
 EMPTY_RECORD = "OpenSSL skips empty records and alerts before a hello; nobody sends them"
 UNREADABLE = "mitmproxy cannot read such a record, so what is inside would go unseen"
@@ -72,6 +73,7 @@ PIECES: dict[str, Callable[[Attempt], list[bytes]]] = {
             client_hello(a.cover), 0, (len(a.name) + 3).to_bytes(2) + b"\0" + len(a.name).to_bytes(2) + a.name.encode()
         ),
     ],
+    "behind junk, record version 03 ff": lambda a: [b"\0\1\2\3" + with_version(b"\x03\xff", hello_of(a))],
     "behind junk": lambda a: [b"\0\1\2\3" + hello_of(a)],
     "behind a line break": lambda a: [b"\r\n" + hello_of(a)],
     "a line break first, the hello later": lambda a: [b"\r\n", hello_of(a)],
@@ -89,6 +91,8 @@ LATE: dict[str, Callable[[Attempt], list[bytes]]] = {  # what comes first is inn
 }
 ODD = {
     "record version 03 04": UNREADABLE,
+    "behind junk, record version 03 ff": UNREADABLE,
+    "a name with a trailing dot": "mitmproxy cannot open TLS for such a name; where it stays closed it works",
     "record version 03 ff": UNREADABLE,
     "behind an empty record": EMPTY_RECORD,
     "an empty record first, the hello later": EMPTY_RECORD,
@@ -126,8 +130,8 @@ HELLOS = [
     ),
     *(Case(f"hello: {name}", "tcp", SECURE, _say(pieces, 443, answers=2)) for name, pieces in LATE.items()),
     *(
-        Case(f"hello behind a greeting: {name}", "tcp", STREAM - {"reverse:tcp"}, _say(PIECES[name], 25, greeted=True))
+        Case(f"hello behind a greeting: {name}", "tcp", GREETED, _say(PIECES[name], 25, greeted=True))
         for name in ("whole", "cut after byte 2", "records of one byte")
     ),
-    Case("hello: STARTTLS", "tcp", STREAM - {"reverse:tcp"}, _starttls),
+    Case("hello: STARTTLS", "tcp", GREETED, _starttls),
 ]

@@ -41,7 +41,6 @@ class Arrival:
     address: str  # the address dialled
     raw: bytearray = field(default_factory=bytearray)  # as received
     inside: bytearray = field(default_factory=bytearray)  # what TLS, HTTP/2 or WebSocket held
-    parent: bool = False  # asked for by CONNECT
 
     @property
     def number(self) -> int:
@@ -129,7 +128,9 @@ class Http1(Layer):
         head, rest = text[: end.start()].lower(), text[end.end() :]
         if head.startswith(b"connect "):
             target = head.split()[1].decode("latin-1")
-            self.arrival.address, self.arrival.parent = place(target.rpartition(":")[0]), True
+            self.arrival.address = place(target.rpartition(":")[0])
+            if MARK.search(head) is None:
+                self.arrival.raw.clear()  # a parent's own business, which names nothing banned
             greets = target.endswith((":25", ":587"))
             self.write(b"HTTP/1.1 200 OK\r\n\r\n" + (GREETING if greets else b""))
             self.hand_over(Greeting if greets else Unknown, rest)

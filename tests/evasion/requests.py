@@ -113,6 +113,9 @@ UPGRADED: dict[str, tuple[str | bytes, ...]] = {  # 101 first
     "HTTP behind an upgrade to another protocol": ("GET / HTTP/1.1\r\n" + BAIT,),
     "HTTP behind such an upgrade, cut": ("G", "ET / HTTP/1.1\r\n" + BAIT),
 }
+PREFIXED = {"a method of 65 letters apart"}  # goes on before it can be told from any other text
+BEHIND_TLS = {"reverse:http", "reverse:https"}  # there mitmproxy waits for the end of a head, and we at most 30 s
+LAST = frozenset({"a leading line break", "a leading line break apart", "a leading line feed", "HTTP/0.9"})
 ODD = {"HTTP/0.9": "mitmproxy does not speak it, and it names no host: who is asked would go unseen"}
 UPGRADE = "GET / HTTP/1.1\r\nHost: {cover}\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n"
 
@@ -138,8 +141,14 @@ def _cases(secure: bool) -> list[Case]:
     label = "inside TLS" if secure else "request"
     return [
         *(
-            Case(f"{label}: {name}", surface, modes, _say(pieces, 1, secure=secure), alone=not secure,
-                 odd=ODD.get(name, ""))
+            Case(
+                f"{label}: {name}",
+                surface,
+                modes - BEHIND_TLS if secure and name in LAST else modes,
+                _say(pieces, 1, secure=secure),
+                alone=not secure and name not in PREFIXED,
+                odd=ODD.get(name, ""),
+            )
             for name, pieces in REQUESTS.items()
         ),
         *(

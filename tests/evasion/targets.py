@@ -148,7 +148,29 @@ def _socks_in_connect(attempt: Attempt) -> Outcome:
     connection = attempt.open(1080)
     name = attempt.name.encode()
     attempt.send(connection, b"\x05\x01\x00", b"\x05\x01\x00\x03" + bytes([len(name)]) + name + b"\x00\x50")
+    return attempt.outcome(connection, 2)
+
+
+def _behind_greeting(attempt: Attempt) -> Outcome:
+    connection = attempt.open(25)
+    attempt.wait(connection, b"ready\r\n")
+    attempt.send(connection, "CONNECT {name}:80 HTTP/1.1\r\n\r\n")
     return attempt.outcome(connection)
+
+
+def _socks4(attempt: Attempt) -> Outcome:
+    connection = attempt.open(1080)
+    attempt.send(connection, b"\x04\x01\x00\x50\x00\x00\x00\x01\x00" + attempt.name.encode() + b"\x00")
+    return attempt.outcome(connection)
+
+
+def _socks_and_http(attempt: Attempt) -> Outcome:
+    """SOCKS inside to an innocent, and what is said there names another."""
+    connection = attempt.open(1080)
+    name = attempt.cover.encode()
+    asked = b"\x05\x01\x00\x03" + bytes([len(name)]) + name + b"\x00\x50"
+    attempt.send(connection, b"\x05\x01\x00", asked, "GET / HTTP/1.1\r\nHost: {name}\r\nX: {secret}\r\n\r\n")
+    return attempt.outcome(connection, 3)
 
 
 GOOD = "GET http://{cover}/ HTTP/1.1\r\nHost: {cover}\r\n\r\n"
@@ -173,5 +195,8 @@ TARGETS = [
     Case("to the proxy: the second of a kept connection", "http", EXPLICIT, _first(GOOD, BAD, wait=True)),
     Case("CONNECT inside CONNECT", "http", NAMED, _connect_in_connect),
     Case("CONNECT inside TLS", "http inside TLS", NAMED, _connect_in_tls),
-    Case("SOCKS inside a tunnel", "tcp", NAMED, _socks_in_connect),
+    Case("CONNECT behind a greeting", "tcp", NAMED - {"upstream"}, _behind_greeting),
+    Case("SOCKS 5 inside a tunnel", "tcp", NAMED, _socks_in_connect),
+    Case("SOCKS 4a inside a tunnel", "tcp", NAMED, _socks4, alone=True),
+    Case("HTTP in SOCKS 5 inside a tunnel", "tcp", NAMED, _socks_and_http),
 ]  # fmt: skip

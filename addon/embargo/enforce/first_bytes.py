@@ -30,13 +30,15 @@ _OLD_REQUEST = re.compile(rb"GET[ \t]+/\S*\s*")  # HTTP/0.9: some servers still 
 _BEGINS_LIKE_TEXT = re.compile(rb"(?:%b{1,64}(?:%b.*)?)?" % (_TOKEN, _SPACE), re.DOTALL)
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _VERSION = re.compile(rb"HTTP/[\d.]+", re.IGNORECASE)
-_HELLO = re.compile(rb"\x16\x03[\x00-\x04][\x00-\x48].\x01\x00", re.DOTALL)  # a record of up to 2^14 + 2048 octets
+_HELLO = re.compile(rb"\x16\x03.[\x00-\x48].\x01\x00", re.DOTALL)  # a record of up to 2^14 + 2048 octets
 _PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n"
 _LONGEST_PROXY_V1 = 107  # octets, the line break included
 _HOST_LINE = re.compile(rb"\nhost[ \t]*:[ \t]*([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)", re.IGNORECASE)
 _ABSOLUTE_TARGET = re.compile(
     rb"\n%b*%b{1,64}%b+[a-z][a-z0-9+.\-]*://([^/?#\s]*)" % (_SPACE, _TOKEN, _SPACE), re.IGNORECASE
 )
+_CONNECT_TARGET = re.compile(rb"\nCONNECT%b+([^/\s]+)%b+HTTP/" % (_SPACE, _SPACE), re.IGNORECASE)
+_BARE_RETURN = re.compile(rb"\r(?!\n)")  # ends a line for some servers, Python's own among them
 _OPEN_HOST = re.compile(rb"\nhost[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*(?:[ \t][^\n]*)?\Z", re.IGNORECASE)
 _NAME_TO_COME = re.compile(rb"%b*(?:host[ \t]*:.*|%b{0,64}%b*)" % (_SPACE, _TOKEN, _SPACE), re.IGNORECASE | re.DOTALL)
 
@@ -152,10 +154,13 @@ def request_head(data: bytes) -> bytes | None:
 
 
 def hosts_in(text: bytes) -> list[str]:
-    """Every host that the HTTP requests in *text* name (each line after a line feed): Host headers, and
-    absolute-form targets.
+    """Every host that the HTTP requests in *text* name (each line after a line feed): Host headers, absolute-form
+    targets, and those of CONNECT.
     """
-    found = [match[1] for match in _HOST_LINE.finditer(text)] + _ABSOLUTE_TARGET.findall(text)
+    found = _ABSOLUTE_TARGET.findall(text) + _CONNECT_TARGET.findall(text)
+    if _BARE_RETURN.search(text) is not None:
+        text = _BARE_RETURN.sub(b"\n", text)
+    found += [match[1] for match in _HOST_LINE.finditer(text)]
     return [re.sub(rb"\r?\n[ \t]+", b"", host).decode("utf-8", "replace").strip() for host in found]
 
 

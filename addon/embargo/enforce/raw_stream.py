@@ -1,4 +1,4 @@
-"""The client's side of a raw TCP stream, watched for a ClientHello or an HTTP request inside.
+"""The client's side of a raw TCP stream, watched for a ClientHello, an HTTP request or SOCKS inside.
 
 A server that greets first makes any stream raw before the client has said a word, and STARTTLS begins TLS
 in the middle; so each message is looked at, and what may be the beginning of a name is held back until the
@@ -17,6 +17,7 @@ from embargo.enforce.first_bytes import (
 from embargo.enforce.handshake import Handshake
 from embargo.enforce.http_text import HttpText, body_length
 from embargo.enforce.passage import Passage
+from embargo.enforce.socks import Step, read_socks
 
 _OVERLAP = 6  # bytes of the last message in which a ClientHello's first seven may have begun
 
@@ -31,6 +32,7 @@ class RawStream:
         self._handshake: Handshake | None = None  # once a ClientHello has gone by: nothing else can be read
         self._seen = 0  # bytes that have gone by unread; a hidden ClientHello is looked for in the first 64 KiB
         self._tail = b""  # the last of them
+        self._socks: bytes | None = b""  # what came, while it may be SOCKS
         self._http: HttpText | None = None  # of a stream that speaks HTTP
         self._message: int | None = None  # bytes to come of the current HTTP message; None: where it ends is not known
 
@@ -42,6 +44,8 @@ class RawStream:
             return self._handshake.feed(data)
         if self._http is not None:
             return self._follow_http(self._http, data)
+        if self._socks is not None and (passage := self._follow_socks(data)) is not None:
+            return passage
         data, self._held = self._held + data, b""
         # Later messages are only looked at where TLS may begin: a body may well hold a request line.
         if self._started and not b"\x16\x03".startswith(data[:2]):
@@ -100,6 +104,31 @@ class RawStream:
         self._seen += len(data)
         self._tail = text[-_OVERLAP:]
         return Passage(data)
+
+    def _follow_socks(self, data: bytes) -> Passage | None:
+        """The part of a client of SOCKS; None where *data* is none."""
+        assert self._socks is not None
+        gone = len(self._socks) - len(self._held)
+        self._socks += data
+        progress = read_socks(self._socks)
+        match progress.step:
+            case Step.NOT:
+                self._socks = None
+                return None
+            case Step.GREETED:
+                return None  # or something else that begins so, and hides what it wants
+            case Step.HOLD:
+                self._held += data
+                return Passage(b"")
+        text, self._socks, self._held = self._socks, None, b""
+        self._started, self._seen, self._tail = False, 0, b""
+        passage = self.feed(text[progress.end :])  # what it says to whom it has asked for
+        return Passage(
+            text[gone : progress.end] + passage.release,
+            (progress.host, *passage.names),
+            passage.snis,
+            passage.refuse,
+        )
 
     def _begin_http(self, data: bytes, preface: int) -> Passage:
         if (passage := self._begin_message(data, preface)) is not None:

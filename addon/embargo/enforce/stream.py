@@ -40,6 +40,9 @@ class Stream:
             del flow.messages[:-1]
         connection = self._gate.connection(flow.client_conn)
         stream = connection.raw.setdefault(flow.id, RawStream())
+        if flow in self._gate.refused:
+            drop_message(flow)  # it came in before the connection was closed
+            return
         if not message.from_client:
             stream.answered(message.content)
             return
@@ -83,5 +86,6 @@ class Stream:
     def _act(self, flow: tcp.TCPFlow, connection: Connection, request: Request, decision: Decision) -> None:
         self._gate.record(decision, Surface.TCP, connection, request=request)
         if decision.blocked:
+            self._gate.refused[flow] = decision
             drop_message(flow)
             close(connection.peer)

@@ -74,9 +74,15 @@ class NextProtocol:
                 self._wait(data, connection)
             case Kind.TLS:
                 self._tls(data, connection, reading.names)
+            case Kind.HTTP if _reverse_scheme(data) in ("tcp", "tls"):
+                self._raw(data, connection)  # bytes, in the operator's words; the names in them are judged all the same
             case Kind.HTTP:
                 _drop_leading_lines(data)
-                data.layer = HttpLayer(context, HTTPMode.transparent)
+                server = _server_tls(data)
+                http = HttpLayer(context, HTTPMode.transparent)
+                if server is not None:
+                    server.child_layer = http
+                data.layer = server or http
             case Kind.RAW:
                 self._raw(data, connection)
             case Kind.MALFORMED:
@@ -124,7 +130,8 @@ class NextProtocol:
         request = self._gate.named(tls_request(connection, address, now()))
         decision = self._gate.decide(request)
         policy = self._gate.policy
-        opened = policy is None or decision.blocked or must_open(policy, request)
+        is_server = _reverse_scheme(data) in ("http", "https")  # the proxy is, so it is nobody else's TLS
+        opened = policy is None or decision.blocked or is_server or must_open(policy, request)
         if nameless(request):
             decision = unread(policy, request, decision, opened=opened)
         if opened and not decision.blocked and not all(map(_can_be_opened, connection.snis or request.names)):
@@ -201,10 +208,13 @@ class NextProtocol:
         return decision.blocked
 
     def _relay(self, data: layer.NextLayer, connection: Connection, stream: RawStream) -> None:
+        server = _server_tls(data)
         raw = TCPLayer(data.context)
         assert raw.flow is not None
         connection.raw[raw.flow.id] = stream
-        data.layer = raw
+        if server is not None:
+            server.child_layer = raw
+        data.layer = server or raw
 
     def _record(self, connection: Connection, request: Request, decision: Decision) -> None:
         self._gate.record(
@@ -258,7 +268,24 @@ def _drop_leading_lines(data: layer.NextLayer) -> None:
                 return
 
 
-def _opened(data: layer.NextLayer) -> ServerTLSLayer:
+def _opened(data: layer.NextLayer) -> layer.Layer:
+    if _reverse_scheme(data) in ("http", "tcp"):
+        return ClientTLSLayer(data.context)  # the server behind speaks in the clear
     server = ServerTLSLayer(data.context)
     server.child_layer = ClientTLSLayer(data.context)
     return server
+
+
+def _reverse_scheme(data: layer.NextLayer) -> str | None:
+    """How a reverse proxy speaks to its server; None in other modes."""
+    mode = data.context.client.proxy_mode
+    return mode.scheme if isinstance(mode, ReverseMode) else None
+
+
+def _server_tls(data: layer.NextLayer) -> ServerTLSLayer | None:
+    """The layer for TLS to the server of a reverse proxy whose client speaks in the clear; None where none is due."""
+    if _reverse_scheme(data) not in ("https", "tls"):
+        return None
+    if any(isinstance(below, ServerTLSLayer) for below in data.context.layers):
+        return None
+    return ServerTLSLayer(data.context)

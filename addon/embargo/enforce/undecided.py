@@ -7,9 +7,12 @@ connection closed. What was held is never let through.
 
 from dataclasses import dataclass
 
+from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
+from mitmproxy.proxy.layers.http._events import ErrorCode, RequestProtocolError
 from mitmproxy.proxy.layers.http._http1 import Http1Server, make_error_response
 
 from embargo.enforce import first_bytes
@@ -96,6 +99,16 @@ class BoundedHttp1(Http1Server):
                 yield from self._refuse(431, "a request head that does not end")
             elif self._timer is None:
                 yield from self._begin_wait()
+
+    def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """As its parent, which has no answer to trailers: it leaves the client waiting for good (12.2.3)."""
+        try:
+            yield from super().read_body(event)
+        except NotImplementedError as error:
+            yield ReceiveHttp(RequestProtocolError(self.stream_id, str(error), ErrorCode.GENERIC_CLIENT_ERROR))
+            if self.conn.state & ConnectionState.CAN_WRITE:
+                yield commands.CloseConnection(self.conn)
+            self.state = self.done
 
     def _is_incomplete(self) -> bool:
         return bool(self.buf) and self.state == self.read_headers and self._told != self.stream_id
