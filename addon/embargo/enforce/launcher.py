@@ -4,14 +4,18 @@ import asyncio
 import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
+from typing import cast
 
 from mitmproxy import options
 from mitmproxy.tools import cmdline
 from mitmproxy.tools.dump import DumpMaster
 from mitmproxy.tools.main import run as run_mitmproxy
 
+from embargo.enforce import dispatch
 from embargo.enforce.addon import Embargo, mount
 from embargo.enforce.drain import LONGEST, drain
+from embargo.enforce.output import PatientOutput
 
 logger = logging.getLogger("embargo")
 
@@ -25,8 +29,12 @@ COMPANY_SETTINGS = (  # before the operator's own, so that those win
 class EmbargoMaster(DumpMaster):
     """mitmdump with the gate mounted before any option is read."""
 
-    def __init__(self, opts: options.Options) -> None:
-        super().__init__(opts, with_dumper=False)
+    def __init__(self, opts: options.Options, *, cached_hooks: bool = True) -> None:
+        super().__init__(opts, with_dumper=False, with_termlog=False)
+        self._termlog_addon = PatientOutput()
+        self.addons.add(self._termlog_addon)
+        if cached_hooks:
+            dispatch.install(self.addons)
         # A line for each connection, with client and host, would keep beside the log what the policy leaves out of it.
         logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
         self.addons.register(Embargo(keep_messages=False))  # mitmproxy#6620
@@ -50,11 +58,16 @@ class EmbargoMaster(DumpMaster):
             self.should_exit.set()
 
 
-def run(arguments: Sequence[str]) -> None:
-    """Serve until told to stop. *arguments* are mitmdump's; raises SystemExit for unusable ones."""
+def run(arguments: Sequence[str], *, cached_hooks: bool = True) -> None:
+    """Serve until told to stop. *arguments* are mitmdump's; raises SystemExit for unusable ones.
+
+    *cached_hooks*: whether the hooks of each event are remembered (`enforce.dispatch`).
+    """
     _allow_many_connections()
     settings = [part for setting in COMPANY_SETTINGS for part in ("--set", setting)]
-    run_mitmproxy(EmbargoMaster, cmdline.mitmdump, [*settings, *arguments])
+    # a factory is all that mitmproxy makes of the class it asks for
+    master = cast("type[EmbargoMaster]", partial(EmbargoMaster, cached_hooks=cached_hooks))
+    run_mitmproxy(master, cmdline.mitmdump, [*settings, *arguments])
 
 
 def _allow_many_connections() -> None:
