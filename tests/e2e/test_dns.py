@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from e2e import dns_origin as zone
+from dns_reading import Read, names_in, read
+from dns_writing import AAAA, HTTPS, MX, SRV, SVCB, TXT, A, framed, query
 from e2e.clients import BOUND, curl, read_all, read_response, tls, tunnel
 from e2e.conftest import Start
-from e2e.dns_origin import DnsOrigin, framed, query
-from e2e.dns_reading import Read, names_in, read
+from e2e.dns_origin import ADDRESS, DnsOrigin
 from e2e.origin import Origin
 from e2e.proxy import REDIRECT, Proxy, field
 
@@ -200,11 +200,11 @@ BANNED = {  # case: (query, the code of the refusal)
     "the name": (query("banned.test"), NXDOMAIN),
     "a name below": (query("a.b.banned.test"), NXDOMAIN),
     "in mixed case": (query("wWw.BaNnEd.tEsT"), NXDOMAIN),
-    "for IPv6": (query("banned.test", type=zone.AAAA), NXDOMAIN),
-    "for HTTPS": (query("banned.test", type=zone.HTTPS), NXDOMAIN),
-    "for text": (query("banned.test", type=zone.TXT), NXDOMAIN),
+    "for IPv6": (query("banned.test", type=AAAA), NXDOMAIN),
+    "for HTTPS": (query("banned.test", type=HTTPS), NXDOMAIN),
+    "for text": (query("banned.test", type=TXT), NXDOMAIN),
     "for a type that nobody knows": (query("banned.test", type=65280), NXDOMAIN),
-    "with a service's labels": (query("_443._tcp.www.banned.test", type=zone.SRV), NXDOMAIN),
+    "with a service's labels": (query("_443._tcp.www.banned.test", type=SRV), NXDOMAIN),
     "the first of two questions": (query("banned.test", "innocent.test"), NXDOMAIN),
     "the second of two questions": (query("innocent.test", "www.banned.test"), NXDOMAIN),
     "a question that points into another": (query("x.banned.test", b"\1y\xc0\x0e"), NXDOMAIN),
@@ -260,8 +260,8 @@ INNOCENT = {
     "the parent": query("test"),
     "with EDNS": query("innocent.test", edns=True),
     "an internationalized name": query("xn--bcher-kva.test"),
-    "a name with an underscore": query("_dmarc.innocent.test", type=zone.TXT),
-    "a printer's name": query(b"\x0aMy Printer\4_ipp\4_tcp\x08innocent\4test\0", type=zone.SRV),
+    "a name with an underscore": query("_dmarc.innocent.test", type=TXT),
+    "a printer's name": query(b"\x0aMy Printer\4_ipp\4_tcp\x08innocent\4test\0", type=SRV),
     "a classless reverse zone": query(b"\x040/25\x012\x010\x03192\x07in-addr\x04arpa\0", type=12),
     "the root's servers": query(b"\0", type=2),
     "no plain query": query("innocent.test", flags=4 << 11),
@@ -284,10 +284,10 @@ def test_innocent_by_mitmproxys_own_resolver(
 ) -> None:
     name = f"{transport}.innocent.test"  # its resolver remembers
     (answer,) = TRANSPORTS[transport](enforcing.resolving, query(name))
-    assert [record.data for record in answer.answers] == [socket.inet_aton(zone.ADDRESS)]
-    (answer,) = TRANSPORTS[transport](enforcing.resolving, query("plain.test", type=zone.HTTPS))
-    assert [record.type for record in answer.answers] == [zone.HTTPS]
-    assert (name, zone.A) in the_resolver.asked
+    assert [record.data for record in answer.answers] == [socket.inet_aton(ADDRESS)]
+    (answer,) = TRANSPORTS[transport](enforcing.resolving, query("plain.test", type=HTTPS))
+    assert [record.type for record in answer.answers] == [HTTPS]
+    assert (name, A) in the_resolver.asked
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -317,7 +317,7 @@ def test_nxdomain_can_be_cached(enforcing: Fronts, server: DnsOrigin, transport:
     assert (
         answer.flags & ~0xF == 0x8190
     )  # response; recursion desired, as asked; available; checking disabled, as asked
-    assert answer.questions == [("www.Banned.test", zone.A, 1)]
+    assert answer.questions == [("www.Banned.test", A, 1)]
     (soa,) = answer.authority
     assert (soa.owner, soa.type, soa.class_) == ("Banned.test", 6, 1)
     names, rest = names_in(soa.data, 2)
@@ -339,14 +339,14 @@ def test_the_extended_error(enforcing: Fronts, server: DnsOrigin) -> None:
 
 
 RESPOND = {  # case: (name, type, code, what the answers hold, whether there is an SOA)
-    "refused": ("quiet.test", zone.A, REFUSED, [], False),
-    "a null address for IPv4": ("www.null.test", zone.A, NOERROR, [bytes(4)], False),
-    "a null address for IPv6": ("null.test", zone.AAAA, NOERROR, [bytes(16)], False),
-    "no data for HTTPS": ("null.test", zone.HTTPS, NOERROR, [], True),
-    "no data for SVCB": ("null.test", zone.SVCB, NOERROR, [], True),
-    "no data for text": ("null.test", zone.TXT, NOERROR, [], True),
-    "the first of a list that fits": ("paged.test", zone.A, REFUSED, [], False),
-    "what is usual": ("banned.test", zone.A, NXDOMAIN, [], True),
+    "refused": ("quiet.test", A, REFUSED, [], False),
+    "a null address for IPv4": ("www.null.test", A, NOERROR, [bytes(4)], False),
+    "a null address for IPv6": ("null.test", AAAA, NOERROR, [bytes(16)], False),
+    "no data for HTTPS": ("null.test", HTTPS, NOERROR, [], True),
+    "no data for SVCB": ("null.test", SVCB, NOERROR, [], True),
+    "no data for text": ("null.test", TXT, NOERROR, [], True),
+    "the first of a list that fits": ("paged.test", A, REFUSED, [], False),
+    "what is usual": ("banned.test", A, NXDOMAIN, [], True),
 }
 
 
@@ -375,22 +375,22 @@ def test_a_real_client_reads_the_refusals(enforcing: Fronts, server: DnsOrigin) 
     assert "WARNING" not in refused + dig("+tcp", "banned.test", "HTTPS")
     assert dig("+short", "null.test") == "0.0.0.0\n"
     assert dig("+short", "null.test", "AAAA") == "::\n"
-    assert dig("+short", "innocent.test") == zone.ADDRESS + "\n"
+    assert dig("+short", "innocent.test") == ADDRESS + "\n"
     assert server.names == ["innocent.test"]
 
 
 # -- answers
 
 LEADS = {  # case: (name, type, the name or address that decides)
-    "an alias": ("alias.test", zone.A, "cdn.banned.test"),
-    "a chain of aliases": ("chain.test", zone.A, "x.banned.test"),
-    "a delegated tree": ("sub.delegated.test", zone.A, "banned.test"),
-    "an HTTPS target": ("svc.test", zone.HTTPS, "edge.banned.test"),
-    "an SVCB target": ("svc.test", zone.SVCB, "edge.banned.test"),
-    "an address hint": ("hint.test", zone.HTTPS, "203.0.113.7"),
-    "an address": ("addressed.test", zone.A, "203.0.113.9"),
-    "a mail server": ("mail.test", zone.MX, "mx.banned.test"),
-    "a service": ("_x._tcp.service.test", zone.SRV, "s.banned.test"),
+    "an alias": ("alias.test", A, "cdn.banned.test"),
+    "a chain of aliases": ("chain.test", A, "x.banned.test"),
+    "a delegated tree": ("sub.delegated.test", A, "banned.test"),
+    "an HTTPS target": ("svc.test", HTTPS, "edge.banned.test"),
+    "an SVCB target": ("svc.test", SVCB, "edge.banned.test"),
+    "an address hint": ("hint.test", HTTPS, "203.0.113.7"),
+    "an address": ("addressed.test", A, "203.0.113.9"),
+    "a mail server": ("mail.test", MX, "mx.banned.test"),
+    "a service": ("_x._tcp.service.test", SRV, "s.banned.test"),
 }
 
 
@@ -410,7 +410,7 @@ def test_answers_that_lead_to_something_banned(
     assert leaked.answers != []
 
 
-PASSING_ANSWERS = {"an alias": ("good-alias.test", zone.A), "an HTTPS record": ("plain.test", zone.HTTPS)}
+PASSING_ANSWERS = {"an alias": ("good-alias.test", A), "an HTTPS record": ("plain.test", HTTPS)}
 
 
 @pytest.mark.parametrize(("name", "kind"), PASSING_ANSWERS.values(), ids=PASSING_ANSWERS)
@@ -471,7 +471,7 @@ def test_no_question_at_all_is_refused(enforcing: Fronts, server: DnsOrigin) -> 
 
 def test_what_is_logged_passes_and_each_question_has_its_record(enforcing: Fronts, server: DnsOrigin) -> None:
     before = enforcing.proxy.settled()
-    messages = [query("watched.test"), query("www.watched.test", type=zone.AAAA), query("watched.test")]
+    messages = [query("watched.test"), query("www.watched.test", type=AAAA), query("watched.test")]
     assert [answer.code for answer in udp(enforcing.reverse, *messages)] == [NOERROR] * 3
     records = enforcing.proxy.wait_decisions(before, 3)
     asked = [
@@ -639,7 +639,7 @@ def test_doh_json(enforcing: Fronts, bare: Bare, server: DnsOrigin, tmp_path: Pa
 def test_doh_answers_are_judged(enforcing: Fronts, server: DnsOrigin, tmp_path: Path) -> None:
     for target, arguments in {
         f"/dns-query?dns={encoded(query('alias.test'))}": [],
-        "/dns-query": posted(tmp_path, query("svc.test", type=zone.HTTPS)),
+        "/dns-query": posted(tmp_path, query("svc.test", type=HTTPS)),
     }.items():
         _, _, body = doh(enforcing.proxy, server, tmp_path, target, *arguments)
         assert (read(body).code, read(body).answers) == (NXDOMAIN, [])
@@ -724,7 +724,7 @@ def test_a_nameless_stream_is_judged_by_what_was_asked(
     front = fronts(start, POLICY, server)
 
     def greeted() -> bytes:
-        with tunnel(front.proxy, f"{zone.ADDRESS}:{origin.greeter_port}") as connection:
+        with tunnel(front.proxy, f"{ADDRESS}:{origin.greeter_port}") as connection:
             try:
                 return connection.recv(3)
             except OSError:
@@ -742,8 +742,8 @@ def test_a_nameless_stream_is_judged_by_what_was_asked(
 def test_a_name_that_is_shown_counts_and_no_other(start: Start, ports: None, server: DnsOrigin, origin: Origin) -> None:
     front = fronts(start, POLICY, server)
     assert udp(front.reverse, query("later.test"))[0].code == NOERROR
-    assert curl(front.proxy, "--resolve", f"innocent.test:443:{zone.ADDRESS}", "https://innocent.test/").status == 200
-    with tls(tunnel(front.proxy, f"{zone.ADDRESS}:443"), "innocent.test") as connection:
+    assert curl(front.proxy, "--resolve", f"innocent.test:443:{ADDRESS}", "https://innocent.test/").status == 200
+    with tls(tunnel(front.proxy, f"{ADDRESS}:443"), "innocent.test") as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: innocent.test\r\n\r\n")
         assert read_response(connection)[0] == 200
 

@@ -49,7 +49,8 @@ class Questions:
             message = parse(data)
         except MalformedMessage as error:
             decision = self._unreadable(f"a DNS query that cannot be read: {error}")
-            return Asked(None, decision, self._record(decision, connection, _request(connection, (), time, transport)))
+            incident = self._record(decision, connection, _request(connection, (), time, transport), **facts)
+            return Asked(None, decision, incident)
         strictest, incident = PASS, None
         questions: tuple[Question | None, ...] = message.questions or (None,)
         for question in questions:
