@@ -15,6 +15,7 @@ from mitmproxy import connection as mitm
 from mitmproxy import ctx, exceptions
 from mitmproxy.addonmanager import Loader
 from mitmproxy.master import Master
+from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
 
 from embargo import __version__
 from embargo.core.rules import Policy
@@ -153,6 +154,10 @@ class Runtime:
             "mode": str(policy.settings.mode) if policy else None,
             "decrypt": str(policy.settings.decrypt) if policy else None,
             "listen": [f"{host}:{port}" for host, port, *_ in server.listen_addrs()] if server else [],
+            "modes": [
+                {"mode": _mode(instance.mode), "listen": [f"{host}:{port}" for host, port, *_ in instance.listen_addrs]}
+                for instance in (server.servers if server else ())
+            ],
             "policy": {
                 "digest": policy.digest,
                 "since": reloader.since.isoformat() if reloader and reloader.since else None,
@@ -188,6 +193,11 @@ class Runtime:
             },
             "log": asdict(journal.state()) if journal else None,
         }
+
+
+def _mode(mode: ProxyMode) -> str:
+    """The mode as the operator names it, without whom it leads to: that may hold a password."""
+    return f"{mode.type_name}:{mode.scheme}" if isinstance(mode, ReverseMode) else mode.type_name
 
 
 def _expanded(path: str) -> Path:

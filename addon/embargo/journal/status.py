@@ -3,6 +3,7 @@
 The client alone; the answer is made in `enforce`. The object's members:
 
     pid, started, version, mode, decrypt, next_change (RFC 3339 or null), listen [ADDRESS:PORT, …],
+    modes [{mode, listen [ADDRESS:PORT, …]}, …],
     policy {digest, since, files, apps, rules, domains} or null,
     refused {time, problems, files} or null: the newest reload that was refused, until one succeeds,
     reloads {ok, refused}, flows {judged, blocked, logged, allowed, passed, nameless, errors},
