@@ -495,6 +495,22 @@ def test_monitor_refuses_nothing(monitoring: Fronts, server: DnsOrigin, transpor
     assert monitoring.proxy.settled() == before + len(MONITORED)  # an alias of a banned name has one record
 
 
+# -- options that make mitmproxy look away
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("option", [["--ignore-hosts", "."], ["--allow-hosts", "nowhere"], ["--tcp-hosts", "."]])
+def test_whatever_mitmproxy_is_told_to_ignore(
+    start: Start, ports: None, server: DnsOrigin, option: list[str], transport: str
+) -> None:
+    front = fronts(start, POLICY, server, *option)
+    answers = TRANSPORTS[transport](front.reverse, query("banned.test"), query("innocent.test"))
+    assert [answer.code for answer in answers] == [NXDOMAIN, NOERROR]
+    with tunnel(front.proxy, "resolver.test:53") as connection:
+        assert over(connection, query("banned.test"))[0].code == NXDOMAIN
+    assert server.names == ["innocent.test"]
+
+
 # -- tunnels
 
 

@@ -11,6 +11,7 @@ from mitmproxy.proxy.layers import ClientQuicLayer, HttpLayer, ServerQuicLayer, 
 from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.tls import HTTP_ALPNS
 
+from embargo.core import dns_framing
 from embargo.core.decide import monitored
 from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.request import Name, Request, Source, Surface
@@ -19,12 +20,12 @@ from embargo.core.unread import nameless, unread
 from embargo.enforce.connection import Connection
 from embargo.enforce.datagram_flow import DatagramFlow, Kind, Look, Protocol
 from embargo.enforce.datagram_layer import Datagram, JudgedDatagrams
-from embargo.enforce.decrypt import can_stay_closed, must_open, never_opened
+from embargo.enforce.decrypt import must_open, never_opened
 from embargo.enforce.gate import Gate, close, now
 from embargo.enforce.gather import datagram_request
+from embargo.enforce.layers import DnsMessages
 from embargo.enforce.quic import is_late
 
-_DNS_PORTS = (53, 5353)  # mitmproxy reads these as DNS
 _QUIC_PORTS = (443, 8443)  # where what looks like QUIC is QUIC
 _MOST_NAMES = 64  # server names on one flow
 _MOST_REMEMBERED = 4096  # flows, and addresses of QUIC servers: a few hundred bytes each
@@ -49,7 +50,8 @@ class Datagrams:
                 data.layer = HttpLayer(context, HTTPMode.transparent)
         elif len(context.layers) == 1 and isinstance(context.layers[0], modes.TransparentProxy | modes.ReverseProxy):
             if _is_dns(context) and not DatagramFlow().concerns(data.data_client()):
-                return  # the DNS layer sends nothing on that is no DNS message
+                data.layer = DnsMessages(context)  # sends nothing on that is no DNS message
+                return
             connection = self._gate.connection(context.client)
             if not connection.watched:  # else it is our layer itself that asks what comes next
                 connection.watched = True
@@ -102,7 +104,7 @@ class Datagrams:
         """A flow whose first datagram names nothing."""
         context = datagram.context
         address = context.server.address
-        request = datagram_request(connection, address, now(), Surface.UDP, ())
+        request = self._gate.named(datagram_request(connection, address, now(), Surface.UDP, ()))
         past = self._passed.get(_flow(context))
         if past is not None:
             request = replace(past, time=request.time)
@@ -114,7 +116,7 @@ class Datagrams:
         if decision.blocked:
             return
         if request.surface is Surface.QUIC:
-            if self._gate.policy is not None and not can_stay_closed(self._gate.policy, request):
+            if self._gate.policy is not None and not self._gate.ca.can_stay_closed(self._gate.policy, request):
                 self._undecided(datagram, connection, look, "a QUIC connection that has to be opened")
                 return
             connection.sealed = True
@@ -130,7 +132,7 @@ class Datagrams:
         address = datagram.context.server.address
         passed, names = connection.snis, names_of(look, address)
         connection.snis = names
-        request = datagram_request(connection, address, now(), surface_of(look), names)
+        request = self._gate.named(datagram_request(connection, address, now(), surface_of(look), names))
         decision = self._decide(request, look)
         self._record(connection, request, decision, look)
         if decision.blocked:
@@ -157,7 +159,9 @@ class Datagrams:
         policy, decision = self._gate.policy, self._gate.decide(request)
         if not nameless(request):
             return decision
-        opened = policy is None or (look.protocol is Protocol.QUIC and must_open(policy, request))
+        opened = policy is None or (
+            look.protocol is Protocol.QUIC and must_open(policy, request) and self._gate.ca.may_open(request)
+        )
         return unread(policy, request, decision, opened=opened)
 
     def _reason_to_refuse(self, datagram: Datagram, connection: Connection, request: Request, look: Look) -> str | None:
@@ -167,7 +171,7 @@ class Datagrams:
             return "more server names than one flow may have"
         policy = self._gate.policy
         closed = datagram.begun and connection.sealed and look.protocol is Protocol.QUIC
-        if closed and policy is not None and not can_stay_closed(policy, request):
+        if closed and policy is not None and not self._gate.ca.can_stay_closed(policy, request):
             return "a QUIC connection that has to be opened, on a flow that is closed"
         return None
 
@@ -200,7 +204,7 @@ class Datagrams:
         decrypt = policy.settings.decrypt if policy is not None else Decrypt.ALL
         connection = self._gate.connection(context.client)
         if look.protocol is Protocol.QUIC and look.kind is Kind.HELLO and policy is not None and request is not None:
-            if must_open(policy, request):
+            if self._gate.ca.opens(policy, request, must_open(policy, request)):
                 return layer.NextLayer if decrypt is Decrypt.ALL else _opened
             connection.sealed = True
             return _closed
@@ -208,8 +212,11 @@ class Datagrams:
             return _closed  # resumed
         if look.protocol is not None:
             closed = policy is not None and request is not None and never_opened(policy, request)
+            closed = closed or (request is not None and not self._gate.ca.may_open(request))
             return layer.NextLayer if decrypt is Decrypt.ALL and not closed else _closed
-        if isinstance(context.layers[0], modes.ReverseProxy) or _is_dns(context):
+        if _is_dns(context):
+            return DnsMessages
+        if isinstance(context.layers[0], modes.ReverseProxy):
             return layer.NextLayer
         return UDPLayer  # mitmproxy takes all that goes to port 443 for QUIC, and ends it
 
@@ -252,7 +259,7 @@ def _remember[K, V](memory: OrderedDict[K, V], key: K, value: V) -> None:
 
 def _is_dns(context: Context) -> bool:
     mode, address = context.client.proxy_mode, context.server.address
-    return getattr(mode, "scheme", None) == "dns" or (address is not None and address[1] in _DNS_PORTS)
+    return getattr(mode, "scheme", None) == "dns" or (address is not None and address[1] in dns_framing.PORTS)
 
 
 def _opened(context: Context) -> layer.Layer:

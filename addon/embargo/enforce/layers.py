@@ -81,11 +81,11 @@ class ClosedTLS(TCPLayer):
             yield from super().relay_messages(events.DataReceived(event.connection, passage.release))
 
 
-class DnsOverTcp(DNSLayer):
+class DnsMessages(DNSLayer):
     """mitmproxy's DNS, which ends a connection at a message that it cannot read, whatever is wrong with it."""
 
     def unpack_message(self, data: bytes, from_client: bool) -> list[dns.DNSMessage]:
-        """As its parent, which leaves the connection open where names point to one another (12.2.3, measured)."""
+        """As its parent, which fails and leaves the connection open where names point to one another (measured)."""
         try:
             return super().unpack_message(data, from_client)
         except (ValueError, RecursionError) as unreadable:

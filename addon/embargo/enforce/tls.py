@@ -26,7 +26,7 @@ from embargo.enforce.decrypt import must_open
 from embargo.enforce.first_bytes import Kind, read
 from embargo.enforce.gate import Gate, now
 from embargo.enforce.gather import raw_request, tls_request
-from embargo.enforce.layers import ClosedTLS, DnsOverTcp, SecondHello
+from embargo.enforce.layers import ClosedTLS, DnsMessages, SecondHello
 from embargo.enforce.raw_stream import RawStream
 from embargo.enforce.refusals import refuse_layer
 from embargo.enforce.undecided import EndlessHead, Undecided, bound
@@ -53,7 +53,7 @@ class NextProtocol:
             data.layer = HttpLayer(context, HTTPMode.transparent)
             return
         if connection.page is None and _is_dns(data):
-            data.layer = DnsOverTcp(context)  # sends nothing on that it cannot read
+            data.layer = DnsMessages(context)  # sends nothing on that it cannot read
             return
         client_bytes, server_bytes = data.data_client(), data.data_server()
         if not client_bytes:
@@ -63,7 +63,7 @@ class NextProtocol:
         if connection.page is None and _may_be_dns(data):
             match dns_framing.framing(client_bytes):
                 case dns_framing.Framing.QUERY:
-                    data.layer = DnsOverTcp(context)
+                    data.layer = DnsMessages(context)
                     return
                 case dns_framing.Framing.WAIT:
                     self._wait(data, connection)
