@@ -29,7 +29,7 @@ ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "enforce/launcher.py": "e2e/test_frontends.py",
     "enforce/passage.py": "enforce/test_raw_stream.py",
     "enforce/refusals.py": "e2e/test_refusals.py",
-    "enforce/rejudge.py": "e2e/test_policy_life.py",
+    "enforce/rejudge.py": "e2e/test_rejudge.py",
     "enforce/server.py": "e2e/test_evasions.py",
     "enforce/stream.py": "e2e/test_evasions.py",
     "enforce/undecided.py": "e2e/test_waiting.py",
