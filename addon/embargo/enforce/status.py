@@ -4,9 +4,12 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+from mitmproxy.proxy.mode_servers import ServerInstance
+from mitmproxy.proxy.mode_specs import ReverseMode
 
 from embargo.paths import private_directory
 
@@ -76,3 +79,14 @@ class StatusServer:
             pass  # the asker has gone
         finally:
             writer.close()
+
+
+def listening(servers: Iterable[ServerInstance[Any]]) -> list[dict[str, Any]]:
+    """What listens where: each mode by its name, without whom it leads to, which may hold a password."""
+    return [
+        {
+            "mode": f"reverse:{server.mode.scheme}" if isinstance(server.mode, ReverseMode) else server.mode.type_name,
+            "listen": [f"{host}:{port}" for host, port, *_ in server.listen_addrs],
+        }
+        for server in servers
+    ]
