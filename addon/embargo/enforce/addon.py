@@ -26,6 +26,7 @@ from embargo.enforce.hangup import follow_hangups
 from embargo.enforce.refusals import Look
 from embargo.enforce.reload import Reloader
 from embargo.enforce.status import StatusServer
+from embargo.enforce.undecided import bound_heads
 from embargo.journal.ecs import Observer
 from embargo.journal.event import ProcessChanged
 from embargo.journal.writer import Journal
@@ -289,6 +290,7 @@ def mount(master: Master) -> Runtime:
     for addon in chain:
         if isinstance(addon, Last):
             return addon.runtime
+    bound_heads()
     runtime = Runtime()
     surfaces = runtime.surfaces
     # An item more in the chain costs every hook event some 3 µs (measured), so each entry takes a neighbour into

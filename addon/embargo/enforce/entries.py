@@ -69,7 +69,6 @@ class Surfaces:
             Hook("responseheaders", doh.response_headers, refusals.failed_http, _of_flow),
             Hook("response", doh.response, refusals.failed_http, _of_flow),
             Hook("websocket_message", http.websocket_message, refusals.failed_websocket, _of_flow),
-            Hook("next_layer", protocol.chosen, refusals.failed_layer, _of_context),
             Hook("tls_clienthello", protocol.clienthello, refusals.failed_tls, _of_context),
             Hook("tls_failed_client", protocol.failed_client, refusals.failed_tls, _of_context),
             Hook("server_connect", server.last, refusals.failed_server, _of_server),

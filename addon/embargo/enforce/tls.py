@@ -29,7 +29,7 @@ from embargo.enforce.gather import raw_request, tls_request
 from embargo.enforce.layers import ClosedTLS, DnsMessages, SecondHello
 from embargo.enforce.raw_stream import RawStream
 from embargo.enforce.refusals import refuse_layer
-from embargo.enforce.undecided import EndlessHead, Undecided, bound
+from embargo.enforce.undecided import EndlessHead, Undecided
 
 _VERIFIABLE = re.compile(r"(?:[0-9a-z_]+(?:-+[0-9a-z_]+)*(?:\.(?!$)|$))+", re.IGNORECASE)  # as OpenSSL has it
 _DNS_OVER_TLS = b"dot"  # application protocol (RFC 7858, IANA's registry of ALPN ids)
@@ -87,11 +87,6 @@ class NextProtocol:
                 self._raw(data, connection)
             case Kind.MALFORMED:
                 self._refuse_unread(data, connection)
-
-    def chosen(self, data: layer.NextLayer) -> None:
-        """After mitmproxy's own choice: request heads have an end."""
-        if isinstance(data.layer, HttpLayer):
-            bound(data.layer)
 
     def endless_head(self, data: EndlessHead) -> None:
         """A request head that does not end within its bounds."""
