@@ -19,7 +19,6 @@ ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "enforce/connect.py": "e2e/test_refusals.py",
     "enforce/connection.py": "e2e/test_refusals.py",
     "enforce/drain.py": "e2e/test_signals.py",
-    "enforce/datagram.py": "e2e/test_quic.py",
     "enforce/datagram_layer.py": "e2e/test_quic.py",
     "enforce/entries.py": "e2e/test_other_addons.py",
     "enforce/hangup.py": "e2e/test_signals.py",

@@ -166,6 +166,9 @@ CASES: dict[str, Banned] = {
     "raw": Banned(raw(DATAGRAM, place=BANNED_PLACE, port=80), "udp", 0),
     "raw to port 443": Banned(raw(DATAGRAM, place=BANNED_PLACE), "udp", 0),
     "DTLS": Banned(raw(dtls_hello(BANNED), port=80), "udp", 1),
+    "DTLS behind an alert": Banned(
+        raw(bytes.fromhex("15fefd000000000000000000020100") + dtls_hello(BANNED), port=80), "udp", 1
+    ),
     "DTLS in pieces": Banned(raw(*in_fragments_of(80, dtls_hello(BANNED)), port=80), "udp", 1),
 }
 
@@ -419,15 +422,21 @@ def test_a_relay_that_was_idle_goes_on(start: Start, origin: DatagramOrigin, tmp
     script = tmp_path / "idle.py"
     script.write_text("import mitmproxy.proxy.server\nmitmproxy.proxy.server.UDP_TIMEOUT = 1\naddons = []\n")
     proxy = start(TunProxy, policy(decrypt="needed"), before=[script])
+
+    def count(number: int) -> Callable[[], bool]:
+        return lambda: (proxy.status() or {}).get("connections") == number
+
     client = proxy.namespace.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     with client:
         client.settimeout(5)
-        client.connect((PLACE, 443))
+        client.connect((PLACE, 80))
         client.send(INNOCENT_HELLO)
-        proxy.wait(lambda: origin.datagrams == 1, "the first datagram")
-        proxy.wait(lambda: (proxy.status() or {}).get("connections") == 0, "mitmproxy to forget the flow")
+        assert client.recv(65_535) == INNOCENT_HELLO
+        proxy.namespace.run(lambda: exchange((PLACE, 80), b"ping"))
+        proxy.wait(count(2), "two flows")
+        proxy.wait(count(1), "the later one to end of silence")
         client.send(SHORT)
-        proxy.wait(lambda: origin.datagrams == 2, "the next datagram")
+        assert client.recv(65_535) == SHORT
 
 
 # -- reverse modes

@@ -2,13 +2,14 @@
 
 import pytest
 
-from embargo.enforce.dtls import Hellos, is_handshake
+from embargo.enforce.dtls import Hellos, is_open
 from initials import dtls_hello, dtls_record, in_fragments_of
 
 HELLO = dtls_hello("www.banned.test")
 NAMES = ("www.banned.test",)
 PIECES = in_fragments_of(50, HELLO)
 
+ALERT = b"\x15\xfe\xfd" + bytes(8) + b"\0\2\1\0"
 _OTHER = dtls_hello("other.test")
 OTHER = in_fragments_of(150, _OTHER[:17] + b"\0\1" + _OTHER[19:])  # with the next sequence number
 
@@ -28,6 +29,7 @@ FED: dict[str, tuple[list[bytes], list[tuple[str, ...] | None]]] = {
     "pieces in one datagram": ([b"".join(PIECES)], [NAMES]),
     "pieces, one of them twice": ([PIECES[0], *PIECES], [None] * len(PIECES) + [NAMES]),
     "with a cookie": ([HELLO, with_cookie(dtls_hello("other.test"), b"c" * 20)], [NAMES, ("other.test",)]),
+    "behind an alert": ([ALERT + HELLO], [NAMES]),
     "again": ([HELLO, HELLO], [NAMES, NAMES]),
     "behind another message": ([dtls_record(b"\x10" + bytes(11)) + HELLO], [NAMES]),
     "a whole one beside a piece": ([HELLO + OTHER[0], OTHER[1]], [None, (*NAMES, "other.test")]),
@@ -61,16 +63,17 @@ def test_unreadable(datagrams: list[bytes]) -> None:
             assert hellos.feed(datagram) is None
 
 
-HANDSHAKES = {
+OPEN = {
     "a hello": (HELLO, True),
     "TLS": (b"\x16\x03\x01" + HELLO[3:], False),
     "enciphered": (HELLO[:3] + b"\0\1" + HELLO[5:], False),
-    "data": (b"\x17" + HELLO[1:], False),
+    "an alert before it": (ALERT + HELLO, True),
+    "another protocol": (b"\x1a" + HELLO[1:], False),
     "too short": (HELLO[:13], False),
     "nothing": (b"", False),
 }
 
 
-@pytest.mark.parametrize(("datagram", "is_one"), HANDSHAKES.values(), ids=HANDSHAKES)
-def test_is_handshake(datagram: bytes, is_one: bool) -> None:
-    assert is_handshake(datagram) is is_one
+@pytest.mark.parametrize(("datagram", "is_one"), OPEN.values(), ids=OPEN)
+def test_is_open(datagram: bytes, is_one: bool) -> None:
+    assert is_open(datagram) is is_one

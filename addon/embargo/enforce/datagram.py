@@ -19,7 +19,7 @@ from embargo.core.rules import Decrypt, Mode, Policy
 from embargo.core.unread import nameless, unread
 from embargo.enforce.connection import Connection
 from embargo.enforce.datagram_flow import DatagramFlow, Kind, Look, Protocol
-from embargo.enforce.datagram_layer import Datagram, JudgedDatagrams
+from embargo.enforce.datagram_layer import Datagram, JudgedDatagrams, outlive
 from embargo.enforce.decrypt import must_open, never_opened
 from embargo.enforce.gate import Gate, close, now
 from embargo.enforce.gather import datagram_request
@@ -38,7 +38,7 @@ class Datagrams:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        # mitmproxy forgets a flow after 20 s without a datagram; a QUIC connection may live on, and says no name again.
+        # mitmproxy forgets a flow after a minute without a datagram; QUIC may go on, and says no name again.
         self._passed: OrderedDict[_Flow, Request] = OrderedDict()
         self._servers: OrderedDict[object, None] = OrderedDict()  # addresses at which QUIC has been spoken
 
@@ -61,7 +61,8 @@ class Datagrams:
     def judge(self, datagram: Datagram) -> None:
         """What becomes of a client's datagram."""
         policy = self._gate.policy
-        if policy is not None and policy.settings.mode is not Mode.ENFORCE:
+        monitors = policy is not None and policy.settings.mode is Mode.MONITOR
+        if monitors:
             datagram.release = [datagram.content]  # also should judging fail
         connection = self._gate.connection(datagram.context.client)
         look = datagram.flow.feed(datagram.content)
@@ -75,10 +76,10 @@ class Datagrams:
                 self._begin(datagram, connection, look)
             case Kind.HELLO:
                 self._hello(datagram, connection, look)
-            case Kind.NEGOTIATE if policy is not None and policy.settings.mode is Mode.ENFORCE:
-                datagram.refusal = look.refusal  # the client comes again with a version that is read
-            case Kind.NEGOTIATE:
+            case Kind.NEGOTIATE if monitors:
                 self._pass(datagram, look)
+            case Kind.NEGOTIATE:
+                datagram.refusal = look.refusal  # the client comes again with a version that is read
             case Kind.UNREADABLE:
                 self._undecided(datagram, connection, look, look.error)
 
@@ -194,6 +195,8 @@ class Datagrams:
         datagram.release = look.release
         if not datagram.begun:
             datagram.child = self._child(datagram.context, look, request)
+            if datagram.child is _closed:
+                outlive(datagram.context.client)
             if datagram.child is not _closed and look.protocol is Protocol.QUIC:
                 # mitmproxy gives a connection up whose first datagram is early data
                 datagram.release = [content for content in look.release if not is_late(content)]

@@ -60,7 +60,7 @@ class DatagramFlow:
         """Whether a datagram of a flow that goes on may begin something: quick, for those that mostly do not."""
         if datagram[:1] >= b"\x80":
             return version_of(datagram) in VERSIONS or is_unread_version(datagram, first=False)
-        return dtls.is_handshake(datagram) or is_unread_version(datagram, first=False)
+        return dtls.is_open(datagram) or is_unread_version(datagram, first=False)
 
     def feed(self, datagram: bytes) -> Look:
         """What the client's next datagram is. Nothing of it may go on before it is judged."""
@@ -72,7 +72,7 @@ class DatagramFlow:
             if version is not None and is_reserved(version):
                 return self._unreadable(datagram, "", Kind.NEGOTIATE)
             return self._unreadable(datagram, "a version of QUIC that is not read")
-        if dtls.is_handshake(datagram):
+        if dtls.is_open(datagram):
             return self._feed_dtls(datagram)
         return Look(Kind.PLAIN, [datagram])
 

@@ -3,10 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mitmproxy import connection as mitm
+from mitmproxy import ctx
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 
 from embargo.enforce.datagram_flow import DatagramFlow
+
+LONGEST_SILENCE = 90  # seconds: more than the 60 after which mitmproxy's listener ends a flow itself (measured)
 
 
 @dataclass(slots=True)
@@ -65,3 +69,15 @@ class JudgedDatagrams(layer.Layer):
         for released in datagram.release:
             assert child is not None
             yield from child.handle_event(events.DataReceived(self.context.client, released))
+
+
+def outlive(peer: mitm.Client) -> None:
+    """Let a relayed connection be silent for longer than mitmproxy's 20 s.
+
+    Its listener drops what comes for a flow that was ended so, for as long as something comes (measured), while QUIC
+    connections mostly live through 30 s of silence.
+    """
+    server = ctx.master.addons.get("proxyserver")
+    handler = server.connections.get(peer.id) if server is not None else None
+    if handler is not None:
+        handler.timeout_watchdog.timeout = LONGEST_SILENCE

@@ -6,6 +6,7 @@ from embargo.enforce.fragments import Fragments
 from embargo.enforce.server_names import server_names
 
 _HANDSHAKE = 22
+_TYPES = range(20, 26)  # of records: change_cipher_spec, alert, handshake, data, heartbeat, tls12_cid
 _HEADER = 13  # octets of a record's header: type, version, epoch, sequence number, length
 _MESSAGE_HEADER = 12  # type, length, sequence number, fragment offset, fragment length
 _CLIENT_HELLO = 1
@@ -15,11 +16,11 @@ _MOST_MESSAGES = 8  # ClientHellos that are put together at a time
 ACCESS_DENIED = bytes.fromhex("15fefd000000000000000000020231")  # fatal alert 49, in epoch 0
 
 
-def is_handshake(datagram: bytes) -> bool:
-    """Whether *datagram* begins with a handshake record that is not enciphered (epoch 0)."""
+def is_open(datagram: bytes) -> bool:
+    """Whether *datagram* begins with a record that is not enciphered (epoch 0); a handshake may be in it, or follow."""
     return (
         len(datagram) > _HEADER
-        and datagram[0] == _HANDSHAKE
+        and datagram[0] in _TYPES
         and datagram[1] == 0xFE
         and datagram[2] >= 0xFC
         and datagram[3:5] == b"\0\0"
@@ -68,7 +69,7 @@ def _messages(datagram: bytes) -> Iterator[bytes]:
         end = position + _HEADER + int.from_bytes(datagram[position + 11 : position + _HEADER])
         if end > len(datagram):
             raise ValueError("a DTLS record that does not end")
-        if is_handshake(datagram[position:end]):
+        if datagram[position] == _HANDSHAKE and is_open(datagram[position:end]):
             yield from _split(datagram[position + _HEADER : end])
         position = end
 

@@ -107,7 +107,12 @@ def raw_request(
     for sni in snis:
         _add(names, Source.SNI, sni, port)
     return Request(
-        surface=Surface.TCP, time=time, names=_with_readings(names), client=connection.client, user=connection.user
+        surface=Surface.TCP,
+        time=time,
+        names=_with_readings(names),
+        client=connection.client,
+        user=connection.user,
+        transport=connection.peer.transport_protocol,  # of a stream in QUIC it is UDP
     )
 
 
