@@ -33,7 +33,6 @@ ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "enforce/stream.py": "e2e/test_evasions.py",
     "enforce/undecided.py": "e2e/test_waiting.py",
     "enforce/tls.py": "e2e/test_tls.py",
-    "enforce/udp.py": "e2e/test_quic.py",
     "journal/backwards.py": "journal/test_reader.py",
     "journal/clock.py": "journal/test_writer.py",
     "journal/ecs.py": "journal/test_record.py",

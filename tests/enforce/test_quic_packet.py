@@ -147,7 +147,6 @@ def test_a_client_takes_the_refusal(version: int) -> None:
 
 def test_version_negotiation() -> None:
     answer = version_negotiation(unknown_version(0x1A2A3A4A))
-    assert answer is not None
     header = pull_quic_header(Buffer(data=answer))
     assert header.packet_type is QuicPacketType.VERSION_NEGOTIATION
     assert (header.destination_cid, header.source_cid) == (SOURCE, DESTINATION)

@@ -270,11 +270,11 @@ def connection_close(packet: Packet, first: bytes) -> bytes:
     return _Cipher(first, packet.version, b"server in").encipher(header + b"\0", payload, 0)
 
 
-def version_negotiation(datagram: bytes) -> bytes | None:
-    """What a server answers to a version that it does not know (RFC 8999, 6); None where no id can be read."""
+def version_negotiation(datagram: bytes) -> bytes:
+    """What a server answers to a version that it does not know (RFC 8999, 6); empty where no id can be read."""
     ids = _ids(datagram, 0)
     if ids is None or version_of(datagram) is None:
-        return None
+        return b""
     destination, source, _ = ids
     head = bytes([0x80 | os.urandom(1)[0]]) + bytes(4)
     head += bytes([len(source)]) + source + bytes([len(destination)]) + destination
