@@ -1,11 +1,12 @@
 # Everything sets itself up: `make run` and `make test` work on a fresh machine with Python 3.12 or newer.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check-static bench format goldens clean
+.PHONY: help setup run test fuzz check-static bench format goldens clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PORT ?= 8080
+FUZZ_SECONDS ?= 600
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +26,9 @@ test: setup  ## all tests and static checks; installs what they need first
 	tools/install-test-tools
 	$(MAKE) --no-print-directory check-static
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+fuzz: setup  ## look for what passes or breaks for ten minutes (FUZZ_SECONDS=60 for another time)
+	EMBARGO_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest tests/fuzz
 
 check-static: setup  ## ruff, mypy and the import contracts
 	$(BIN)/ruff check addon tests

@@ -117,6 +117,7 @@ def test_the_hello_is_read() -> None:
 HOSTS = {  # case: (text, hosts in it)
     "a Host header": (b"\nGET / HTTP/1.1\r\nHost: banned.test\r\n\r\n", ["banned.test"]),
     "in any case, with space before the colon": (b"\nhOsT : banned.test\r\n", ["banned.test"]),
+    "a vertical tab before the colon": (b"\nHost\x0b: banned.test\r\n", ["banned.test"]),
     "folded": (b"\nHost:\r\n banned.test\r\n", ["banned.test"]),
     "two of them": (b"\nHost: a.test\nX: y\nHost: b.test\n", ["a.test", "b.test"]),
     "an absolute target": (b"\nGET http://banned.test:80/ HTTP/1.1\r\n", ["banned.test:80"]),

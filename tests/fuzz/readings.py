@@ -12,7 +12,7 @@ _HOST = re.compile(r"(?:^|[\r\n])[ \t\x0b\x0c]*host[ \t\x0b\x0c]*:([^\r\n]*)", r
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.\-]*://([^/?#\s]*)", re.IGNORECASE)
 _CONNECT = re.compile(r"(?:^|[\r\n])connect\s+(\S+)", re.IGNORECASE)
 _NAME = re.compile(r"[0-9a-z_.\-]+")
-_FIRST_LINE = re.compile(r"(?:^|[\r\n])[^\r\n:]*\sHTTP/[^\r\n]*", re.IGNORECASE)
+_FIRST_LINE = re.compile(r"(?:^|[\r\n])[^\r\n]*\sHTTP/[^\r\n]*", re.IGNORECASE)
 
 
 def is_below(text: str, domain: str) -> bool:

@@ -33,7 +33,7 @@ def test_requests(opening: Proxy, recorder: Recorder) -> None:
             assert twin.blocked == 0
             assert b" 200 " in twin.answer
 
-    explore("requests", check, exchanges(), examples=60, share=0.3)
+    explore("requests", check, exchanges(), examples=40, share=0.3)
     trial.no_innocent_was_refused()
 
 
@@ -53,7 +53,7 @@ def test_hellos(request: pytest.FixtureRequest, recorder: Recorder, which: str) 
             assert banned.answer == bytes.fromhex("15030300020231")
             assert twin.blocked == 0
 
-    explore(f"ClientHellos, {which}", check, hellos(), examples=40, share=0.15)
+    explore(f"ClientHellos, {which}", check, hellos(), examples=25, share=0.15)
     trial.no_innocent_was_refused()
 
 
@@ -119,7 +119,7 @@ def test_http2(opening: Proxy, recorder: Recorder) -> None:
         assert [bytes(taken) for taken in recorder.taken if arrived(bytes(taken), BANNED)] == []
         ask(streams, TWIN)
 
-    explore("HTTP/2", check, st.lists(stream, min_size=1, max_size=4), examples=15, share=0.1)
+    explore("HTTP/2", check, st.lists(stream, min_size=1, max_size=4), examples=12, share=0.1)
     Trial(opening, recorder).no_innocent_was_refused()
 
 

@@ -24,6 +24,7 @@ _CLIENT_HELLO = 0x01  # handshake type
 _NEWEST_RECORD_VERSION = 0x03  # TLS 1.2 and 1.3 write 03 03; servers ignore the byte, mitmproxy takes 00 to 03
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # RFC 9110, 5.6.2
 _SPACE = rb"[ \t\x0b\x0c\r]"  # what a lenient server takes for a space in the request line (RFC 9112, 3)
+_BLANK = rb"[ \t\x0b\x0c]"  # and between a header's name and its colon
 _METHOD = re.compile(rb"%b+" % _TOKEN)  # of any length: some servers take any
 _LONG_METHOD = re.compile(rb"%b{65}" % _TOKEN)
 _OLD_REQUEST = re.compile(rb"GET[ \t]+/\S*\s*")  # HTTP/0.9: some servers still speak it, mitmproxy does not
@@ -33,14 +34,16 @@ _VERSION = re.compile(rb"HTTP/[\d.]+", re.IGNORECASE)
 _HELLO = re.compile(rb"\x16\x03.[\x00-\x48].\x01\x00", re.DOTALL)  # a record of up to 2^14 + 2048 octets
 _PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n"
 _LONGEST_PROXY_V1 = 107  # octets, the line break included
-_HOST_LINE = re.compile(rb"\nhost[ \t]*:[ \t]*([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)", re.IGNORECASE)
+_HOST_LINE = re.compile(rb"\nhost%b*:[ \t]*([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)" % _BLANK, re.IGNORECASE)
 _ABSOLUTE_TARGET = re.compile(
     rb"\n%b*%b{1,64}%b+[a-z][a-z0-9+.\-]*://([^/?#\s]*)" % (_SPACE, _TOKEN, _SPACE), re.IGNORECASE
 )
 _CONNECT_TARGET = re.compile(rb"\nCONNECT%b+([^/\s]+)%b+HTTP/" % (_SPACE, _SPACE), re.IGNORECASE)
 _BARE_RETURN = re.compile(rb"\r(?!\n)")  # ends a line for some servers, Python's own among them
-_OPEN_HOST = re.compile(rb"\nhost[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*(?:[ \t][^\n]*)?\Z", re.IGNORECASE)
-_NAME_TO_COME = re.compile(rb"%b*(?:host[ \t]*:.*|%b{0,64}%b*)" % (_SPACE, _TOKEN, _SPACE), re.IGNORECASE | re.DOTALL)
+_OPEN_HOST = re.compile(rb"\nhost%b*:[^\n]*\n(?:[ \t][^\n]*\n)*(?:[ \t][^\n]*)?\Z" % _BLANK, re.IGNORECASE)
+_NAME_TO_COME = re.compile(
+    rb"%b*(?:host%b*:.*|%b{0,64}%b*)" % (_SPACE, _BLANK, _TOKEN, _SPACE), re.IGNORECASE | re.DOTALL
+)
 
 
 class Kind(Enum):
