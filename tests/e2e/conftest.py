@@ -69,7 +69,8 @@ def _starter(origin: Origin, confdir: Path, factory: pytest.TempPathFactory) -> 
 
     def start(policy: Any = SMALL, *, ready: bool = True, **options: Any) -> Proxy:
         directory = options.pop("directory", None) or factory.mktemp("proxy")
-        proxy = Proxy(directory, policy, http=origin.http_port, https=origin.https_port, confdir=confdir, **options)
+        options.setdefault("confdir", confdir)
+        proxy = Proxy(directory, policy, http=origin.http_port, https=origin.https_port, **options)
         started.append(proxy)
         return proxy.wait_ready() if ready else proxy
 

@@ -13,6 +13,7 @@ from embargo.cli.output import colourful, printable
 from embargo.journal.status import Liveness, Status, running
 from embargo.paths import runtime_directory
 
+_MOST_CLIENTS = 10  # that reject our certificate, which are printed
 _MOST_PROBLEMS = 10  # of a refused reload that are printed; `embargo check` prints all
 
 
@@ -94,11 +95,34 @@ def _account(status: Status) -> Iterator[str]:
     flows = status.part("flows")
     counted = ("judged", "blocked", "logged", "allowed", "passed", "nameless", "errors")
     yield _line("flows", ", ".join(f"{_shown(flows, what)} {what}" for what in counted))
+    yield from _ca(status)
     log = status.part("log")
     yield _line("log", f"{_shown(log, 'directory')}/{_shown(log, 'file')}")
     yield _line("", ", ".join(f"{_shown(log, what)} {word}" for what, word in _LOG_WORDS.items()))
     for finding in status.findings():
         yield _line("finding", _alarm(printable(finding)))
+
+
+def _ca(status: Status) -> Iterator[str]:
+    ca, rejecting = status.part("ca"), status.part("rejecting")
+    if ca.get("fingerprint"):
+        fingerprint = _shown(ca, "fingerprint").upper()
+        limits = "name-constrained" if ca.get("constrained") else "may sign for every name"
+        yield _line("CA", f"{_shown(ca, 'subject')}, {_shown(ca, 'days_left')} days left, {limits}")
+        yield _line("", "SHA-256 " + ":".join(fingerprint[at : at + 2] for at in range(0, len(fingerprint), 2)))
+        not_opened = ca.get("not_opened")
+        if isinstance(not_opened, Mapping) and not_opened.get("connections"):
+            yield _line("", f"{_shown(not_opened, 'connections')} connections not opened: the CA does not permit them")
+    if rejecting.get("clients"):
+        yield _line("rejecting", f"{_shown(rejecting, 'clients')} clients reject our certificate")
+        listed = rejecting.get("listed")
+        found = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+        for each in found[:_MOST_CLIENTS]:
+            agent = _shown(each, "user_agent") if each.get("user_agent") else "no user agent"
+            told = f"since {_time(each, 'since')}, {_shown(each, 'times')} times, {_shown(each, 'why')}"
+            yield _line("", f"{_shown(each, 'client')}  {agent}  ({told})")
+        if len(found) > _MOST_CLIENTS:
+            yield _line("", f"and {len(found) - _MOST_CLIENTS} more of those latest seen (--json has them)")
 
 
 _LOG_WORDS = {"written": "records written", "lost": "lost", "queue": "waiting"}

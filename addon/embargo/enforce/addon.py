@@ -75,6 +75,7 @@ class Runtime:
         self._status = StatusServer(runtime_directory(), self.describe)
         self._status_task = asyncio.create_task(self._status.run())
         self._warn_of_settings()
+        self.gate.ca.check(self.gate.policy, now())
 
     def done(self) -> None:
         """The process ends: what is in the queue is written."""
@@ -122,6 +123,8 @@ class Runtime:
     def _follow_policy(self, policy: Policy) -> None:
         if self.journal is not None:
             self.journal.settings = policy.settings.log
+        if self._running:
+            self.gate.ca.check_policy(policy, now())
 
     def _set_look(self, block_page: str, console: str) -> None:
         try:
@@ -192,6 +195,8 @@ class Runtime:
                 "nameless": counters.nameless,
                 "errors": counters.errors,
             },
+            "ca": self.gate.ca.describe(now()),
+            "rejecting": self.gate.rejections.describe(now()),
             "log": asdict(journal.state()) if journal else None,
         }
 

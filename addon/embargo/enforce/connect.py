@@ -1,7 +1,5 @@
 """CONNECT: the earliest point of a tunnel, where nothing has been opened yet."""
 
-from datetime import datetime, timedelta
-
 from mitmproxy import http
 
 from embargo.core.decision import Decision, Reason
@@ -16,10 +14,6 @@ from embargo.enforce.identity import Identity
 from embargo.enforce.judgement import Judgement
 from embargo.enforce.refusals import Refusals
 
-REJECTED_FOR = timedelta(days=1)  # a client that rejected our certificate is not shown a page for so long
-_MOST_REJECTING = 10_000  # clients remembered
-_LONGEST_AGENT = 256  # characters of a user agent by which a client is remembered
-
 
 class Connect:
     """Judges CONNECT requests."""
@@ -28,8 +22,6 @@ class Connect:
         self._gate = gate
         self._refusals = refusals
         self._identity = identity
-        self._rejecting: dict[tuple[str, str], datetime] = {}  # client and user agent: until when
-        self._left: set[tuple[str, str]] = set()  # those that once went away in the handshake
 
     def first(self, flow: http.HTTPFlow) -> None:
         """Before all other addons: refuse what is refused whoever asks."""
@@ -71,21 +63,6 @@ class Connect:
         connection.tunnel = connection.tunnel_request = None
         connection.snis = ()
 
-    def rejected(self, connection: Connection, *, said: bool) -> None:
-        """The client of a page tunnel rejected our certificate: refuse it at CONNECT from now on.
-
-        One that only went away (not *said*) may have been a closed tab: it has to do so twice.
-        """
-        key = _client_key(connection)
-        for known in (self._rejecting, self._left):
-            if len(known) >= _MOST_REJECTING:
-                known.clear()
-        if not said and key not in self._left:
-            self._left.add(key)
-            return
-        self._left.discard(key)
-        self._rejecting[key] = now() + REJECTED_FOR
-
     def _state(self, flow: http.HTTPFlow) -> tuple[object, ...]:
         data = flow.request.data
         return (data.host, data.port, data.headers.fields, id(self._gate.policy))
@@ -119,10 +96,9 @@ class Connect:
             return False
         if policy.settings.decrypt is Decrypt.NONE or decision.response_on(Surface.CONNECT) is Respond.RESET:
             return False
-        if never_opened(policy, request):
+        if never_opened(policy, request) or not self._gate.ca.may_open(request):
             return False
-        until = self._rejecting.get(_client_key(connection))
-        return until is None or until < request.time
+        return not self._gate.rejections.rejects(connection, request.time)
 
     def _record(self, connection: Connection, request: Request, decision: Decision) -> str | None:
         return self._gate.record(

@@ -21,8 +21,10 @@ from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.request import Name, Request, Surface
 from embargo.core.rules import Policy
 from embargo.core.unread import unread
+from embargo.enforce.ca import SigningCa
 from embargo.enforce.connection import Connection
 from embargo.enforce.judgement import Judgement
+from embargo.enforce.rejections import Rejections
 from embargo.enforce.resolved import Resolved
 from embargo.journal.event import Event, Judged, Outcome
 from embargo.journal.identifier import uuid7
@@ -78,6 +80,8 @@ class Gate:
         self.keep_messages = True  # of WebSocket and TCP, as mitmproxy does, until their connection ends
         self.connections: dict[str, Connection] = {}
         self.resolved = Resolved()
+        self.ca = SigningCa()
+        self.rejections = Rejections()
         # Not in a flow's metadata: mitmproxy writes that to flow files, and only takes plain values there.
         self.refused: WeakKeyDictionary[mitm_flow.Flow, Decision] = WeakKeyDictionary()
         self.judged: WeakKeyDictionary[mitm_flow.Flow, Judgement] = WeakKeyDictionary()

@@ -11,7 +11,6 @@ from embargo.core.decision import Decision
 from embargo.core.request import Request, Surface
 from embargo.core.unread import nameless
 from embargo.enforce.connection import Connection
-from embargo.enforce.decrypt import can_stay_closed
 from embargo.enforce.gate import Gate, close, now
 
 _UNREAD = frozenset({Surface.TCP, Surface.UDP})  # judged as what is in no protocol that is read
@@ -29,7 +28,7 @@ async def rejudge(gate: Gate) -> int:
         if decision.blocked:
             cut(opened, decision)
             gate.record(decision, request.surface, opened.connection, request=request)
-        elif opened.connection.sealed and gate.policy is not None and not can_stay_closed(gate.policy, request):
+        elif opened.connection.sealed and gate.policy is not None and not gate.ca.can_stay_closed(gate.policy, request):
             cut(opened, decision)  # it may come again, and is opened then
 
     def cut(opened: Opened, decision: Decision) -> None:

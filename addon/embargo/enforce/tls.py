@@ -18,7 +18,7 @@ from embargo.core import dns_framing
 from embargo.core.decide import monitored
 from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.request import Name, Request, Source, Surface
-from embargo.core.rules import Decrypt
+from embargo.core.rules import Decrypt, Policy
 from embargo.core.unread import nameless, unread
 from embargo.enforce.connect import Connect
 from embargo.enforce.connection import Connection
@@ -109,24 +109,21 @@ class NextProtocol:
 
     def failed_client(self, data: tls.TlsData) -> None:
         """The client would not take our certificate."""
-        connection = self._gate.connection(data.context.client)
-        if connection.page is not None:
-            error = data.conn.error or ""
-            self._connect.rejected(connection, said="disconnected" not in error and "closed early" not in error)
+        self._gate.rejections.failed(self._gate.connection(data.context.client), data.conn.error or "", now())
 
     def _tls(self, data: layer.NextLayer, connection: Connection, server_names: tuple[str, ...]) -> None:
         context = data.context
-        if connection.page is not None:
-            data.layer = _opened(data)
-            return
         address = context.server.address
         port = address[1] if address else None
+        if connection.page is not None:
+            self._page(data, [Name.parse(Source.SNI, name, port) for name in server_names])
+            return
         connection.snis = tuple(Name.parse(Source.SNI, name, port) for name in server_names)
         request = self._gate.named(tls_request(connection, address, now()))
         decision = self._gate.decide(request)
         policy = self._gate.policy
         is_server = _reverse_scheme(data) in ("http", "https")  # the proxy is, so it is nobody else's TLS
-        opened = policy is None or decision.blocked or is_server or must_open(policy, request)
+        opened = policy is None or decision.blocked or is_server or self._opens(policy, request)
         if nameless(request):
             decision = unread(policy, request, decision, opened=opened)
         if opened and not decision.blocked and not all(map(_can_be_opened, connection.snis or request.names)):
@@ -144,6 +141,16 @@ class NextProtocol:
             data.layer = ClosedTLS(context)  # byte for byte, with the origin's own certificate
         elif policy is not None and policy.settings.decrypt is not Decrypt.ALL:
             data.layer = _opened(data)  # needed for the verdict, so no other option may let it by
+
+    def _opens(self, policy: Policy, request: Request) -> bool:
+        return self._gate.ca.opens(policy, request, must_open(policy, request))
+
+    def _page(self, data: layer.NextLayer, snis: list[Name]) -> None:
+        """Open a tunnel that only shows the page, unless its server name is another one that cannot be signed for."""
+        if all(self._gate.ca.permits(name.host) for name in snis):
+            data.layer = _opened(data)
+        else:
+            refuse_layer(data, alert=True)
 
     def second_hello(self, data: SecondHello) -> None:
         """A server asked for another ClientHello: what it says is judged like the first."""

@@ -7,7 +7,9 @@ The client alone; the answer is made in `enforce`. The object's members:
     policy {digest, since, files, apps, rules, domains} or null,
     refused {time, problems, files} or null: the newest reload that was refused, until one succeeds,
     reloads {ok, refused}, flows {judged, blocked, logged, allowed, passed, nameless, errors},
-    log {directory, file, written, lost, queue, error}
+    log {directory, file, written, lost, queue, error},
+    ca {subject, issuer, fingerprint, not_before, not_after, days_left, certificates, constrained,
+    not_opened {connections, needed}} or {error} or null, rejecting {clients, handshakes, listed}
 """
 
 import json
@@ -20,6 +22,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+FEW_DAYS = 30  # below so many the operator is warned of the CA's end (as `review.certificate` has it)
 PATIENCE = 2.0  # seconds for a process to connect and answer in
 _LONGEST_ANSWER = 4 * 1024 * 1024  # bytes; a refusal lists its problems
 _AT_ONCE = 16  # sockets asked side by side
@@ -69,11 +72,26 @@ class Status:
             count = len(problems) if isinstance(problems, Sequence) else 0
             kept = "; what was enforced stays" if self.part("policy") else ""
             yield f"refused the newest policy ({count} problem{'' if count == 1 else 's'}){kept}"
+        yield from self._ca_findings()
         log = self.part("log")
         if lost := log.get("lost"):
             yield f"lost {lost} record{'' if lost == 1 else 's'} of the decision log"
         if log.get("error"):
             yield f"cannot write the decision log: {log['error']}"
+
+    def _ca_findings(self) -> Iterator[str]:
+        ca = self.part("ca")
+        if ca.get("error"):
+            yield f"opens nothing, since the CA cannot be read: {ca['error']}"
+        days = ca.get("days_left")
+        if type(days) is int and days < 0:
+            yield "the CA has expired: no client takes its certificates"
+        elif type(days) is int and days < FEW_DAYS:
+            yield f"the CA expires in {days} day{'' if days == 1 else 's'}"
+        not_opened = ca.get("not_opened")
+        needed = not_opened.get("needed") if isinstance(not_opened, Mapping) else None
+        for name in needed if isinstance(needed, list) else ():
+            yield f"the CA does not permit {name}: what the policy bans inside it passes"
 
 
 def running(directory: Path, patience: float = PATIENCE) -> list[Status]:
