@@ -27,6 +27,27 @@ from embargo.cli.options import log_option
 @click.option("--block-page", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Jinja2 template.")
 @click.option("--console-url", default="", metavar="URL", help="The console's address, for the link on the page.")
 @click.option(
+    "--proxy-protocol-from",
+    "balancers",
+    multiple=True,
+    metavar="NET",
+    help="Address or network of a balancer that sends the PROXY protocol; repeatable.",
+)
+@click.option(
+    "--front-proxy",
+    "front_proxies",
+    multiple=True,
+    metavar="NET",
+    help="Address or network of a proxy in front, whose user header and X-Forwarded-For are believed; repeatable.",
+)
+@click.option("--user-header", default="", metavar="NAME", help="Header of the front proxy. [X-Authenticated-User]")
+@click.option(
+    "--identities",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Map of addresses to users: address,user,from,until.",
+)
+@click.option(
     "--stock-hooks",
     is_flag=True,
     help="Call hooks as stock mitmproxy does, for a script that adds hooks to itself while it runs.",
@@ -39,6 +60,10 @@ def command(
     port: int,
     block_page: Path | None,
     console_url: str,
+    balancers: tuple[str, ...],
+    front_proxies: tuple[str, ...],
+    user_header: str,
+    identities: Path | None,
     stock_hooks: bool,
     mitmproxy_options: tuple[str, ...],
 ) -> None:
@@ -52,4 +77,12 @@ def command(
         arguments += ["--set", f"embargo_block_page={block_page}"]
     if console_url:
         arguments += ["--set", f"embargo_console={console_url}"]
+    for network in balancers:
+        arguments += ["--set", f"embargo_balancers={network}"]
+    for network in front_proxies:
+        arguments += ["--set", f"embargo_front_proxies={network}"]
+    if user_header:
+        arguments += ["--set", f"embargo_user_header={user_header}"]
+    if identities is not None:
+        arguments += ["--set", f"embargo_identities={identities}"]
     run([*arguments, *mitmproxy_options], cached_hooks=not stock_hooks)

@@ -5,6 +5,7 @@ Both are text that anybody can send; whether the sender is to be believed is dec
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from embargo.core.address import Address, parse_address
 
@@ -12,6 +13,20 @@ LONGEST_USER = 256  # characters
 _NOBODY = frozenset({"", "-"})  # what Squid writes where it knows no user
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?|([^:]*):[0-9]{1,5}")
 _MOST_HOPS = 32  # proxies in a row; a longer list is read no further
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a front proxy says of a request, or of a tunnel."""
+
+    user: str | None = None
+    forwarded: bool = False  # it says something of the client's address
+    client: Address | None = None  # None where what it says is that it does not know
+
+
+def said(users: Sequence[str], hops: Sequence[str], believed: Callable[[Address], bool]) -> Said:
+    """What *users* and *hops*, the values of both headers, say; see `user_named` and `client_named`."""
+    return Said(user_named(users), bool(hops), client_named(hops, believed))
 
 
 def user_named(values: Sequence[str]) -> str | None:

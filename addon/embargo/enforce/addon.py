@@ -15,17 +15,17 @@ from mitmproxy import connection as mitm
 from mitmproxy import ctx, exceptions
 from mitmproxy.addonmanager import Loader
 from mitmproxy.master import Master
-from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
 
 from embargo import __version__
 from embargo.core.rules import Policy
 from embargo.enforce.answers import load_template
-from embargo.enforce.entries import Entry, Surfaces
+from embargo.enforce.entries import Entry, First, Surfaces
 from embargo.enforce.gate import Gate, now, release
 from embargo.enforce.hangup import follow_hangups
+from embargo.enforce.identity_options import IdentityOptions, declare
 from embargo.enforce.refusals import Look
 from embargo.enforce.reload import Reloader
-from embargo.enforce.status import StatusServer
+from embargo.enforce.status import StatusServer, listening
 from embargo.enforce.undecided import bound_heads
 from embargo.journal.ecs import Observer
 from embargo.journal.event import ProcessChanged
@@ -43,6 +43,7 @@ class Runtime:
     def __init__(self) -> None:
         self.gate = Gate()
         self.surfaces = Surfaces(self.gate)
+        self.identity = IdentityOptions(self.gate, self.surfaces.identity, self.surfaces.balancers)
         self.started = now()
         self.journal: Journal | None = None
         self.reloader: Reloader | None = None
@@ -60,6 +61,7 @@ class Runtime:
         Before, the error is logged, which ends mitmdump and mitmweb: raised while a script loads it would be lost, and
         with it all our options, so that the default policy would be in force instead of the one named (measured).
         """
+        self.identity.configure(updated, running=self._running)
         if not updated & _OPTIONS or "embargo_policy" not in ctx.options:
             return
         if updated & {"embargo_block_page", "embargo_console"}:
@@ -79,6 +81,7 @@ class Runtime:
 
     def done(self) -> None:
         """The process ends: what is in the queue is written."""
+        self.identity.stop()
         for task in (self._following, self._status_task):
             if task is not None:
                 task.cancel()
@@ -158,10 +161,7 @@ class Runtime:
             "mode": str(policy.settings.mode) if policy else None,
             "decrypt": str(policy.settings.decrypt) if policy else None,
             "listen": [f"{host}:{port}" for host, port, *_ in server.listen_addrs()] if server else [],
-            "modes": [
-                {"mode": _mode(instance.mode), "listen": [f"{host}:{port}" for host, port, *_ in instance.listen_addrs]}
-                for instance in (server.servers if server else ())
-            ],
+            "modes": listening(server.servers) if server else [],
             "policy": {
                 "digest": policy.digest,
                 "since": reloader.since.isoformat() if reloader and reloader.since else None,
@@ -197,13 +197,9 @@ class Runtime:
             },
             "ca": self.gate.ca.describe(now()),
             "rejecting": self.gate.rejections.describe(now()),
+            **self.identity.describe(),
             "log": asdict(journal.state()) if journal else None,
         }
-
-
-def _mode(mode: ProxyMode) -> str:
-    """The mode as the operator names it, without whom it leads to: that may hold a password."""
-    return f"{mode.type_name}:{mode.scheme}" if isinstance(mode, ReverseMode) else mode.type_name
 
 
 def _expanded(path: str) -> Path:
@@ -252,6 +248,7 @@ class Embargo:
         loader.add_option("embargo_log", str, "", "Directory of the decision log.")
         loader.add_option("embargo_block_page", str, "", "Jinja2 template of the block page. Default: the shipped one.")
         loader.add_option("embargo_console", str, "", "URL of the console, for the link on the block page.")
+        declare(loader)
         self._runtime = mount(loader.master)
         self._runtime.gate.keep_messages = self._keep_messages
 
@@ -303,7 +300,7 @@ def mount(master: Master) -> Runtime:
     before, between, after = chain[:1], chain[1:-1], chain[-1:]
     if any(hasattr(neighbour, hook.name) for neighbour in after for hook in surfaces.last):
         between, after = chain[1:], []
-    first = Entry("embargo-first", runtime.gate, surfaces.first, before)
+    first = First("embargo-first", surfaces, before)
     last = Last("embargo-last", runtime.gate, surfaces.last, after)
     last.runtime = runtime
     # A new list: whoever walks the old one just now would meet an addon twice (measured: without end).

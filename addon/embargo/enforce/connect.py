@@ -30,22 +30,23 @@ class Connect:
         connection.page = connection.tunnel_request = None
         connection.snis = ()
         connection.sealed = connection.nameless = False
+        self._identity.begin(flow, connection)
         request = self._begin(flow, connection)
         decision = self._gate.decide(request)
         connection.asked = Judgement(self._state(flow), request, decision)
-        if decision.blocked and not self._identity.may_change(decision, request):
+        if decision.blocked and not self._identity.may_change(decision, request, connection):
             self._refuse(flow, connection, request, decision)
 
     def last(self, flow: http.HTTPFlow) -> None:
         """After all others: the user is known, and what they changed or undid is judged again."""
         connection = self._gate.connection(flow.client_conn)
+        self._identity.settle(flow, connection)
         refused = self._gate.refused.get(flow)
         if refused is not None:
             self._insist(flow, connection, refused)
             return
         if flow.error is not None or (flow.response is not None and flow.response.status_code >= 300):
             return  # refused by another addon: 407
-        connection.user = self._identity.user(flow)
         asked = connection.asked
         if asked is None or asked.request.user != connection.user or asked.state != self._state(flow):
             request = self._begin(flow, connection)
@@ -117,7 +118,3 @@ def _open_for_page(flow: http.HTTPFlow) -> None:
     """Answer 200 ourselves: mitmproxy then opens nothing upstream and speaks TLS to the client (measured)."""
     flow.response = http.Response.make(200)
     flow.response.headers.clear()
-
-
-def _client_key(connection: Connection) -> tuple[str, str]:
-    return (str(connection.client), (connection.user_agent or "")[:_LONGEST_AGENT])

@@ -10,6 +10,7 @@ from mitmproxy import connection as mitm
 
 from embargo.core.address import Address, parse_address, plain
 from embargo.core.decision import Decision, Verdict
+from embargo.core.forwarded import Said
 from embargo.core.request import Name, Request
 from embargo.enforce.judgement import Judgement
 from embargo.enforce.raw_stream import RawStream
@@ -33,6 +34,8 @@ class Connection:
     snis: tuple[Name, ...] = ()  # of the ClientHello inside the tunnel; a secure proxy's own is not meant
     user_agent: str | None = None  # of the CONNECT
     user: str | None = None
+    identity_source: str | None = None  # how it is known who asks
+    said: Said | None = None  # by a front proxy, of the newest request or of the tunnel
     page: Page | None = None
     nameless: bool = False  # it was counted as one that shows nothing but an address
     watched: bool = False  # our own layer sees each of its datagrams
@@ -57,5 +60,7 @@ class Connection:
 
     @property
     def port(self) -> int | None:
-        """The client's port."""
+        """The client's port; None where a front proxy stands between."""
+        if self.said is not None and self.said.forwarded:
+            return None
         return self.peer.peername[1] if self.peer.peername else None

@@ -13,15 +13,18 @@ from mitmproxy import connection as mitm
 
 from embargo.core.decision import Decision
 from embargo.enforce.connect import Connect
+from embargo.enforce.datagram import Datagrams
 from embargo.enforce.dns import Dns, Questions
 from embargo.enforce.doh import Doh
 from embargo.enforce.gate import Gate
 from embargo.enforce.http import Http
-from embargo.enforce.identity import Identity
+from embargo.enforce.identity import Identity, check_proxyauth
+from embargo.enforce.proxy_protocol import Balancers
 from embargo.enforce.refusals import Refusals
 from embargo.enforce.server import Server
 from embargo.enforce.stream import Stream
 from embargo.enforce.tls import NextProtocol
+from embargo.enforce.udp import UdpFlows
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,15 @@ class Surfaces:
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
         self.refusals = refusals = Refusals(gate)
-        identity = Identity(gate)
+        self.identity = identity = Identity(gate)
+        self.balancers = Balancers(gate)
         self.connect = connect = Connect(gate, refusals, identity)
         questions = Questions(gate)
         doh = Doh(gate, questions)
         http = Http(gate, refusals, identity, doh)
-        protocol = NextProtocol(gate, connect)
+        datagrams = Datagrams(gate)
+        udp = UdpFlows(gate)
+        protocol = NextProtocol(gate, datagrams, self.balancers)
         stream = Stream(gate)
         server = Server(gate)
         dns = Dns(gate, questions)
@@ -57,10 +63,12 @@ class Surfaces:
             Hook("next_layer", protocol.next_layer, refusals.failed_layer, _of_context),
             Hook("embargo_second_hello", protocol.second_hello, refusals.failed_second_hello, _of_context),
             Hook("embargo_endless_head", protocol.endless_head, refusals.failed_endless_head, _of_context),
+            Hook("embargo_datagram", datagrams.judge, refusals.failed_datagram, _of_context),
             Hook("tls_start_server", protocol.start_server, refusals.failed_tls, _of_context),
             Hook("server_connect", server.connect, refusals.failed_server, _of_server),
             Hook("tcp_start", stream.start, refusals.failed_tcp, _of_flow),
             Hook("dns_request", dns.first, dns.failed, _of_flow),
+            Hook("udp_start", udp.start, refusals.failed_udp, _of_flow),
         )
         self.last = (
             Hook("http_connect", connect.last, refusals.failed_connect, _of_flow),
@@ -77,6 +85,9 @@ class Surfaces:
             Hook("tcp_message", stream.message, refusals.failed_tcp, _of_flow),
             Hook("tcp_end", stream.end, refusals.failed_tcp, _of_flow),
             Hook("tcp_error", stream.end, refusals.failed_tcp, _of_flow),
+            Hook("udp_message", udp.message, refusals.failed_udp, _of_flow),
+            Hook("udp_end", udp.end, refusals.failed_udp, _of_flow),
+            Hook("udp_error", udp.end, refusals.failed_udp, _of_flow),
         )
 
 
@@ -89,6 +100,16 @@ class Entry:
         self.addons = list(addons)
         for hook in hooks:
             setattr(self, hook.name, _behind_gate(gate, hook))
+
+
+class First(Entry):
+    """The gate's first entry, which also meets each connection before mitmproxy reads a byte of it."""
+
+    def __init__(self, name: str, surfaces: Surfaces, addons: Sequence[object] = ()) -> None:
+        """As its parent."""
+        super().__init__(name, surfaces.gate, surfaces.first, addons)
+        self.client_connected = surfaces.balancers.admit
+        self.configure = check_proxyauth
 
 
 def _behind_gate(gate: Gate, hook: Hook) -> Callable[[Any], Awaitable[None] | None]:

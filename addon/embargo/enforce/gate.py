@@ -5,9 +5,10 @@ mitmproxy logs an exception in a hook and lets the flow go on (measured), so eve
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from traceback import format_exception
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -26,6 +27,7 @@ from embargo.enforce.connection import Connection
 from embargo.enforce.judgement import Judgement
 from embargo.enforce.rejections import Rejections
 from embargo.enforce.resolved import Resolved
+from embargo.enforce.secret import secrets_of, without
 from embargo.journal.event import Event, Judged, Outcome
 from embargo.journal.identifier import uuid7
 
@@ -82,6 +84,7 @@ class Gate:
         self.resolved = Resolved()
         self.ca = SigningCa()
         self.rejections = Rejections()
+        self.carriers: dict[tuple[object, object], Connection] = {}  # QUIC's, by the client's and our own address
         # Not in a flow's metadata: mitmproxy writes that to flow files, and only takes plain values there.
         self.refused: WeakKeyDictionary[mitm_flow.Flow, Decision] = WeakKeyDictionary()
         self.judged: WeakKeyDictionary[mitm_flow.Flow, Judgement] = WeakKeyDictionary()
@@ -89,6 +92,7 @@ class Gate:
         self._in_hook = False
         self._reported_errors = 0
         self.incident: str | None = None  # id of the record of the newest failure
+        self.identify: Callable[[Connection], None] = lambda connection: None  # finds out who asks
 
     # -- the wrapper around every hook
 
@@ -122,10 +126,15 @@ class Gate:
 
     def _fail[T](self, error: Exception, data: T, refuse: Callable[[T, Decision], None], peer: mitm.Client) -> None:
         self.counters.errors += 1
-        self._report(error)
+        secrets = secrets_of(data)
+        self._report(error, secrets)
         decision = monitored(
             self.policy,
-            Decision(verdict=Verdict.BLOCK, reason=Reason.ERROR, error=f"{type(error).__name__}: {error}"[:1024]),
+            Decision(
+                verdict=Verdict.BLOCK,
+                reason=Reason.ERROR,
+                error=without(f"{type(error).__name__}: {error}", secrets)[:1024],
+            ),
         )
         try:
             surface, connection = _surface_of(data), self.connection(peer)
@@ -133,19 +142,19 @@ class Gate:
             if decision.blocked:
                 refuse(data, decision)
         except Exception as again:  # noqa: BLE001 - the gate: the last resort is to cut the client off
-            self._report(again)
+            self._report(again, secrets)
             if decision.blocked:
                 close(peer)
 
-    def _report(self, error: Exception) -> None:
+    def _report(self, error: Exception, secrets: Sequence[str]) -> None:
         """Say it in the operator's log, with a traceback, but not a thousand times."""
         self._reported_errors += 1
         if self._reported_errors <= 20 or self._reported_errors % 1000 == 0:
             logger.warning(
-                "embargo could not judge a flow and refused it (%d so far): %s",
+                "embargo could not judge a flow and refused it (%d so far): %s\n%s",
                 self._reported_errors,
-                error,
-                exc_info=error,
+                without(str(error), secrets),
+                without("".join(format_exception(error)), secrets),
             )
 
     # -- deciding
@@ -232,7 +241,7 @@ class Gate:
                 client=str(connection.client) if connection.client is not None else None,
                 client_port=connection.port,
                 user=connection.user,
-                identity_source="proxyauth" if connection.user is not None else None,
+                identity_source=connection.identity_source,
                 sni=connection.snis[0].text if connection.snis else None,
                 transport=request.transport if request is not None else "tcp",
                 names=request.names if request is not None and decision.mismatch else (),
@@ -255,8 +264,11 @@ class Gate:
     def connection(self, peer: mitm.Client) -> Connection:
         """The memory of *peer*'s connection."""
         known = self.connections.get(peer.id)
+        if known is None and peer.tls_version == "QUICv1":  # each stream has a client of its own (mitmproxy 12.2)
+            known = self.carriers.get((peer.peername, peer.sockname))
         if known is None:
             known = Connection.of(peer)
+            self.identify(known)
             if peer.timestamp_end is None:  # hooks still come for one that has ended: those must not be remembered
                 self.connections[peer.id] = known
         return known
@@ -264,6 +276,8 @@ class Gate:
     def forget(self, peer: mitm.Client) -> None:
         """The connection has ended."""
         self.connections.pop(peer.id, None)
+        if peer.transport_protocol == "udp":
+            self.carriers.pop((peer.peername, peer.sockname), None)
 
 
 def close(peer: mitm.Client) -> None:
@@ -308,4 +322,5 @@ def _surface_of(data: object) -> Surface:
         "UDPFlow": Surface.UDP,
         "DNSFlow": Surface.DNS,
         "ServerConnectionHookData": Surface.SERVER,
+        "Datagram": Surface.UDP,
     }.get(name, Surface.TLS)

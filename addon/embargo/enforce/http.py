@@ -36,10 +36,10 @@ class Http:
         if flow.request.data.method == b"CONNECT":
             return  # judged as such
         # Of a tunnel; requests of several users may follow one another where there is none.
-        connection.user = self._identity.user_of(flow.client_conn)
+        self._identity.begin(flow, connection)
         request = http_request(connection, flow, now())
         decision = self._gate.decide(request)
-        if decision.blocked and not self._identity.may_change(decision, request):
+        if decision.blocked and not self._identity.may_change(decision, request, connection):
             self._refuse(flow, connection, request, decision)
             return
         self._gate.judged[flow] = Judgement(_state(flow), request, decision)
@@ -53,12 +53,12 @@ class Http:
         pending = self._pending.pop(flow, None)
         if pending is not None and flow.error is pending:
             flow.error = None
+        self._identity.settle(flow, connection)
         if self._insists(flow) or flow.request.data.method == b"CONNECT":
             return
         judged = self._gate.judged.get(flow)
-        user = self._identity.user(flow)
-        if judged is None or user != judged.request.user or judged.decision.blocked or judged.state != _state(flow):
-            connection.user = user
+        user, state = connection.user, _state(flow)
+        if judged is None or user != judged.request.user or judged.decision.blocked or judged.state != state:
             request = http_request(connection, flow, now())
             judged = Judgement(_state(flow), request, self._gate.decide(request))
             self._gate.judged[flow] = judged
@@ -78,6 +78,7 @@ class Http:
         """`error` before all other addons: where `last` was never asked, what `first` found stands."""
         if self._pending.pop(flow, None) is not None:
             connection, judged = self._gate.connection(flow.client_conn), self._gate.judged[flow]
+            self._identity.settle(flow, connection)
             self._gate.refused[flow] = judged.decision
             self._record(flow, connection, judged.request, judged.decision)
 
@@ -90,6 +91,7 @@ class Http:
             return
         if judged.state != _state(flow):
             connection = self._gate.connection(flow.client_conn)
+            self._identity.settle(flow, connection)  # other streams may have come between
             request = http_request(connection, flow, now())
             decision = self._gate.decide(request)
             self._gate.judged[flow] = Judgement(_state(flow), request, decision)

@@ -5,7 +5,7 @@ import weakref
 from dataclasses import dataclass
 
 from jinja2 import Template
-from mitmproxy import http, tcp, websocket
+from mitmproxy import http, tcp, udp, websocket
 from mitmproxy.net.http.http1 import expected_http_body_size
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
@@ -15,6 +15,7 @@ from embargo.core.decision import Decision, Reason
 from embargo.core.request import Surface
 from embargo.core.rules import Respond
 from embargo.enforce.answers import connect_answer, http_answer, is_grpc, load_template, refusal, status_of
+from embargo.enforce.datagram_layer import Datagram
 from embargo.enforce.gate import Gate, close
 from embargo.enforce.layers import ACCESS_DENIED, Refuse, SecondHello
 from embargo.enforce.undecided import EndlessHead
@@ -113,7 +114,16 @@ class Refusals:
     def failed_tcp(self, flow: tcp.TCPFlow, decision: Decision) -> None:
         """A raw stream that could not be judged."""
         drop_message(flow)
-        close(flow.client_conn)
+        close(self.gate.connection(flow.client_conn).peer)
+
+    def failed_udp(self, flow: udp.UDPFlow, decision: Decision) -> None:
+        """A flow of datagrams that could not be judged."""
+        drop_message(flow)
+        close(self.gate.connection(flow.client_conn).peer)
+
+    def failed_datagram(self, data: Datagram, decision: Decision) -> None:
+        """A datagram that could not be judged."""
+        data.release, data.refusal = [], b""
 
     def failed_websocket(self, flow: http.HTTPFlow, decision: Decision) -> None:
         """A WebSocket message that could not be judged."""
@@ -130,8 +140,8 @@ def refuse_layer(data: layer.NextLayer, *, alert: bool) -> None:
     data.layer = Refuse(data.context, ACCESS_DENIED if alert else b"")
 
 
-def drop_message(flow: tcp.TCPFlow) -> None:
-    """Let the newest message carry nothing: TCP flows cannot be killed."""
+def drop_message(flow: tcp.TCPFlow | udp.UDPFlow) -> None:
+    """Let the newest message carry nothing: flows of TCP and UDP cannot be killed."""
     if flow.messages:
         flow.messages[-1].content = b""
 

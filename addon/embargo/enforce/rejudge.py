@@ -14,6 +14,7 @@ from embargo.enforce.connection import Connection
 from embargo.enforce.gate import Gate, close, now
 
 _UNREAD = frozenset({Surface.TCP, Surface.UDP})  # judged as what is in no protocol that is read
+_BY_ADDRESS = ("map", "forwarded", None)  # `Connection.identity_source`, where the map may change the user
 _BATCH = 100  # requests judged before other traffic has its turn: a decision costs some 10 µs
 
 
@@ -22,7 +23,7 @@ async def rejudge(gate: Gate) -> int:
     closed: set[str] = set()
 
     def judge(opened: Opened) -> None:
-        request = replace(opened.past, time=now())
+        request = replace(opened.past, time=now(), user=_user(opened))
         unread = request.surface in _UNREAD or (opened.connection.sealed and nameless(request))
         decision = gate.decide_unread(request) if unread else gate.decide(request)
         if decision.blocked:
@@ -51,6 +52,12 @@ class Opened(NamedTuple):
 
     connection: Connection
     past: Request
+
+
+def _user(opened: Opened) -> str | None:
+    """Who asked; where that is known from the map, whoever has the address now."""
+    past, connection = opened.past, opened.connection
+    return connection.user if connection.identity_source in _BY_ADDRESS else past.user
 
 
 def _peer(opened: Opened) -> mitm.Client:

@@ -17,16 +17,18 @@ from mitmproxy.proxy.mode_specs import ReverseMode
 from embargo.core import dns_framing
 from embargo.core.decide import monitored
 from embargo.core.decision import Decision, Reason, Verdict
+from embargo.core.proxy_protocol import begins, may_begin
 from embargo.core.request import Name, Request, Source, Surface
 from embargo.core.rules import Decrypt, Policy
 from embargo.core.unread import nameless, unread
-from embargo.enforce.connect import Connect
 from embargo.enforce.connection import Connection
+from embargo.enforce.datagram import Datagrams
 from embargo.enforce.decrypt import must_open
 from embargo.enforce.first_bytes import Kind, read
 from embargo.enforce.gate import Gate, now
 from embargo.enforce.gather import raw_request, tls_request
 from embargo.enforce.layers import ClosedTLS, DnsMessages, SecondHello
+from embargo.enforce.proxy_protocol import Balancers
 from embargo.enforce.raw_stream import RawStream
 from embargo.enforce.refusals import refuse_layer
 from embargo.enforce.undecided import EndlessHead, Undecided
@@ -38,14 +40,19 @@ _DNS_OVER_TLS = b"dot"  # application protocol (RFC 7858, IANA's registry of ALP
 class NextProtocol:
     """Chooses the layer above a tunnel or a raw connection."""
 
-    def __init__(self, gate: Gate, connect: Connect) -> None:
+    def __init__(self, gate: Gate, datagrams: Datagrams, balancers: Balancers) -> None:
         self._gate = gate
-        self._connect = connect
+        self._datagrams = datagrams
+        self._balancers = balancers
 
     def next_layer(self, data: layer.NextLayer) -> None:
         """Hold, judge, choose. Raises AddonHalt while there is not enough to know."""
         context = data.context
-        if context.client.transport_protocol != "tcp" or _is_first_of_explicit_proxy(data):
+        if context.client.transport_protocol != "tcp":
+            self._datagrams.next_layer(data)
+            return
+        if _is_first_of_explicit_proxy(data):
+            self._own(data)
             return
         connection = self._gate.connection(context.client)
         if context.client.alpn in HTTP_ALPNS and isinstance(context.layers[-1], ClientTLSLayer):
@@ -101,6 +108,8 @@ class NextProtocol:
             data.ignore_connection = False
         elif policy is not None and policy.settings.decrypt is Decrypt.NEEDED:
             data.ignore_connection = False  # it was opened because the verdict needs it
+        if data.context.client.transport_protocol == "udp":
+            self._datagrams.clienthello(data)
 
     def start_server(self, data: tls.TlsData) -> None:
         """No handshake goes upstream for a tunnel that only shows the page."""
@@ -141,6 +150,18 @@ class NextProtocol:
             data.layer = ClosedTLS(context)  # byte for byte, with the origin's own certificate
         elif policy is not None and policy.settings.decrypt is not Decrypt.ALL:
             data.layer = _opened(data)  # needed for the verdict, so no other option may let it by
+
+    def _own(self, data: layer.NextLayer) -> None:
+        """The client's own conversation with the proxy is HTTP, whatever it begins with; balancers were read before."""
+        client_bytes = data.data_client()
+        if begins(client_bytes):
+            self._balancers.refuse_stranger(data.context.client)
+            refuse_layer(data, alert=False)
+        elif client_bytes and may_begin(client_bytes):
+            if not isinstance(data, Undecided):
+                data.layer = Undecided(data.context)
+            elif not data.overdue:
+                raise AddonHalt
 
     def _opens(self, policy: Policy, request: Request) -> bool:
         return self._gate.ca.opens(policy, request, must_open(policy, request))
