@@ -118,8 +118,8 @@ def _targets(
                 user_agent=agent,
                 blocked=blocked,
             )
-        elif (rule := _elsewhere(policy, app, _request(Surface.HTTP, host, port, path, agent, asker))) is not None:
-            elsewhere[rule] = elsewhere.get(rule, 0) + 1
+        elif (other := _elsewhere(policy, app, _request(Surface.HTTP, host, port, path, agent, asker))) is not None:
+            elsewhere[other] = elsewhere.get(other, 0) + 1
     for (rule, criterion), count in elsewhere.items():
         found.unasked.append(Unasked(app.id, f"rule {rule}", f"blocks for other {_OTHER[criterion]} alone", count))
 

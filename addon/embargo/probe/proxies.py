@@ -1,0 +1,108 @@
+"""Which proxy runs here: from what its processes say on their status sockets, where to ask it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from embargo.journal.status import Liveness, Status
+from embargo.probe.attempts import Listener
+from embargo.probe.channel import Address
+from embargo.probe.targets import bracketed
+
+_MODES = {  # mitmproxy's mode: what it can be asked
+    "regular": Listener.PROXY,
+    "upstream": Listener.PROXY,
+    "dns": Listener.DNS,
+    "reverse:dns": Listener.DNS,
+    "reverse:quic": Listener.QUIC,
+    "reverse:http3": Listener.QUIC,
+}
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """What the processes of this machine say together."""
+
+    answers: bool  # whether any does
+    listeners: dict[Listener, Address]
+    digests: tuple[str, ...]
+    files: tuple[Path, ...]  # of the policy in force
+    addresses: frozenset[Address]  # all on which they listen
+    mode: str | None  # `monitor` where any process monitors
+    warnings: tuple[str, ...]
+
+
+def running(statuses: Iterable[Status]) -> Running:
+    """What *statuses* come to. Workers share their port, and so are asked by chance."""
+    alive = [status for status in statuses if status.liveness is Liveness.RUNNING]
+    listeners: dict[Listener, Address] = {}
+    ports: set[tuple[str, Address]] = set()
+    warnings = []
+    for status in alive:
+        for mode, address in _listening(status):
+            ports.add((mode, address))
+            if (listener := _MODES.get(mode)) is not None:
+                listeners.setdefault(listener, address)
+    for mode, (host, port) in sorted(ports):
+        listener = _MODES.get(mode)
+        if listener is None:
+            warnings.append(f"{mode} on {host}:{port} is not asked: its clients do not name it")
+        elif listeners[listener] != (host, port):
+            warnings.append(f"{mode} on {host}:{port} is not asked this time; name it with --{listener.value}")
+    digests = tuple(dict.fromkeys(str(status.part("policy").get("digest", "")) for status in alive))
+    modes = {str(status.answer.get("mode")) for status in alive}
+    if len(digests) > 1:
+        warnings.append("the processes of this machine enforce different policies")
+    warnings += [f"process {status.pid} {finding}" for status in alive for finding in status.findings()]
+    return Running(
+        answers=bool(alive),
+        listeners=listeners,
+        digests=tuple(digest for digest in digests if digest),
+        files=_files(alive[0]) if alive else (),
+        addresses=frozenset(address for _, address in ports),
+        mode="monitor" if "monitor" in modes else next(iter(modes), None),
+        warnings=tuple(warnings),
+    )
+
+
+def address(text: str, port: int) -> Address:
+    """The address in ``HOST[:PORT]``, an IPv6 host in brackets. Raises ValueError."""
+    host, colon, given = text.rpartition(":")
+    if not colon or (text.startswith("[") and text.endswith("]")):
+        host, given = text, str(port)
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not given.isascii() or not given.isdigit() or not 0 < int(given) < 65_536:
+        raise ValueError(f"{text!r} is no HOST:PORT")
+    return ("127.0.0.1" if host == "localhost" else host), int(given)
+
+
+def spelled(where: Address) -> str:
+    """`HOST:PORT`, an IPv6 host in brackets."""
+    return f"{bracketed(where[0])}:{where[1]}"
+
+
+def _files(status: Status) -> tuple[Path, ...]:
+    """The policy files of a process; what it names relative to its own directory is looked for there."""
+    files = status.part("policy").get("files")
+    return (
+        tuple(
+            Path("/proc", str(status.pid), "cwd", str(file)) if not Path(str(file)).is_absolute() else Path(file)
+            for file in files
+        )
+        if isinstance(files, list)
+        else ()
+    )
+
+
+def _listening(status: Status) -> list[tuple[str, Address]]:
+    """Each mode of a process, with the first address on which it listens, as it can be reached from here."""
+    found = []
+    modes = status.answer.get("modes")
+    for entry in modes if isinstance(modes, list) else ():
+        mode, listen = (entry.get("mode"), entry.get("listen")) if isinstance(entry, dict) else (None, None)
+        if isinstance(listen, list) and listen:
+            host, _, port = str(listen[0]).rpartition(":")
+            if port.isdigit():
+                found.append((str(mode), (_ANY.get(host, host), int(port))))
+    return found
