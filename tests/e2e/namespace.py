@@ -29,6 +29,10 @@ class Namespace:
     def adopt(self, device: str) -> None:
         """Take *device* from the tests' own namespace, and send everything through it."""
         _ip("link", "set", device, "netns", self.name)
+        self.route(device)
+
+    def route(self, device: str) -> None:
+        """Send everything through *device*, which is in the namespace."""
         _ip("-n", self.name, "address", "add", f"{CLIENT}/24", "dev", device)
         _ip("-n", self.name, "link", "set", device, "up")
         _ip("-n", self.name, "route", "add", "default", "dev", device)

@@ -13,6 +13,7 @@ from e2e.datagrams import Answer, DatagramOrigin, configuration, exchange, finge
 from e2e.namespace import TunProxy
 from e2e.origin import make_certificate
 from e2e.proxy import Proxy, field, summary
+from e2e.wireguard import WireGuardProxy
 from embargo.enforce.dtls import ACCESS_DENIED
 from initials import (
     DESTINATION,
@@ -437,6 +438,29 @@ def test_a_relay_that_was_idle_goes_on(start: Start, origin: DatagramOrigin, tmp
         proxy.wait(count(1), "the later one to end of silence")
         client.send(SHORT)
         assert client.recv(65_535) == SHORT
+
+
+# -- wireguard
+
+
+@pytest.fixture(scope="module")
+def guarded(start: Start) -> WireGuardProxy:
+    return start(WireGuardProxy, policy(decrypt="needed"))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_wireguard_banned(case: str, guarded: WireGuardProxy, origin: DatagramOrigin) -> None:
+    before, banned = guarded.settled(), CASES[case]
+    assert guarded.namespace.run(banned.send) == banned.outcome
+    record = guarded.wait_decisions(before, 1)[0]
+    assert (field(record, "embargo.verdict"), field(record, "embargo.surface")) == ("block", banned.surface)
+    assert (origin.datagrams, origin.echoed) == (0, [])
+
+
+@pytest.mark.parametrize("case", VISITS)
+def test_wireguard_innocent(case: str, guarded: WireGuardProxy, origin: DatagramOrigin) -> None:
+    answer = guarded.namespace.run(VISITS[case])
+    assert (answer.status, answer.fingerprint) == (200, fingerprint(origin.certificate))
 
 
 # -- reverse modes
