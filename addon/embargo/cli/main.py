@@ -22,6 +22,7 @@ COMMANDS = {  # command: module below embargo.cli, in the order in which --help 
     "apps": "apps",
     "log": "log",
     "status": "status",
+    "probe": "probe",
     "ca": "ca",
     "schema": "schema",
 }
