@@ -138,6 +138,43 @@ def test_a_slow_second_head_on_a_connection(impatient: Proxy, origin: Origin) ->
         assert b" 408 " in read_all(connection).splitlines()[0]
 
 
+BEHIND_A_GREETING = {
+    "half a ClientHello": HELLO[:100],
+    "half a request": b"GET / HTTP/1.1\r\nHost: innocent.test\r\n",
+    "half a second request": b"GET / HTTP/1.1\r\nHost: innocent.test\r\n\r\nGET / HTTP/1.1\r\n",
+    "a token without an end": b"PING",
+}
+
+
+@pytest.mark.parametrize("data", BEHIND_A_GREETING.values(), ids=BEHIND_A_GREETING)
+def test_what_a_raw_stream_holds_ends(impatient: Proxy, watching: Proxy, origin: Origin, data: bytes) -> None:
+    """Closed, or with monitor let go; in neither case is it held for ever."""
+    for proxy in (impatient, watching):
+        proxy.settled()
+        with tunnel(proxy, f"innocent.test:{origin.greeter_port}") as connection:
+            assert read_until(connection, b"\r\n") == b"220 greeter ready\r\n"
+            origin.reset()
+            connection.sendall(data)
+            if proxy is impatient:
+                read_all(connection)
+                assert origin.received in (b"", data[: data.find(b"\r\n\r\n") + 4])
+            else:
+                proxy.wait(lambda: origin.received == data, "the held bytes to be let go")
+    record = impatient.wait_record(embargo__verdict="block", embargo__error="bytes that became no name in time")
+    assert field(record, "embargo.surface") == "tcp"
+
+
+def test_a_control_character_of_telnet_may_wait(impatient: Proxy, origin: Origin) -> None:
+    with tunnel(impatient, f"innocent.test:{origin.greeter_port}") as connection:
+        assert read_until(connection, b"\r\n") == b"220 greeter ready\r\n"
+        connection.sendall(b"\xff\xfb\x18")
+        assert read_until(connection, b"\x18") == b"250 \xff\xfb\x18"
+        connection.sendall(b"\x16")
+        time.sleep(2)
+        connection.sendall(b"a")
+        assert read_until(connection, b"a") == b"250 \x16a"
+
+
 def test_monitor_lets_go_in_the_end(watching: Proxy, origin: Origin) -> None:
     before = watching.settled()
     with tunnel(watching, f"innocent.test:{origin.greeter_port}") as connection:

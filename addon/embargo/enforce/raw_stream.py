@@ -28,6 +28,7 @@ class RawStream:
     def __init__(self, *, begun: bool = False) -> None:
         """*begun*: the first bytes have been looked at already."""
         self._held = b""
+        self._given_up = False
         self._started = begun  # whether the first bytes have been read
         self._handshake: Handshake | None = None  # once a ClientHello has gone by: nothing else can be read
         self._seen = 0  # bytes that have gone by unread; a hidden ClientHello is looked for in the first 64 KiB
@@ -38,7 +39,7 @@ class RawStream:
 
     def feed(self, data: bytes) -> Passage:
         """What becomes of *data*, the client's next bytes."""
-        if not data:
+        if not data or self._given_up:
             return Passage(data)
         if self._handshake is not None:
             return self._handshake.feed(data)
@@ -70,6 +71,10 @@ class RawStream:
                 return self._follow_http(HttpText(), data)
             case Kind.RAW:
                 return self._follow_unread(data)
+
+    def give_up(self) -> None:
+        """Hold and read nothing any more; what is held is the caller's to send."""
+        self._given_up = True
 
     def answered(self, data: bytes) -> None:
         """The server's next bytes."""
