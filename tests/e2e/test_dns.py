@@ -15,7 +15,7 @@ import pytest
 
 from dns_reading import Read, names_in, read
 from dns_writing import AAAA, HTTPS, MX, SRV, SVCB, TXT, A, framed, query
-from e2e.clients import BOUND, curl, read_all, read_response, tls, tunnel
+from e2e.clients import BOUND, client, curl, read_all, read_response, tls, tunnel
 from e2e.conftest import Start
 from e2e.dns_origin import ADDRESS, DnsOrigin
 from e2e.origin import Origin
@@ -633,6 +633,21 @@ def test_doh_post(enforcing: Fronts, bare: Bare, server: DnsOrigin, tmp_path: Pa
     assert (server.asked, server.received) == ([], b"")
     doh(bare, server, tmp_path, "/dns-query", *arguments)
     assert server.names == ["banned.test"]
+
+
+def test_doh_over_http2(enforcing: Fronts, origin: Origin, server: DnsOrigin) -> None:
+    headers = {"content-type": "application/dns-message"}
+    with client(enforcing.proxy) as https:
+        for name, code in (("www.banned.test", NXDOMAIN), ("innocent.test", None), ("banned.test", NXDOMAIN)):
+            answer = https.post("https://innocent.test/dns-query", content=query(name), headers=headers)
+            assert answer.http_version == "HTTP/2"
+            if code is None:
+                assert "got 31 bytes" in answer.text  # the origin's own page
+            else:
+                assert read(answer.content).code == code
+    with client(enforcing.proxy) as https:
+        answer = https.get(f"https://innocent.test/dns-query?dns={encoded(query('banned.test'))}")
+        assert read(answer.content).code == NXDOMAIN
 
 
 def test_doh_json(enforcing: Fronts, bare: Bare, server: DnsOrigin, tmp_path: Path) -> None:

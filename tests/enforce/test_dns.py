@@ -159,6 +159,18 @@ def test_what_an_answer_leads_to_is_recorded() -> None:
     assert surface.sink.events[-1].destination_address == "203.0.113.9"
 
 
+def test_a_name_behind_thousands_of_others_is_found_and_told_alone() -> None:
+    surface, flow = Surface(POLICY), new_flow()
+    surface.ask(flow, query("innocent.test"))
+    address_of = ip_address("192.0.2.1").packed
+    many = [record(b"\xc0\x0c", A, address_of[:2] + number.to_bytes(2)) for number in range(3000)]
+    message = bytearray(query("innocent.test", flags=0x8180))
+    message[6:8] = (len(many) + 1).to_bytes(2)
+    last = record(wire("cdn.banned.test"), A, address_of)
+    assert surface.answer(flow, bytes(message) + b"".join(many) + last) == 3
+    assert [str(name.host) for name in surface.sink.events[0].names] == ["innocent.test", "cdn.banned.test"]
+
+
 def test_an_id_that_comes_again_begins_anew() -> None:
     surface, flow = Surface(POLICY), new_flow()
     assert surface.ask(flow, query("banned.test")) == 3

@@ -94,7 +94,7 @@ class Questions:
         worse = decision.verdict > asked.decision.verdict or (decision.held_back and not asked.decision.held_back)
         if worse:
             assert request is not None, "only a request has another verdict"
-            request = replace(request, transport=transport)
+            request = replace(request, names=_telling(request, decision), transport=transport)
             incident = self._record(decision, connection, request, query.questions[0])
             if decision.blocked:
                 return Asked(query, decision, incident)
@@ -238,6 +238,12 @@ def _request(connection: Connection, names: tuple[Name, ...], time: datetime, tr
         user=connection.user,
         transport=transport,
     )
+
+
+def _telling(request: Request, decision: Decision) -> tuple[Name, ...]:
+    """What a record tells of an answer, which may hold thousands of names: what was asked, and what decided."""
+    asked = tuple(name for name in request.names if name.source is Source.QUESTION)
+    return asked if decision.name is None or decision.name in asked else (*asked, decision.name)
 
 
 def _asked(request: Request) -> Name | None:

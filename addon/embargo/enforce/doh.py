@@ -24,6 +24,7 @@ from embargo.enforce.doh_request import JSON, MESSAGE, Carried, Form, has_query_
 from embargo.enforce.gate import Gate, close
 
 _TRANSPORT = "tcp"
+_LONGEST_JSON = 8 * LONGEST  # octets: an address takes 16 of them in a message, some 64 in this form
 _NAMES = frozenset({Type.CNAME, Type.DNAME})
 
 
@@ -177,6 +178,8 @@ class Doh:
         connection = self._gate.connection(flow.client_conn)
         if question.form is Form.MESSAGE and kind.startswith(MESSAGE):
             return self._questions.answered(connection, question.asked, body, _TRANSPORT)
+        if question.form is Form.JSON and len(body) > _LONGEST_JSON:
+            return self._questions.answered(connection, question.asked, b"", _TRANSPORT)  # refused as undecided
         if question.form is Form.JSON and (message := _from_json(body)) is not None:
             return self._questions.judge_answer(connection, question.asked, message, _TRANSPORT)
         return question.asked  # an error page, or nothing that a client of DNS would read
@@ -226,7 +229,7 @@ def _from_json(body: bytes) -> Message | None:
     entries = document.get("Answer") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         return None
-    records = [record for entry in entries[:1024] if (record := _record(entry)) is not None]
+    records = [record for entry in entries if (record := _record(entry)) is not None]
     return Message(id=0, flags=0x8000, questions=(), answers=tuple(records))
 
 
