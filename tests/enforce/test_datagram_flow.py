@@ -1,9 +1,14 @@
 """What a datagram is to the judge, and when those that waited may go on."""
 
+from itertools import pairwise
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from embargo.enforce.datagram_flow import DatagramFlow, Kind, Protocol
 from embargo.enforce.quic import MOST_HELD
+from embargo.enforce.quic_packet import INITIAL, packets
 from initials import (
     DESTINATION,
     SHORT,
@@ -126,6 +131,47 @@ def test_headers_that_would_end_the_process_reach_nobody(datagram: bytes) -> Non
     assert (look.kind, look.release) == (UNREADABLE, []), "not even under monitor"
     assert flow.answered(datagram) is False
     assert flow.answered(WHOLE) is True
+
+
+@given(st.binary(max_size=1400))
+def test_any_bytes_are_looked_at(datagram: bytes) -> None:
+    flow = DatagramFlow()
+    for content in (datagram, WHOLE[:6] + datagram, DTLS[:3] + datagram, DTLS[:13] + datagram, datagram):
+        look = flow.feed(content)
+        assert look.kind is not FOUND or look.protocol is not None
+        flow.concerns(content)
+        flow.answered(content)
+        assert isinstance(look.refusal, bytes)
+
+
+@given(st.data())
+@settings(max_examples=50)
+def test_however_a_hello_is_cut_nothing_goes_on_before_its_name_is_known(data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(HELLO) - 1), max_size=6)))
+    pieces = list(pairwise([0, *cuts, len(HELLO)]))
+    order = data.draw(st.permutations(pieces + data.draw(st.lists(st.sampled_from(pieces), max_size=3))))
+    flow, missing = DatagramFlow(), set(pieces)
+    for count, (start, end) in enumerate(order):
+        look = flow.feed(initial(crypto(HELLO[start:end], start), packet=count))
+        missing.discard((start, end))
+        if missing:
+            assert (look.kind, look.release) == (HELD, [])
+        else:
+            assert (look.kind, look.names, len(look.release)) == (FOUND, BANNED, count + 1)
+            return
+
+
+@given(st.integers(0, 1199), st.integers(1, 255))
+@settings(max_examples=50)
+def test_a_changed_byte_makes_nothing_plain_of_an_initial(position: int, change: int) -> None:
+    """Save where it is no packet of a version that is read any more."""
+    changed = bytearray(WHOLE)
+    changed[position] ^= change
+    look = DatagramFlow().feed(bytes(changed))
+    if look.kind is PLAIN:
+        assert not any(packet.kind == INITIAL for packet in packets(bytes(changed)))
+    else:
+        assert look.kind in (UNREADABLE, NEGOTIATE, HELD)
 
 
 CONCERNS: dict[str, tuple[bytes, bool]] = {

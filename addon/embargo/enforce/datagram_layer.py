@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
+from aioquic.h3.connection import ErrorCode
 from mitmproxy import connection as mitm
 from mitmproxy import ctx
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import ClientQuicLayer
 
 from embargo.enforce.datagram_flow import DatagramFlow
 
@@ -69,6 +72,16 @@ class JudgedDatagrams(layer.Layer):
         for released in datagram.release:
             assert child is not None
             yield from child.handle_event(events.DataReceived(self.context.client, released))
+
+
+def say_goodbye(handler: Any) -> None:
+    """Tell the client that its opened QUIC connection ends: it would wait for an answer, since UDP tells it nothing."""
+    writer = handler.transports[handler.client].writer
+    for opened in handler.layer.context.layers:
+        if isinstance(opened, ClientQuicLayer) and opened.quic is not None and writer is not None:
+            opened.quic.close(error_code=ErrorCode.H3_NO_ERROR)
+            for datagram, _ in opened.quic.datagrams_to_send(now=opened._time()):
+                writer.write(datagram)
 
 
 def outlive(peer: mitm.Client) -> None:

@@ -24,6 +24,7 @@ from embargo.core.rules import Policy
 from embargo.core.unread import unread
 from embargo.enforce.ca import SigningCa
 from embargo.enforce.connection import Connection
+from embargo.enforce.datagram_layer import say_goodbye
 from embargo.enforce.judgement import Judgement
 from embargo.enforce.rejections import Rejections
 from embargo.enforce.resolved import Resolved
@@ -286,7 +287,9 @@ def close(peer: mitm.Client) -> None:
     handler = server.connections.get(peer.id) if server is not None else None
     transport = handler.transports.get(peer) if handler is not None else None
     if transport is not None and transport.handler is not None:
-        transport.handler.cancel("refused by embargo")
+        transport.handler.cancel("refused by embargo")  # takes effect once the loop has its turn
+        if peer.transport_protocol == "udp":
+            say_goodbye(handler)
 
 
 def _reference(policy: Policy | None, decision: Decision) -> str | None:
