@@ -1,6 +1,8 @@
 """`embargo check`: every error and warning of the policy, with positions, and its tests."""
 
 import sys
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -20,14 +22,20 @@ from embargo.cli.output import colourful, echo_json
 from embargo.policy.cases import cases_of, run
 from embargo.policy.lint import lint
 from embargo.policy.load import Loaded, load
-from embargo.policy.problem import PolicyError
+from embargo.policy.problem import PolicyError, Problem, Severity
 
 
 @click.command()
 @policy_option
 @click.option("--strict", is_flag=True, help="Exit 1 on warnings too.")
+@click.option(
+    "--ca",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The proxy's CA (PEM): warn of names that have to be opened and that it does not permit.",
+)
 @json_option
-def command(policy: tuple[Path, ...], strict: bool, as_json: bool) -> None:
+def command(policy: tuple[Path, ...], strict: bool, ca: Path | None, as_json: bool) -> None:
     """Lint the policy: errors, warnings, and its tests, each with its place.
 
     Exit 0 where it is fine, 1 for errors and failed tests (with --strict for warnings too), 2 where a file cannot be
@@ -41,7 +49,7 @@ def command(policy: tuple[Path, ...], strict: bool, as_json: bool) -> None:
         echo_json({"ok": False, "errors": list(map(problem_object, refused.problems)), "warnings": [], "tests": None})
         sys.exit(exit_code(refused.problems))
     moment = now()
-    warnings = lint(loaded, moment)
+    warnings = [*lint(loaded, moment), *(_unpermitted(loaded, ca, moment) if ca is not None else ())]
     results = run(loaded, list(cases_of(loaded)), moment)
     failed = [result for result in results if not result.passed]
     ok = not failed and not (strict and warnings)
@@ -69,6 +77,25 @@ def command(policy: tuple[Path, ...], strict: bool, as_json: bool) -> None:
         )
         click.echo(click.style(summary, fg="green" if ok else "red", bold=True) if colourful() else summary)
     sys.exit(0 if ok else 1)
+
+
+def _unpermitted(loaded: Loaded, ca: Path, moment: datetime) -> Iterator[Problem]:
+    """A warning for each app and name whose verdict depends on what is inside, and that the CA cannot sign for."""
+    from embargo.review.certificate import CertificateError, facts, read_chain, unpermitted  # X.509 takes a while
+    from embargo.review.directory import read_bounded
+
+    try:
+        known = facts(read_chain(read_bounded(ca)))
+    except OSError as unread:
+        raise click.UsageError(f"--ca: {ca}: {unread.strerror or unread}") from unread
+    except CertificateError as broken:
+        raise click.UsageError(f"--ca: {ca}: {broken}") from broken
+    found = [each for each in unpermitted(loaded.policy, known, moment) if each.why.decides]
+    for app, name in dict.fromkeys((each.app, each.name) for each in found):
+        document = [layer.document for layer in loaded.layers if app in layer.document.root.get("apps", ())][-1]
+        message = f"the CA does not permit {name!r}: what the policy bans inside it passes"
+        hint = "have a CA signed that does: embargo ca request"
+        yield document.problem(("apps", app), "not-permitted-by-ca", message, hint, key=True, severity=Severity.WARNING)
 
 
 def _counts(loaded: Loaded) -> dict[str, int]:

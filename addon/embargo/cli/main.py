@@ -24,6 +24,7 @@ COMMANDS = {  # command: module below embargo.cli, in the order in which --help 
     "status": "status",
     "probe": "probe",
     "ca": "ca",
+    "privacy": "privacy",
     "schema": "schema",
 }
 
