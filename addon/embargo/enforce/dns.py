@@ -153,7 +153,7 @@ class Dns:
     def __init__(self, gate: Gate, questions: Questions) -> None:
         self._gate = gate
         self._questions = questions
-        self._asked: WeakKeyDictionary[dns.DNSFlow, tuple[bytes, Asked]] = WeakKeyDictionary()
+        self._asked: WeakKeyDictionary[dns.DNSFlow, tuple[object, Asked]] = WeakKeyDictionary()
         self._refused: WeakKeyDictionary[dns.DNSFlow, dns.DNSMessage] = WeakKeyDictionary()
 
     def first(self, flow: dns.DNSFlow) -> None:
@@ -168,7 +168,7 @@ class Dns:
         """`dns_request` after all others: what they changed is judged again, what they let go refused again."""
         if flow not in self._gate.refused:
             known = self._asked.get(flow)
-            if known is None or known[0] != (_packed(flow.request) or b""):
+            if known is None or known[0] != _state(flow.request):
                 self._judge(flow)
         self._insist(flow)
 
@@ -186,7 +186,7 @@ class Dns:
         data = _packed(flow.response)
         asked = self._questions.answered(connection, known[1], data or b"", transport)
         if asked.decision.blocked:
-            self._refuse(flow, asked, known[0])
+            self._refuse(flow, asked, b"")
 
     def failed(self, flow: dns.DNSFlow, decision: Decision) -> None:
         """What could not be judged is answered SERVFAIL, so that a resolver asks again or elsewhere."""
@@ -202,7 +202,7 @@ class Dns:
         connection = self._gate.connection(flow.client_conn)
         data = _packed(flow.request)
         asked = self._questions.ask(connection, data or b"", flow.client_conn.transport_protocol)
-        self._asked[flow] = (data or b"", asked)
+        self._asked[flow] = (_state(flow.request), asked)
         if asked.decision.blocked:
             self._refuse(flow, asked, data or b"")
 
@@ -218,6 +218,13 @@ class Dns:
         """Another addon may have put an answer of its own in place of ours, or taken ours away."""
         if flow in self._gate.refused and flow.response is not self._refused[flow]:
             flow.response = self._refused[flow]
+
+
+def _state(message: dns.DNSMessage) -> object:
+    """What of a query its verdict depends on."""
+    counts = len(message.answers), len(message.authorities), len(message.additionals)
+    questions = [(question.name, question.type, question.class_) for question in message.questions]
+    return (id(message), message.query, message.op_code, questions, counts)
 
 
 def _packed(message: dns.DNSMessage) -> bytes | None:
