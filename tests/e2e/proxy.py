@@ -33,6 +33,7 @@ class Proxy:
         https: int,
         command: str = "mitmdump",
         options: Sequence[str] = (),
+        flags: Sequence[str] = (),
         before: Sequence[Path] = (),
         after: Sequence[Path] = (),
         confdir: Path | None = None,
@@ -77,7 +78,7 @@ class Proxy:
             arguments = [str(bin / "embargo"), "run", "--port", "0", "--log", str(self.log)]
             for file in files:
                 arguments += ["--policy", str(file)]
-            arguments += ["--", *common, *scripts]
+            arguments += [*flags, "--", *common, *scripts]
         else:
             arguments = [str(bin / command), "--listen-host", "127.0.0.1", "--listen-port", "0"]
             if command == "mitmweb":
