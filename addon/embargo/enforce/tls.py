@@ -23,7 +23,7 @@ from embargo.core.rules import Decrypt, Policy
 from embargo.core.unread import nameless, unread
 from embargo.enforce.connection import Connection
 from embargo.enforce.datagram import Datagrams
-from embargo.enforce.decrypt import must_open
+from embargo.enforce.decrypt import can_stay_closed, must_open
 from embargo.enforce.first_bytes import Kind, read
 from embargo.enforce.gate import Gate, now
 from embargo.enforce.gather import raw_request, tls_request
@@ -102,11 +102,11 @@ class NextProtocol:
 
     def clienthello(self, data: tls.ClientHelloData) -> None:
         """After mitmproxy's own choice: a tunnel that only shows the page has no server to ask first."""
-        policy = self._gate.policy
-        if self._gate.connection(data.context.client).page is not None:
+        policy, connection = self._gate.policy, self._gate.connection(data.context.client)
+        if connection.page is not None:
             data.establish_server_tls_first = False
             data.ignore_connection = False
-        elif policy is not None and policy.settings.decrypt is Decrypt.NEEDED:
+        elif policy is not None and _is_needed(policy, connection.tunnel_request):
             data.ignore_connection = False  # it was opened because the verdict needs it
         if data.context.client.transport_protocol == "udp":
             self._datagrams.clienthello(data)
@@ -148,7 +148,7 @@ class NextProtocol:
         if not opened:
             connection.sealed = True
             data.layer = ClosedTLS(context)  # byte for byte, with the origin's own certificate
-        elif policy is not None and policy.settings.decrypt is not Decrypt.ALL:
+        elif policy is not None and _is_needed(policy, request):
             data.layer = _opened(data)  # needed for the verdict, so no other option may let it by
 
     def _own(self, data: layer.NextLayer) -> None:
@@ -289,6 +289,13 @@ def _drop_leading_lines(data: layer.NextLayer) -> None:
             event.data = event.data.lstrip(b"\r\n")
             if event.data:
                 return
+
+
+def _is_needed(policy: Policy, request: Request | None) -> bool:
+    """Whether what is opened has to be: of all that `decrypt: all` opens, `ignore_hosts` and scripts may spare some."""
+    if policy.settings.decrypt is not Decrypt.ALL:
+        return True
+    return request is not None and not can_stay_closed(policy, request)
 
 
 def _opened(data: layer.NextLayer) -> layer.Layer:
