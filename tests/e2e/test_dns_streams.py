@@ -48,6 +48,26 @@ def test_a_query_in_two_pieces(enforcing: Fronts, server: DnsOrigin, cut: int) -
     assert server.received == b""
 
 
+@pytest.mark.parametrize("cut", [0, 1, 20])
+def test_a_query_to_another_port(enforcing: Fronts, bare: Bare, server: DnsOrigin, cut: int) -> None:
+    """There it is a raw stream to mitmproxy."""
+    before = enforcing.proxy.settled()
+    message = framed(query("www.banned.test"))
+    with tunnel(enforcing.proxy, f"innocent.test:{server.port}") as connection:
+        connection.sendall(message[:cut])
+        if cut:
+            enforcing.proxy.wait(lambda: server.received == message[:cut], "the first piece")
+        connection.sendall(message[cut:])
+        assert read_all(connection) == b""
+    assert server.asked == []
+    assert field(enforcing.proxy.wait_decisions(before, 1)[-1], "embargo.verdict") == "block"
+    with tunnel(enforcing.proxy, f"innocent.test:{server.port}") as connection:
+        assert over(connection, query("innocent.test"))[0].code == NOERROR
+    with tunnel(bare, f"innocent.test:{server.port}") as connection:  # type: ignore[arg-type]
+        over(connection, query("www.banned.test"))
+    assert server.names == ["innocent.test", "www.banned.test"]
+
+
 def test_tls_on_a_dns_port_is_judged_as_tls(enforcing: Fronts, bare: Bare, server: DnsOrigin) -> None:
     before = enforcing.proxy.settled()
     with pytest.raises(OSError, match=r"(?i)access.denied"):

@@ -72,5 +72,7 @@ class Frames:
 
 
 def carries_dns(port: int | None, begun: bytes) -> bool:
-    """Whether DNS over TCP is looked for in a stream to *port* that begins with *begun*: there, or where it shows."""
-    return port in PORTS or framing(begun) is Framing.QUERY
+    """Whether DNS over TCP is looked for in a stream to *port* that begins with *begun*: at its ports whatever that
+    is, at others where it may be a query.
+    """
+    return port in PORTS or framing(begun) is not Framing.OTHER
