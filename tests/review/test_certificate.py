@@ -1,0 +1,100 @@
+"""A CA's certificates, read: facts, days left, constraints, and what a policy lacks of them."""
+
+from datetime import timedelta
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+
+from certificates import limits, sign
+from embargo.core.hostname import canonical
+from embargo.core.rules import Decrypt
+from embargo.review.certificate import CertificateError, colons, facts, read_chain, unpermitted
+from sample import NOW, app, endpoint, policy, rule
+
+ROOT = sign("Example Corp Root")
+INTERMEDIATE = sign("proxy", ROOT, constraints=limits(["Banned.test"], ["0.0.0.0/0", "::/0"]), days=41)
+
+
+def test_facts() -> None:
+    known = facts([INTERMEDIATE.certificate, ROOT.certificate])
+    assert (known.subject, known.issuer) == ("CN=proxy", "CN=Example Corp Root")
+    assert bytes.fromhex(known.fingerprint) == INTERMEDIATE.certificate.fingerprint(hashes.SHA256())
+    assert known.days_left(NOW) == 40
+    assert known.document(NOW) == {
+        "subject": "CN=proxy",
+        "issuer": "CN=Example Corp Root",
+        "fingerprint": known.fingerprint,
+        "not_before": (NOW - timedelta(days=1)).isoformat(),
+        "not_after": (NOW + timedelta(days=40)).isoformat(),
+        "days_left": 40,
+        "certificates": 2,
+        "constrained": True,
+    }
+    assert colons("00ff") == "00:FF"
+
+
+EXPIRY = {  # days from now: findings
+    40: [],
+    30: [],
+    29: ["the CA expires in 29 days"],
+    1: ["the CA expires in 1 day"],
+    0: ["the CA expires in 0 days"],
+    -1: ["the CA has expired: no client takes its certificates"],
+}
+
+
+@pytest.mark.parametrize(("days", "findings"), EXPIRY.items(), ids=map(str, EXPIRY))
+def test_expiry(days: int, findings: list[str]) -> None:
+    known = facts([INTERMEDIATE.certificate])
+    assert known.findings(known.not_after - timedelta(days=days)) == findings
+
+
+def test_not_yet_valid() -> None:
+    known = facts([INTERMEDIATE.certificate])
+    assert known.findings(NOW - timedelta(days=9)) == ["the CA is not valid before 2026-11-23"]
+
+
+PERMITTED = {  # case: (chain, host, permitted)
+    "constrained: the name": ([INTERMEDIATE], "banned.test", True),
+    "constrained: below it": ([INTERMEDIATE], "www.banned.test", True),
+    "constrained: another": ([INTERMEDIATE], "bank.test", False),
+    "constrained: an address": ([INTERMEDIATE], "192.0.2.1", False),
+    "unconstrained": ([ROOT], "bank.test", True),
+    "constrained above": ([sign("leaf", INTERMEDIATE), INTERMEDIATE, ROOT], "bank.test", False),
+    "directory names": (
+        [sign("d", ROOT, constraints=limits(["CN=Example Corp", "banned.test"]))],
+        "banned.test",
+        False,
+    ),
+    "only excluded": ([sign("e", ROOT, constraints=limits((), ["bank.test"]))], "www.bank.test", False),
+    "only excluded: another": ([sign("e", ROOT, constraints=limits((), ["bank.test"]))], "innocent.test", True),
+}
+
+
+@pytest.mark.parametrize(("chain", "host", "permitted"), PERMITTED.values(), ids=PERMITTED)
+def test_permits(chain: list[object], host: str, permitted: bool) -> None:
+    assert facts([each.certificate for each in chain]).permits(canonical(host)) is permitted  # type: ignore[attr-defined]
+
+
+BROKEN = {"nothing": b"", "no PEM": b"hello", "cut": ROOT.pem[:200] + b"\n-----END CERTIFICATE-----\n"}
+
+
+@pytest.mark.parametrize("pem", BROKEN.values(), ids=BROKEN)
+def test_what_is_no_certificate(pem: bytes) -> None:
+    with pytest.raises(CertificateError, match="no certificate"):
+        read_chain(pem)
+
+
+def test_a_key_among_certificates_is_passed_over() -> None:
+    assert read_chain(ROOT.key_pem + INTERMEDIATE.pem + ROOT.pem) == [INTERMEDIATE.certificate, ROOT.certificate]
+
+
+def test_unpermitted() -> None:
+    judged = policy(
+        [app("a", "banned.test", "other.test", endpoint("url:pages.test/x"))],
+        [rule("block", "block")],
+        decrypt=Decrypt.NEEDED,
+    )
+    missing = unpermitted(judged, facts([INTERMEDIATE.certificate]), NOW)
+    assert [(each.name, each.why.value) for each in missing] == [("other.test", "page"), ("pages.test", "path")]
+    assert unpermitted(judged, facts([ROOT.certificate]), NOW) == ()
