@@ -41,6 +41,7 @@ class Proxy:
         script: Path = SCRIPT,
         redirect: Path = REDIRECT,
         environment: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
         output: Path | None = None,
     ) -> None:
         self.directory = directory
@@ -88,6 +89,7 @@ class Proxy:
                 arguments += ["--set", f"embargo_policy={file}"]
             earlier = [part for script in before for part in ("-s", str(script))]
             arguments += [*common, *earlier, "-s", str(script), *scripts]
+        arguments = [*prefix, *arguments]
         if command == "mitmproxy":
             self._start_on_a_terminal(arguments)
             return

@@ -92,6 +92,7 @@ def _account(status: Status) -> Iterator[str]:
             yield _line("", text)
         if len(texts) > _MOST_PROBLEMS:
             yield _line("", f"and {len(texts) - _MOST_PROBLEMS} more")
+    yield from _identity(status.part("identity"), status.part("proxy_protocol"))
     flows = status.part("flows")
     counted = ("judged", "blocked", "logged", "allowed", "passed", "nameless", "errors")
     yield _line("flows", ", ".join(f"{_shown(flows, what)} {what}" for what in counted))
@@ -125,6 +126,23 @@ def _ca(status: Status) -> Iterator[str]:
             yield _line("", f"and {len(found) - _MOST_CLIENTS} more of those latest seen (--json has them)")
 
 
+def _identity(identity: Mapping[str, Any], balancers: Mapping[str, Any]) -> Iterator[str]:
+    """By what it is known who asks, where anything is set."""
+    if proxies := identity.get("front_proxies"):
+        yield _line("identity", f"{_shown(identity, 'user_header')} from {', '.join(map(str, proxies))}")
+    if isinstance(known := identity.get("map"), Mapping):
+        counted = f"{_shown(known, 'assignments')} assignments since {_time(known, 'since')}"
+        yield _line("" if proxies else "identity", f"{_shown(known, 'file')} ({counted})")
+    if isinstance(refused := identity.get("refused"), Mapping):
+        yield _line("", _alarm(f"refused at {_time(refused, 'time')}"))
+        for problem in list(refused.get("problems") or ())[:_MOST_PROBLEMS]:
+            yield _line("", printable(str(problem)))
+    if balancers.get("balancers"):
+        counted = ", ".join(f"{_shown(balancers, what)} {word}" for what, word in _BALANCER_WORDS.items())
+        yield _line("balancers", f"{', '.join(map(str, balancers['balancers']))} ({counted})")
+
+
+_BALANCER_WORDS = {"passed_on": "passed on", "own": "of their own", "refused": "refused"}
 _LOG_WORDS = {"written": "records written", "lost": "lost", "queue": "waiting"}
 
 

@@ -73,6 +73,12 @@ class Status:
             kept = "; what was enforced stays" if self.part("policy") else ""
             yield f"refused the newest policy ({count} problem{'' if count == 1 else 's'}){kept}"
         yield from self._ca_findings()
+        unread = self.part("identity").get("refused")
+        if isinstance(unread, Mapping):
+            problems = unread.get("problems")
+            count = len(problems) if isinstance(problems, Sequence) else 0
+            several = "" if count == 1 else "s"
+            yield f"refused the newest map of identities ({count} problem{several}); what it said before stays"
         log = self.part("log")
         if lost := log.get("lost"):
             yield f"lost {lost} record{'' if lost == 1 else 's'} of the decision log"
