@@ -153,7 +153,9 @@ def command(
         warnings=[*here.warnings, *_differences(judged, here)],
     )
     asker = Asker(time=datetime.now(UTC), client=plain(ip_address(own)), user=user, user_agent=AGENT)
-    found = find(judged, asker, _CHANCE, sample=sample)
+    wanted = frozenset(map(Surface, surfaces or _SURFACES))
+    verdicts = frozenset(way.judged for way in WAYS if way.surface in wanted)
+    found = find(judged, asker, _CHANCE, sample=sample, surfaces=verdicts)
     report.unasked = [unasked for unasked in found.unasked if unasked.app in chosen]
     bind = own if sink is None else "::" if ":" in own else "0.0.0.0"
     with _progress(shown=not as_json) as progress:
@@ -163,7 +165,7 @@ def command(
                 [target for target in found.targets if target.app in chosen],
                 report,
                 control=spelled(control),
-                surfaces=frozenset(map(Surface, surfaces or _SURFACES)),
+                surfaces=wanted,
                 bounds=Bounds(jobs=jobs, rate=rate, timeout=timeout),
                 progress=progress,
             )

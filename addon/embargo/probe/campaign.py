@@ -131,7 +131,7 @@ async def _controlled(
         if passed[INWARD]:
             await test(Surface.TLS, _tls(line))
     if Listener.DNS in listeners:
-        await test(Listener.DNS, _dns(line, control, patience))
+        await test(Listener.DNS, _dns(line, control, bounds.timeout))
     if Listener.QUIC in listeners:
         await test(Listener.QUIC, _quic(line, bounds.timeout))
     usable = []
@@ -207,7 +207,7 @@ async def _dns(line: Line, control: str, patience: float) -> Control:
     async with datagrams(line.listeners[Listener.DNS]) as (transport, protocol):
         transport.sendto(asked)
         try:
-            async with asyncio.timeout(patience - 1):
+            async with asyncio.timeout(patience):
                 said = read(await protocol.answers.get(), asked)
         except TimeoutError:  # upstream may be out of reach; a refusal would have come at once
             return Control(Listener.DNS, True, f"DNS for {host}: no answer, and so no refusal")

@@ -73,13 +73,24 @@ class Targets:
     unasked: list[Unasked] = field(default_factory=list)
 
 
-def find(policy: Policy, asker: Asker, chooser: random.Random, *, sample: int | None = None) -> Targets:
-    """The targets of every app of *policy*; of each app at most *sample*, by chance."""
+def find(
+    policy: Policy,
+    asker: Asker,
+    chooser: random.Random,
+    *,
+    sample: int | None = None,
+    surfaces: frozenset[Surface] = frozenset(ASKED),
+) -> Targets:
+    """The targets that *policy* blocks at one of *surfaces*; of each app at most *sample*, by chance."""
     found = Targets()
     listed = _listed(policy, chooser, found)
     for app in policy.apps.values():
         endpoints = [*app.endpoints, *listed.get(app.id, ())]
-        candidates = list(_targets(policy, app, endpoints, asker, chooser, found))
+        candidates = [
+            target
+            for target in _targets(policy, app, endpoints, asker, chooser, found)
+            if not surfaces.isdisjoint(target.blocked)
+        ]
         if sample is not None and len(candidates) > sample:
             left = len(candidates) - sample
             candidates = chooser.sample(candidates, sample)
