@@ -56,6 +56,35 @@ def test_times_are_told_to_the_second(directory: Path, told: str, read: str) -> 
         assert f"  started      {read}" in run().output.splitlines()
 
 
+CA = {
+    "subject": "CN=proxy",
+    "fingerprint": "5f" * 32,
+    "days_left": 300,
+    "constrained": True,
+    "not_permitted": [],
+    "not_opened": 7,
+}
+
+
+def test_the_ca_and_who_rejects_it(directory: Path) -> None:
+    client = {"client": "10.0.0.9", "since": "2026-11-24T08:00:00Z", "times": 2, "why": "unknown ca"}
+    listed = [client | {"user_agent": f"Mozilla/5.0 {number}\x1b"} for number in range(11)] + [client]
+    rejecting = {"clients": 40, "handshakes": 44, "listed": listed}
+    with Answering(directory, 7, HEALTHY | {"ca": CA, "rejecting": rejecting}):
+        result = run()
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("  CA "))
+    assert lines[start : start + 5] == [
+        "  CA           CN=proxy, 300 days left, name-constrained",
+        f"               SHA-256 {':'.join(['5F'] * 32)}",
+        "               7 connections not opened: the CA does not permit them",
+        "  rejecting    40 clients reject our certificate",
+        "               10.0.0.9  Mozilla/5.0 0\ufffd  (since 2026-11-24 08:00:00 UTC, 2 times, unknown ca)",
+    ]
+    assert lines[start + 14] == "               and 2 more of those latest seen (--json has them)"
+
+
 SICK = {  # case: (changed members, a line of the account)
     "no policy": ({"policy": None}, "  finding      enforces no policy: everything is refused"),
     "a refused reload": (
@@ -67,6 +96,22 @@ SICK = {  # case: (changed members, a line of the account)
         "               and 5 more",
     ),
     "records lost": ({"log": HEALTHY["log"] | {"lost": 4}}, "  finding      lost 4 records of the decision log"),
+    "a CA that soon ends": (
+        {"ca": CA | {"days_left": 29}},
+        "  finding      the CA expires in 29 days",
+    ),
+    "a CA that has ended": (
+        {"ca": CA | {"days_left": -1}},
+        "  finding      the CA has expired: no client takes its certificates",
+    ),
+    "a CA that cannot be read": (
+        {"ca": {"error": "broken"}},
+        "  finding      opens nothing, since the CA cannot be read: broken",
+    ),
+    "a CA that permits too little": (
+        {"ca": CA | {"not_permitted": ["apps.apple.com"]}},
+        "  finding      the CA does not permit apps.apple.com: what the policy bans inside it passes",
+    ),
     "terminal controls": (
         {"policy": None, "mode": "\x1b[2Jenforce"},
         "  mode         \ufffd[2Jenforce, decrypt needed",

@@ -142,8 +142,8 @@ def test_the_operator_hears_of_names_that_the_ca_does_not_permit(grown: Proxy, o
     grown.wait(lambda: "later.test is not opened" in grown.text(), "the warning")
     status = grown.status()
     assert status is not None
-    assert "later.test" in status["ca"]["not_opened"]["needed"]
-    assert status["ca"]["not_opened"]["connections"] >= 1
+    assert status["ca"]["not_permitted"] == ["later.test"]
+    assert status["ca"]["not_opened"] >= 1
     shown = grown.command("status")
     assert shown.returncode == 1
     assert "the CA does not permit later.test" in shown.stdout

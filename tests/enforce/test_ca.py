@@ -100,13 +100,15 @@ def test_what_is_left_closed_is_counted_and_told_once(config: TlsConfig, caplog:
             assert not ca.opens(POLICY, tls(host), must_open(POLICY, tls(host)))
     assert ca.opens(POLICY, tls("pages.test"), True)
     assert not ca.opens(POLICY, tls("innocent.test"), False)
-    assert (ca.left_closed, list(ca.needed)) == (6, ["later.test"])
+    assert ca.left_closed == 6
     assert [record.getMessage() for record in caplog.records if "not opened" in record.getMessage()] == [
         "embargo: later.test is not opened, since the CA does not permit it: what is banned inside passes"
     ]
     told = ca.describe(NOW)
     assert told is not None
-    assert told["not_opened"] == {"connections": 6, "needed": ["later.test"]}, "no innocent is named"
+    assert (told["not_opened"], told["not_permitted"]) == (6, []), "no innocent is named"
+    ca.check_policy(POLICY, NOW)
+    assert ca.describe(NOW) == {**told, "not_permitted": ["later.test"]}
 
 
 def test_what_cannot_be_opened_is_not_cut(config: TlsConfig) -> None:

@@ -111,9 +111,8 @@ def _ca(status: Status) -> Iterator[str]:
         limits = "name-constrained" if ca.get("constrained") else "may sign for every name"
         yield _line("CA", f"{_shown(ca, 'subject')}, {_shown(ca, 'days_left')} days left, {limits}")
         yield _line("", "SHA-256 " + ":".join(fingerprint[at : at + 2] for at in range(0, len(fingerprint), 2)))
-        not_opened = ca.get("not_opened")
-        if isinstance(not_opened, Mapping) and not_opened.get("connections"):
-            yield _line("", f"{_shown(not_opened, 'connections')} connections not opened: the CA does not permit them")
+        if ca.get("not_opened"):
+            yield _line("", f"{_shown(ca, 'not_opened')} connections not opened: the CA does not permit them")
     if rejecting.get("clients"):
         yield _line("rejecting", f"{_shown(rejecting, 'clients')} clients reject our certificate")
         listed = rejecting.get("listed")

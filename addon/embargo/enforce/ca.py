@@ -22,7 +22,7 @@ from embargo.review.certificate import CaFacts, CertificateError, colons, facts,
 
 logger = logging.getLogger("embargo")
 
-_MOST_LISTED = 1000  # names that the policy needs opened and the CA does not permit
+_MOST_LISTED = 1000  # names that the policy needs opened and the CA does not permit: in status, and remembered
 _MOST_TOLD = 10  # of them in the operator's log
 _ASKED_FIRST = (Source.SNI, Source.CONNECT, Source.DESTINATION)  # whose certificate a client expects
 
@@ -34,7 +34,8 @@ class SigningCa:
         self.facts: CaFacts | None = None  # None: there is none yet, or it cannot be read
         self.unreadable: str | None = None
         self.left_closed = 0  # connections that the policy would have opened
-        self.needed: dict[str, None] = {}  # names among them whose verdict depends on what is inside
+        self.not_permitted: tuple[str, ...] = ()  # names that the policy in force needs opened
+        self._told: set[str] = set()  # names that were not opened although a verdict depends on what is inside
         self._store: certs.CertStore | None = None
 
     def permits(self, host: Host | None) -> bool:
@@ -55,8 +56,8 @@ class SigningCa:
         self.left_closed += 1
         host = _asked(request.names)
         name = host.text if host is not None else "a connection without a name"
-        if name not in self.needed and can_block_inside(policy, request) and len(self.needed) < _MOST_LISTED:
-            self.needed[name] = None
+        if name not in self._told and len(self._told) < _MOST_LISTED and can_block_inside(policy, request):
+            self._told.add(name)
             logger.warning(
                 "embargo: %s is not opened, since the CA does not permit it: what is banned inside passes", name
             )
@@ -79,7 +80,8 @@ class SigningCa:
 
     def check_policy(self, policy: Policy, now: datetime) -> None:
         """Say which names the CA does not permit although a verdict of *policy* depends on what is inside."""
-        missing = missing_names(policy, known, now) if (known := self._current()) is not None else ()
+        known = self._current()
+        missing = self.not_permitted = missing_names(policy, known, now) if known is not None else ()
         for name in missing[:_MOST_TOLD]:
             logger.warning("embargo: the CA does not permit %s: what the policy bans inside it passes", name)
         if len(missing) > _MOST_TOLD:
@@ -94,7 +96,8 @@ class SigningCa:
             return None
         return {
             **known.document(now),
-            "not_opened": {"connections": self.left_closed, "needed": list(self.needed)},
+            "not_permitted": list(self.not_permitted[:_MOST_LISTED]),
+            "not_opened": self.left_closed,
         }
 
     def _current(self) -> CaFacts | None:

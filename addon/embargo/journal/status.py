@@ -9,7 +9,7 @@ The client alone; the answer is made in `enforce`. The object's members:
     reloads {ok, refused}, flows {judged, blocked, logged, allowed, passed, nameless, errors},
     log {directory, file, written, lost, queue, error},
     ca {subject, issuer, fingerprint, not_before, not_after, days_left, certificates, constrained,
-    not_opened {connections, needed}} or {error} or null, rejecting {clients, handshakes, listed}
+    not_permitted, not_opened} or {error} or null, rejecting {clients, handshakes, listed}
 """
 
 import json
@@ -94,9 +94,8 @@ class Status:
             yield "the CA has expired: no client takes its certificates"
         elif type(days) is int and days < FEW_DAYS:
             yield f"the CA expires in {days} day{'' if days == 1 else 's'}"
-        not_opened = ca.get("not_opened")
-        needed = not_opened.get("needed") if isinstance(not_opened, Mapping) else None
-        for name in needed if isinstance(needed, list) else ():
+        names = ca.get("not_permitted")
+        for name in names if isinstance(names, list) else ():
             yield f"the CA does not permit {name}: what the policy bans inside it passes"
 
 
