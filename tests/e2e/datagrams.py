@@ -50,7 +50,8 @@ class _Counted(QuicServer):
         self._origin = origin
 
     def datagram_received(self, data: bytes | str, addr: Any) -> None:
-        self._origin.datagrams += 1
+        if self._origin.is_new(addr):
+            self._origin.datagrams += 1
         super().datagram_received(data, addr)
 
 
@@ -62,7 +63,8 @@ class _Echo(asyncio.DatagramProtocol):
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
-        self._origin.echoed.append(data)
+        if self._origin.is_new(addr):
+            self._origin.echoed.append(data)
         self._transport.sendto(data, addr)
 
 
@@ -76,6 +78,8 @@ class DatagramOrigin:
         self.quic_port, self.echo_port = quic_port, 0
         self.datagrams = 0  # that reached the HTTP/3 server
         self.echoed: list[bytes] = []
+        self._senders: set[object] = set()
+        self._earlier: set[object] = set()  # senders from before the last reset: what they still send counts for nobody
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -89,7 +93,13 @@ class DatagramOrigin:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
 
+    def is_new(self, sender: object) -> bool:
+        """Whether *sender* first came after the last reset."""
+        self._senders.add(sender)
+        return sender not in self._earlier
+
     def reset(self) -> None:
+        self._earlier |= self._senders
         self.datagrams = 0
         self.echoed.clear()
 

@@ -136,7 +136,7 @@ def h3(sni: str, place: str = PLACE, **options: Any) -> Callable[[], int | None]
 
 def raw(*datagrams: bytes, place: str = PLACE, port: int = 443, answers: int = 0) -> Callable[[], int]:
     """The number of datagrams that come back."""
-    return lambda: len(exchange((place, port), *datagrams, answers=answers or 1, patience=0.5))
+    return lambda: len(exchange((place, port), *datagrams, answers=answers or 1, patience=0.3))
 
 
 CASES: dict[str, Banned] = {
@@ -180,7 +180,7 @@ def test_bare_leaks(case: str, bare: TunProxy, origin: DatagramOrigin) -> None:
     assert origin.datagrams or origin.echoed or "port of DNS" in case, "the case could not see a leak"
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "none"])  # which goes the way of "needed"
 @pytest.mark.parametrize("case", CASES)
 def test_banned(case: str, way: str, tun: Callable[[str], TunProxy], origin: DatagramOrigin) -> None:
     proxy, banned = tun(way), CASES[case]
@@ -350,7 +350,7 @@ def test_monitor_refuses_nothing(decrypt: str, start: Start, origin: DatagramOri
     (answer,) = proxy.namespace.run(lambda: http3((PLACE, 443), BANNED, (BANNED, "/")))
     assert answer.status == 200
     for datagrams in ((b"ping",), HALVES, (unknown_version(0xFF00001D),), (SHORT,)):
-        proxy.namespace.run(lambda d=datagrams: exchange((BANNED_PLACE, 80), *d, answers=len(d)))
+        proxy.namespace.run(lambda d=datagrams: exchange((BANNED_PLACE, 80), *d, answers=len(d), patience=0.5))
     assert {b"ping", SHORT} <= set(origin.echoed)
     records = proxy.wait_decisions(0, 5)
     assert {field(record, "embargo.verdict") for record in records} == {"log"}
