@@ -1,12 +1,13 @@
 """Carrying an example through the proxy, and what came of it."""
 
 import contextlib
+import re
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from e2e.clients import connect, tls, tunnel
+from e2e.clients import BOUND, connect, tls, tunnel
 from e2e.proxy import Proxy, field
 from fuzz.exchange import BANNED, COVER, TWIN, Place
 from fuzz.readings import arrived
@@ -26,19 +27,31 @@ class Outcome:
     leaked: list[bytes]  # what reached the origin for the banned name
 
 
-def converse(connection: socket.socket, segments: Iterable[bytes]) -> bytes:
-    """Send *segments*, each by itself, and return what comes until the peer closes or falls silent."""
+def converse(connection: socket.socket, segments: Iterable[bytes], *, answers: int = 0) -> bytes:
+    """Send *segments*, each by itself, and return what comes until the peer closes or falls silent.
+
+    Where so many *answers* must come, they get the time for that.
+    """
     answer = b""
     with connection, contextlib.suppress(OSError):
         for segment in segments:
             connection.sendall(segment)
             time.sleep(_PACE)
-        connection.settimeout(SILENCE)
+        connection.settimeout(BOUND if answers else SILENCE)
         while data := connection.recv(65536):
             answer += data
-            if answer.endswith(b"ok"):  # the origin's whole answer
-                connection.settimeout(SILENCE / 5)
+if answer.count(b"HTTP/1.") < answers:
+                continue
+            connection.settimeout(SILENCE / 5 if _is_whole(answer) else SILENCE)
     return answer
+
+
+def _is_whole(answer: bytes) -> bool:
+    """Whether *answer* ends where its last HTTP response does."""
+    start = answer.rfind(b"HTTP/1.")
+    head, end, body = answer[max(start, 0) :].partition(b"\r\n\r\n")
+    length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+    return start >= 0 and end != b"" and length is not None and len(body) >= int(length[1])
 
 
 def at(proxy: Proxy, place: Place) -> socket.socket:
@@ -66,10 +79,13 @@ class Trial:
         self.proxy = proxy
         self.recorder = recorder
 
-    def outcome(self, connection: socket.socket, segments: Iterable[bytes]) -> Outcome:
+    def outcome(
+        self, opening: Callable[[], socket.socket], segments: Iterable[bytes], *, answers: int = 0
+    ) -> Outcome:
+        """What becomes of *segments*; what *opening* makes reach the origin counts as well."""
         self.recorder.reset()
         blocked, errors = counted(self.proxy)
-        answer = converse(connection, segments)
+        answer = converse(opening(), segments, answers=answers)
         now_blocked, now_errors = counted(self.proxy)
         assert now_errors == errors, f"a fault: {self.faults()}"
         leaked = [bytes(taken) for taken in self.recorder.taken if arrived(bytes(taken), BANNED)]

@@ -100,6 +100,7 @@ class Exchange:
     text: Callable[[str], bytes]
     cuts: tuple[float, ...]  # where a segment ends, as shares of the whole
     legal: bool
+    requests: int
     shown: str  # the text for the banned name, for a person who reads the failure
 
     def segments(self, name: str) -> list[bytes]:
@@ -183,4 +184,4 @@ def exchanges(draw: st.DrawFn) -> Exchange:
         return (request(name, last=False) if pipelined else b"") + request(name, last=True)
 
     cuts = draw(st.lists(st.floats(0, 1), max_size=4))
-    return Exchange(place, text, tuple(cuts), legal, repr(text(BANNED)))
+    return Exchange(place, text, tuple(cuts), legal, 1 + pipelined, repr(text(BANNED)))

@@ -12,6 +12,7 @@ _HOST = re.compile(r"(?:^|[\r\n])[ \t\x0b\x0c]*host[ \t\x0b\x0c]*:([^\r\n]*)", r
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.\-]*://([^/?#\s]*)", re.IGNORECASE)
 _CONNECT = re.compile(r"(?:^|[\r\n])connect\s+(\S+)", re.IGNORECASE)
 _NAME = re.compile(r"[0-9a-z_.\-]+")
+_SERVER_NAME = re.compile(rb"[!-~\x80-\xff]+")  # what stands in a line of text is none
 _FIRST_LINE = re.compile(r"(?:^|[\r\n])[^\r\n]*\sHTTP/[^\r\n]*", re.IGNORECASE)
 
 
@@ -48,7 +49,7 @@ def tls_names(data: bytes) -> list[str]:
         for position in range(len(text) - 2):
             length = int.from_bytes(text[position : position + 2])
             name = text[position + 2 : position + 2 + length]
-            if 3 < length < 256 and len(name) == length and b"." in name:
+            if 3 < length < 256 and len(name) == length and _SERVER_NAME.fullmatch(name):
                 found.append(name.decode("utf-8", "replace"))
     return found
 

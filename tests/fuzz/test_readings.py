@@ -25,6 +25,7 @@ CASES = {  # case: (bytes, whether some server may read the banned name in them)
     "a query": (b"GET /?u=http%3A%2F%2Fbanned.test HTTP/1.1\r\nHost: a.test\r\n\r\n", False),
     "another header": (b"GET / HTTP/1.1\r\nHost: a.test\r\nX-Host: banned.test\r\n\r\n", False),
     "a look-alike ClientHello": (client_hello("banned.test.example.org"), False),
+    "text behind two bytes that might be its length": (b"\0\x20" + b"x y banned.test".ljust(32), False),
     "nothing": (b"", False),
 }
 
