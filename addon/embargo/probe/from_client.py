@@ -273,7 +273,8 @@ def main() -> int:
     if code == 2:
         print("the proxy does not answer either: nothing is proven")
     elif ways_open:
-        print("%d ways round the proxy are open: close them at the firewall" % len(ways_open))
+        count = "1 way round the proxy is" if len(ways_open) == 1 else "%d ways round the proxy are" % len(ways_open)
+        print("%s open: close what is open at the firewall" % count)
     else:
         print("no way round the proxy was found open")
     return code

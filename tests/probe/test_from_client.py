@@ -1,0 +1,229 @@
+"""The program for clients runs on old Pythons by itself, and finds each way that is open, and no other."""
+
+import ast
+import http.server
+import json
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.origin import make_certificate
+from embargo.core.pattern import Kind
+from embargo.probe.client import source
+from embargo.probe.targets import Target
+
+LONGEST = 60.0  # seconds: a bound, never a measure
+OLDEST = (3, 6)
+TARGETS = [
+    Target(
+        app="bad", endpoint=f"{kind.key}:localhost", kind=kind, host="x", port=443, path="/", user_agent="", blocked={}
+    )
+    for kind in (Kind.HOST, Kind.URL)
+]
+PROGRAM = source(TARGETS, control=("127.0.0.1", 443), proxy=("127.0.0.1", 1))
+CLOSED = 9  # discard: nobody listens there
+
+
+def pythons() -> list[str]:
+    """This Python, and older ones where the machine has them, pyenv's included."""
+    found = [sys.executable]
+    for minor in range(OLDEST[1], 12):
+        by_name = shutil.which(f"python3.{minor}")
+        candidates = [*Path.home().glob(f".pyenv/versions/3.{minor}.*/bin/python"), *([by_name] if by_name else [])]
+        found += [str(path) for path in candidates if _runs(str(path))][:1]
+    return found
+
+
+def _runs(python: str) -> bool:
+    return (
+        subprocess.run([python, "-c", "import ssl"], capture_output=True, timeout=LONGEST, check=False).returncode == 0
+    )
+
+
+def run(python: str, *arguments: str) -> tuple[int, dict[str, Any]]:
+    done = subprocess.run(
+        [python, "-", "--json", "--timeout", "1", *arguments],
+        input=PROGRAM,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_its_grammar_is_that_of_the_oldest_python() -> None:
+    tree = ast.parse(PROGRAM, feature_version=OLDEST)
+    imported = {
+        name.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
+    }
+    imported |= {str(node.module).split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported <= sys.stdlib_module_names
+
+
+def test_it_knows_what_is_banned() -> None:
+    namespace: dict[str, Any] = {"__name__": "program"}
+    exec(compile(PROGRAM, "program", "exec"), namespace)
+    plan = namespace["PLAN"]
+    assert plan["blocked"] == [["bad", "localhost"]], "a URL says nothing of a whole host"
+    assert (plan["control"], plan["proxy"]) == (["127.0.0.1", 443], ["127.0.0.1", 1])
+
+
+class Outside:
+    """All that a company would not want to be reached directly, on loopback."""
+
+    def __init__(self, directory: Path) -> None:
+        certificate, key = make_certificate(directory)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Web)
+        self.secure = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Web)
+        self.secure.socket = context.wrap_socket(self.secure.socket, server_side=True)
+        self.http, self.https = self.web.server_address[1], self.secure.server_address[1]
+        self.quic = _udp(self.https, lambda data: b"\x80" + bytes(4) + data[5:24] + b"\0\0\0\1")
+        self.dns_udp = _udp(0, _answered)
+        self.dns = self.dns_udp.getsockname()[1]
+        self.dns_tcp = socket.create_server(("127.0.0.1", self.dns))
+        threading.Thread(target=self._serve_dns, daemon=True).start()
+        for server in (self.web, self.secure):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def _serve_dns(self) -> None:
+        while True:
+            try:
+                connection, _ = self.dns_tcp.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(LONGEST)
+                answer = _answered(connection.recv(65535)[2:])
+                connection.sendall(len(answer).to_bytes(2) + answer)
+
+    def stop(self) -> None:
+        for server in (self.web, self.secure):
+            server.shutdown()
+            server.server_close()
+        for listener in (self.quic, self.dns_udp, self.dns_tcp):
+            listener.close()
+
+
+class _Web(http.server.BaseHTTPRequestHandler):
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    do_GET = do_HEAD
+
+    def do_CONNECT(self) -> None:
+        self.send_response(403)
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+def _answered(query: bytes) -> bytes:
+    return query[:2] + b"\x81\x83" + query[4:]
+
+
+def _udp(port: int, answer: Any) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listener.bind(("127.0.0.1", port))
+
+    def serve() -> None:
+        while True:
+            try:
+                data, peer = listener.recvfrom(65535)
+                listener.sendto(answer(data), peer)
+            except OSError:
+                return
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    servers = Outside(tmp_path_factory.mktemp("outside"))
+    yield servers
+    servers.stop()
+
+
+def places(*, tls: int = CLOSED, http: int = CLOSED, dns: int = CLOSED, dot: int = CLOSED) -> list[str]:
+    ports = {"tls": tls, "http": http, "dns": dns, "dot": dot}
+    where = ["--resolver", "127.0.0.1", "--doh", "doh.test=127.0.0.1", "--quic", "127.0.0.1"]
+    return where + [part for name, port in ports.items() for part in (f"--{name}-port", str(port))]
+
+
+def opened(report: dict[str, Any]) -> set[str]:
+    return {way["way"] for way in report["ways"] if way["outcome"] == "open"}
+
+
+def test_each_way_alone_is_found(outside: Outside) -> None:
+    proxy = ["--proxy", f"127.0.0.1:{outside.http}"]
+    found = {
+        "tls": {"direct TCP", "direct UDP (QUIC)", "DNS over HTTPS"},
+        "http": {"direct HTTP"},
+        "dns": {"outside DNS, UDP", "outside DNS, TCP"},
+        "dot": {"DNS over TLS", "DNS over QUIC"},
+    }
+    ports = {"tls": outside.https, "http": outside.http, "dns": outside.dns, "dot": outside.https}
+    for name, ways in found.items():
+        code, report = run(sys.executable, *proxy, *places(**{name: ports[name]}))
+        assert (code, opened(report)) == (1, ways), report
+
+
+@pytest.mark.parametrize("python", pythons())
+def test_all_is_closed(python: str, outside: Outside) -> None:
+    code, report = run(python, "--proxy", f"127.0.0.1:{outside.http}", *places())
+    assert (code, report["open"]) == (0, 0)
+    assert report["proxy"]["outcome"] == "open"
+    assert len({way["way"] for way in report["ways"]}) == 8
+
+
+@pytest.mark.parametrize("python", pythons())
+def test_all_is_open(python: str, outside: Outside) -> None:
+    everything = places(tls=outside.https, http=outside.http, dns=outside.dns, dot=outside.https)
+    code, report = run(python, "--proxy", f"127.0.0.1:{outside.http}", *everything)
+    assert code == 1
+    assert len(opened(report)) == 8, report
+
+
+def test_an_unplugged_cable_proves_nothing() -> None:
+    code, report = run(sys.executable, *places())
+    assert (code, report["open"]) == (2, 0)
+
+
+def test_for_people(outside: Outside) -> None:
+    done = subprocess.run(
+        [sys.executable, "-", "--timeout", "1", "--proxy", f"127.0.0.1:{outside.http}", *places(http=outside.http)],
+        input=PROGRAM,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "1 way round the proxy is open" in done.stdout
+
+
+def test_bad_proxy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-", "--proxy", "a:b"],
+        input=PROGRAM,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "HOST:PORT" in done.stderr
