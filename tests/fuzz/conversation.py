@@ -40,7 +40,7 @@ def converse(connection: socket.socket, segments: Iterable[bytes], *, answers: i
         connection.settimeout(BOUND if answers else SILENCE)
         while data := connection.recv(65536):
             answer += data
-if answer.count(b"HTTP/1.") < answers:
+            if answer.count(b"HTTP/1.") < answers:
                 continue
             connection.settimeout(SILENCE / 5 if _is_whole(answer) else SILENCE)
     return answer
@@ -79,9 +79,7 @@ class Trial:
         self.proxy = proxy
         self.recorder = recorder
 
-    def outcome(
-        self, opening: Callable[[], socket.socket], segments: Iterable[bytes], *, answers: int = 0
-    ) -> Outcome:
+    def outcome(self, opening: Callable[[], socket.socket], segments: Iterable[bytes], *, answers: int = 0) -> Outcome:
         """What becomes of *segments*; what *opening* makes reach the origin counts as well."""
         self.recorder.reset()
         blocked, errors = counted(self.proxy)
