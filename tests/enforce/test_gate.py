@@ -67,12 +67,30 @@ FAULTS = {"no policy yet": (None, True), "enforce": (BANNING, True), "monitor": 
 def test_a_fault(rules: Policy | None, refuses: bool) -> None:
     made, queue = gate(rules)
     refused: list[Decision] = []
-    assert run(made, tflow.tflow(), RuntimeError("a fault"), refused) is None
+    with taddons.context():
+        assert run(made, tflow.tflow(), RuntimeError("a fault"), refused) is None
     assert bool(refused) is refuses
     (record,) = queue.taken
     assert isinstance(record, Judged)
     assert (record.outcome, record.error_type) == (Outcome.FAILURE, "RuntimeError")
     assert record.decision.error == "RuntimeError: a fault"
+    assert made.counters.errors == 1
+
+
+def test_what_cannot_be_recorded_or_worded_is_refused_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, queue = gate(BANNING)
+    refused: list[Decision] = []
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    for what in ("uuid7", "secrets_of", "without"):
+        monkeypatch.setattr(f"embargo.enforce.gate.{what}", broken)
+    with taddons.context():
+        assert run(made, tflow.tflow(), RuntimeError("a secret"), refused) is None
+    (decision,) = refused
+    assert (decision.verdict, decision.error) == (Verdict.BLOCK, "RuntimeError")
+    assert queue.taken == []
     assert made.counters.errors == 1
 
 

@@ -127,25 +127,31 @@ class Gate:
 
     def _fail[T](self, error: Exception, data: T, refuse: Callable[[T, Decision], None], peer: mitm.Client) -> None:
         self.counters.errors += 1
-        secrets = secrets_of(data)
-        self._report(error, secrets)
-        decision = monitored(
-            self.policy,
-            Decision(
-                verdict=Verdict.BLOCK,
-                reason=Reason.ERROR,
-                error=without(f"{type(error).__name__}: {error}", secrets)[:1024],
-            ),
-        )
+        said = self._told(error, data)
+        decision = monitored(self.policy, Decision(verdict=Verdict.BLOCK, reason=Reason.ERROR, error=said[:1024]))
+        self.incident = None
         try:
             surface, connection = _surface_of(data), self.connection(peer)
             self.incident = self.record(decision, surface, connection, error_type=type(error).__name__)
-            if decision.blocked:
+        except Exception as again:  # noqa: BLE001 - the gate: one that cannot be recorded is refused all the same
+            self._told(again, data)
+        if decision.blocked:
+            try:
                 refuse(data, decision)
-        except Exception as again:  # noqa: BLE001 - the gate: the last resort is to cut the client off
-            self._report(again, secrets)
-            if decision.blocked:
+            except Exception as again:  # noqa: BLE001 - the gate: the last resort is to cut the client off
+                self._told(again, data)
                 close(peer)
+
+    def _told(self, error: Exception, data: object) -> str:
+        """Report *error* to the operator; what a record may say of it, free of passwords."""
+        kind = type(error).__name__
+        try:
+            secrets = secrets_of(data)
+            self._report(error, secrets)
+            return without(f"{kind}: {error}", secrets)
+        except Exception:  # noqa: BLE001 - the gate: it must not fail for words; which of them are secret is not known
+            logger.warning("embargo could not judge a flow and refused it: %s", kind)
+            return kind
 
     def _report(self, error: Exception, secrets: Sequence[str]) -> None:
         """Say it in the operator's log, with a traceback, but not a thousand times."""
