@@ -1,5 +1,6 @@
 """What is said of a failure repeats no password, in whatever form the failure quotes it."""
 
+import logging
 from base64 import b64encode
 
 import pytest
@@ -7,7 +8,7 @@ from mitmproxy import ctx
 from mitmproxy.addons.proxyauth import ProxyAuth
 from mitmproxy.test import taddons, tflow
 
-from embargo.enforce.secret import secrets_of, without
+from embargo.enforce.secret import Withholding, secrets_of, without
 
 PASSWORD = 'cörrect "horse"-1'
 ENCODED = b64encode(f"alice:{PASSWORD}".encode()).decode()
@@ -67,3 +68,22 @@ def test_without_secrets_nothing_is_withheld() -> None:
     with taddons.context():
         assert without("cannot read this", secrets_of(tflow.tflow())) == "cannot read this"
         assert secrets_of(tflow.ttcpflow()) == ()
+
+
+LINES = {  # case: (line, as it is printed)
+    "a header line that cannot be read": (
+        "Invalid header line: b'Proxy-Authorization Basic YWxpY2U6c2VjcmV0'",
+        "Invalid header line: b'Proxy-Authorization (withheld)",
+    ),
+    "in another spelling": ("b'AUTHORIZATION : x y'", "b'AUTHORIZATION : (withheld)"),
+    "over several lines": ("authorization: a\n b", "authorization: (withheld)"),
+    "another": ("client connect", "client connect"),
+    "what only sounds alike": ("authorizations.test: x", "authorizations.test: x"),
+}
+
+
+@pytest.mark.parametrize(("line", "printed"), LINES.values(), ids=LINES)
+def test_lines_of_mitmproxy(line: str, printed: str) -> None:
+    record = logging.LogRecord("mitmproxy.proxy.server", logging.INFO, "", 0, "%s", (line,), None)
+    assert Withholding().filter(record)
+    assert record.getMessage() == printed

@@ -19,6 +19,7 @@ from embargo.enforce.identity import FORWARDED_FOR, Identity
 from embargo.enforce.identity_map import IdentityMap
 from embargo.enforce.proxy_protocol import Balancers
 from embargo.enforce.rejudge import rejudge
+from embargo.enforce.secret import withhold
 
 logger = logging.getLogger("embargo")
 
@@ -55,6 +56,7 @@ class IdentityOptions:
         self._identity = identity
         self._balancers = balancers
         self._following: asyncio.Task[None] | None = None
+        withhold()
 
     def configure(self, updated: set[str], *, running: bool) -> None:
         """Take up changed options. Raises OptionsError once *running*.

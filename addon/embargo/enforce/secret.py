@@ -1,6 +1,8 @@
-"""Passwords kept out of what is said of a failure: an exception's text may quote what the hook held in its hands."""
+"""Passwords kept out of what is said of a failure: its text may quote what was at hand."""
 
 import binascii
+import logging
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -8,6 +10,7 @@ from mitmproxy import ctx, http
 
 _HEADERS = ("proxy-authorization", "authorization", "cookie")
 _WITHHELD = "(withheld)"
+_QUOTED = re.compile(r"(authorization\b\W*).+", re.IGNORECASE | re.DOTALL)
 _SHORTEST = 4  # characters; a shorter one would be found in any text, whose words would then give it away
 
 
@@ -29,6 +32,27 @@ def without(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, _WITHHELD)
     return text
+
+
+class Withholding(logging.Filter):
+    """Withholds what follows the name of an authorization header in mitmproxy's own lines.
+
+    mitmproxy prints a header line that it cannot read (12.2.3: "Invalid header line: b'Proxy-Authorization Basic …'").
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let *record* pass, without the secret."""
+        message = record.getMessage()
+        if (told := _QUOTED.sub(rf"\1{_WITHHELD}", message)) != message:
+            record.msg, record.args = told, None
+        return True
+
+
+def withhold() -> None:
+    """Let mitmproxy's lines about connections repeat no password."""
+    logger = logging.getLogger("mitmproxy.proxy.server")
+    if not any(isinstance(known, Withholding) for known in logger.filters):
+        logger.addFilter(Withholding())
 
 
 def _of_value(value: str) -> Iterator[str]:
