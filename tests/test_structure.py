@@ -14,6 +14,7 @@ ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "cli/loading.py": "cli/test_explain.py",
     "cli/options.py": "cli/test_explain.py",
     "cli/run.py": "e2e/test_frontends.py",
+    "cli/probe.py": "e2e/test_probe.py",
     "core/rules.py": "core/test_criteria.py",
     "enforce/addon.py": "e2e/test_frontends.py",
     "enforce/connect.py": "e2e/test_refusals.py",
@@ -40,6 +41,12 @@ ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "journal/ecs.py": "journal/test_record.py",
     "journal/event.py": "journal/test_record.py",
     "journal/judged.py": "journal/test_record.py",
+    "probe/attempts.py": "e2e/test_probe.py",
+    "probe/campaign.py": "e2e/test_probe.py",
+    "probe/client.py": "probe/test_from_client.py",
+    "probe/mend.py": "e2e/test_probe.py",
+    "probe/report.py": "e2e/test_probe.py",
+    "probe/ways.py": "e2e/test_probe.py",
     "review/account.py": "review/test_explain.py",
 }
 
