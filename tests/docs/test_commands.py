@@ -27,12 +27,16 @@ def command(word: str) -> click.Command:
 
 
 def flags(word: str) -> set[str]:
-    """The flags of the command, `--help` included."""
+    """The flags of the command and of those below it, `--help` included."""
     found = command(word)
+    each = [found, *(found.commands.values() if isinstance(found, click.Group) else ())]
     with click.Context(main, info_name="embargo", help_option_names=["-h", "--help"]) as parent:
-        context = click.Context(found, info_name=word, parent=parent)
         return {
-            flag for option in found.get_params(context) if option.param_type_name == "option" for flag in option.opts
+            flag
+            for one in each
+            for option in one.get_params(click.Context(one, info_name=word, parent=parent))
+            if option.param_type_name == "option"
+            for flag in option.opts
         }
 
 
