@@ -1,26 +1,21 @@
 """The program for clients runs on old Pythons by itself, and finds each way that is open, and no other."""
 
 import ast
-import http.server
 import json
 import shutil
-import socket
-import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from e2e.origin import make_certificate
 from embargo.core.pattern import Kind
 from embargo.probe.client import source
 from embargo.probe.targets import Target
+from probe.outside import LONGEST, Outside
 
-LONGEST = 60.0  # seconds: a bound, never a measure
 OLDEST = (3, 6)
 TARGETS = [
     Target(
@@ -76,79 +71,6 @@ def test_it_knows_what_is_banned() -> None:
     plan = namespace["PLAN"]
     assert plan["blocked"] == [["bad", "localhost"]], "a URL says nothing of a whole host"
     assert (plan["control"], plan["proxy"]) == (["127.0.0.1", 443], ["127.0.0.1", 1])
-
-
-class Outside:
-    """All that a company would not want to be reached directly, on loopback."""
-
-    def __init__(self, directory: Path) -> None:
-        certificate, key = make_certificate(directory)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        self.web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Web)
-        self.secure = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Web)
-        self.secure.socket = context.wrap_socket(self.secure.socket, server_side=True)
-        self.http, self.https = self.web.server_address[1], self.secure.server_address[1]
-        self.quic = _udp(self.https, lambda data: b"\x80" + bytes(4) + data[5:24] + b"\0\0\0\1")
-        self.dns_udp = _udp(0, _answered)
-        self.dns = self.dns_udp.getsockname()[1]
-        self.dns_tcp = socket.create_server(("127.0.0.1", self.dns))
-        threading.Thread(target=self._serve_dns, daemon=True).start()
-        for server in (self.web, self.secure):
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-
-    def _serve_dns(self) -> None:
-        while True:
-            try:
-                connection, _ = self.dns_tcp.accept()
-            except OSError:
-                return
-            with connection:
-                connection.settimeout(LONGEST)
-                answer = _answered(connection.recv(65535)[2:])
-                connection.sendall(len(answer).to_bytes(2) + answer)
-
-    def stop(self) -> None:
-        for server in (self.web, self.secure):
-            server.shutdown()
-            server.server_close()
-        for listener in (self.quic, self.dns_udp, self.dns_tcp):
-            listener.close()
-
-
-class _Web(http.server.BaseHTTPRequestHandler):
-    def do_HEAD(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-
-    do_GET = do_HEAD
-
-    def do_CONNECT(self) -> None:
-        self.send_response(403)
-        self.end_headers()
-
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-
-def _answered(query: bytes) -> bytes:
-    return query[:2] + b"\x81\x83" + query[4:]
-
-
-def _udp(port: int, answer: Any) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    listener.bind(("127.0.0.1", port))
-
-    def serve() -> None:
-        while True:
-            try:
-                data, peer = listener.recvfrom(65535)
-                listener.sendto(answer(data), peer)
-            except OSError:
-                return
-
-    threading.Thread(target=serve, daemon=True).start()
-    return listener
 
 
 @pytest.fixture(scope="module")
