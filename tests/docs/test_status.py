@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.test import taddons
 
 from docs.pages import ROOT, first_cells, section
@@ -18,7 +19,9 @@ PAGE = ROOT / "docs/reference/status.md"
 
 def test_status_fields(tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    with taddons.context(loadcore=False):
+    with taddons.context(config := TlsConfig(), loadcore=False) as context:
+        context.options.confdir = str(tmp_path)
+        config.configure({"confdir"})
         runtime = Runtime()
         runtime.gate.policy = Policy(digest="5f" * 32)
         runtime.journal = Journal(tmp_path, observer=Observer(hostname="proxy1", version="0.1.0", pid=1))
