@@ -7,7 +7,7 @@ from evasion.attempt import Attempt, Outcome
 
 EXPLICIT = frozenset({"regular", "upstream"})
 NAMED = EXPLICIT | {"socks5 by name"}  # the client names the host
-TARGET = NAMED | {"socks5 by address", "transparent", "wireguard"}  # the client chooses where to
+TARGET = NAMED | {"socks5 by address", "transparent", "tun", "wireguard"}  # the client chooses where to
 STREAM = TARGET | {"reverse:tcp"}
 PLAIN = STREAM | {"reverse:http", "reverse:https", "reverse:tls"}
 SECURE = STREAM | {"reverse:tls"}
@@ -23,4 +23,6 @@ class Case:
     modes: frozenset[str]
     run: Callable[[Attempt], Outcome]
     alone: bool = False  # all that it sends is banned, so that not one byte may reach an origin
+    greeted: bool = False  # the server speaks first, so it has to be asked before the client has said a word
+    opened: bool = False  # it needs TLS that the proxy opens
     odd: str = ""  # why the twin is refused as well: no client that is not after something sends this

@@ -1,6 +1,7 @@
 """One origin, one certificate authority, and one proxy for each set of options, each asked once for all its cases."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from evasion import bare
 from evasion.all_cases import CASES
 from evasion.campaign import Pair, attach, run
 from evasion.origin import Origin
-from evasion.subjects import Bare, embargo, specifications
+from evasion.subjects import Bare, Setting, embargo
 
 HERE = Path(__file__).parent
 BOUND = 14.0  # seconds in which a banned client must have its refusal; a body that does not end takes 10 of them
@@ -47,15 +48,18 @@ def bare_results(
     def results(options: tuple[str, ...], modes: tuple[str, ...]) -> Results:
         key = (options, modes)
         if key not in known:
-            modal, ways = specifications(the_origin, modes)
-            proxy = Bare(tmp_path_factory.mktemp("bare"), confdir, the_origin, [*modal, *settings(options)])
-            try:
-                proxy.wait_ready(ways)
-                known[key] = {
-                    mode: run(way, list(CASES.values()), the_origin, BARE_BOUND) for mode, way in ways.items()
-                }
-            finally:
-                proxy.stop()
+            directory = tmp_path_factory.mktemp("bare")
+            with closing(Setting(the_origin, directory, modes)) as setting:
+                proxy = Bare(directory, confdir, the_origin, setting, settings(options))
+                try:
+                    proxy.wait_ready(setting)
+                    setting.join()
+                    known[key] = {
+                        mode: run(way, list(CASES.values()), the_origin, BARE_BOUND)
+                        for mode, way in setting.ways.items()
+                    }
+                finally:
+                    proxy.stop()
         return known[key]
 
     return results
@@ -68,22 +72,26 @@ def embargo_results(
     """What comes of all cases behind embargo: with some `settings.decrypt` and options, in some modes."""
     known: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Results] = {}
 
-    def results(decrypt: str, options: tuple[str, ...], modes: tuple[str, ...]) -> Results:
+    def results(
+        decrypt: str, options: tuple[str, ...], modes: tuple[str, ...], names: tuple[str, ...] = tuple(CASES)
+    ) -> Results:
         key = (decrypt, options, modes)
+        cases = [CASES[name] for name in names]
         if key not in known:
             table = bare.read()
-            modal, ways = specifications(the_origin, modes)
             directory = tmp_path_factory.mktemp("proxy")
-            proxy = embargo(directory, confdir, the_origin, decrypt=decrypt, options=[*modal, *settings(options)])
-            try:
-                proxy.wait_ready()
-                found = {
-                    mode: run(way, list(CASES.values()), the_origin, BOUND, table[mode]) for mode, way in ways.items()
-                }
-                proxy.settled()
-                attach([pair for pairs in found.values() for pair in pairs.values()], proxy.records())
-            finally:
-                proxy.stop()
+            with closing(Setting(the_origin, directory, modes)) as setting:
+                proxy = embargo(directory, confdir, the_origin, setting, decrypt=decrypt, options=settings(options))
+                try:
+                    proxy.wait_ready()
+                    setting.join()
+                    found = {
+                        mode: run(way, cases, the_origin, BOUND, table[mode]) for mode, way in setting.ways.items()
+                    }
+                    proxy.settled()
+                    attach([pair for pairs in found.values() for pair in pairs.values()], proxy.records())
+                finally:
+                    proxy.stop()
             known[key] = found
         return known[key]
 

@@ -102,14 +102,18 @@ ODD = {
 
 
 def _say(
-    pieces: Callable[[Attempt], list[bytes]], port: int, *, greeted: bool = False, answers: int = 1
+    pieces: Callable[[Attempt], list[bytes]], port: int, *, greeted: bool = False, late: bool = False
 ) -> Callable[[Attempt], Outcome]:
     def run(attempt: Attempt) -> Outcome:
         connection = attempt.open(port)
         if greeted:
             attempt.wait(connection, b"ready\r\n")
-        attempt.send(connection, *pieces(attempt))
-        return attempt.outcome(connection, answers)
+        first, *rest = pieces(attempt)
+        attempt.send(connection, first, *(() if late else rest))
+        if late:
+            attempt.wait(connection)
+            attempt.send(connection, *rest)
+        return attempt.outcome(connection)
 
     return run
 
@@ -128,10 +132,10 @@ HELLOS = [
         Case(f"hello: {name}", "tls", SECURE, _say(pieces, 443), alone=True, odd=ODD.get(name, ""))
         for name, pieces in PIECES.items()
     ),
-    *(Case(f"hello: {name}", "tcp", SECURE, _say(pieces, 443, answers=2)) for name, pieces in LATE.items()),
+    *(Case(f"hello: {name}", "tcp", SECURE, _say(pieces, 443, late=True)) for name, pieces in LATE.items()),
     *(
-        Case(f"hello behind a greeting: {name}", "tcp", GREETED, _say(PIECES[name], 25, greeted=True))
+        Case(f"hello behind a greeting: {name}", "tcp", GREETED, _say(PIECES[name], 25, greeted=True), greeted=True)
         for name in ("whole", "cut after byte 2", "records of one byte")
     ),
-    Case("hello: STARTTLS", "tcp", GREETED, _starttls),
+    Case("hello: STARTTLS", "tcp", GREETED, _starttls, greeted=True),
 ]

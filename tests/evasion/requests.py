@@ -147,16 +147,17 @@ def _cases(secure: bool) -> list[Case]:
                 modes - BEHIND_TLS if secure and name in LAST else modes,
                 _say(pieces, 1, secure=secure),
                 alone=not secure and name not in PREFIXED,
+                opened=secure,
                 odd=ODD.get(name, ""),
             )
             for name, pieces in REQUESTS.items()
         ),
         *(
-            Case(f"{label}: {name}", surface, modes, _say(pieces, 2, secure=secure))
+            Case(f"{label}: {name}", surface, modes, _say(pieces, 2, secure=secure), opened=secure)
             for name, pieces in BEHIND.items()
         ),
         *(
-            Case(f"{label}: {name}", surface, modes, _say(pieces, 1, secure=secure, first=UPGRADE))
+            Case(f"{label}: {name}", "upgrade", modes, _say(pieces, 1, secure=secure, first=UPGRADE), opened=secure)
             for name, pieces in UPGRADED.items()
         ),
     ]  # fmt: skip

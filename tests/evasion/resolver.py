@@ -4,7 +4,9 @@ The environment says where that listens: EVASION_ORIGIN for all ports, EVASION_G
 """
 
 import os
+import re
 import socket
+from pathlib import Path
 
 from evasion.places import place
 
@@ -23,14 +25,18 @@ def resolve(host, port, *args, **kwargs):
 
 
 socket.getaddrinfo = resolve
+IS_ROUTER = re.search(r"192[.]0[.]2[.]1\b", Path("/proc/self/net/fib_trie").read_text()) is not None
 
 
 class Resolver:
-    """Literal addresses are never resolved, so they are changed where the connection opens."""
+    """Literal addresses are never resolved, so they are changed where the connection opens.
+
+    In a router's namespace they lead to the origin as they are.
+    """
 
     def server_connect(self, data):
         host, port, *_ = data.server.address
-        if not host.startswith("127.") and (":" in host or host.replace(".", "").isdigit()):
+        if not IS_ROUTER and not host.startswith("127.") and (":" in host or host.replace(".", "").isdigit()):
             data.server.address = (place(host), port_of(port))
 
 

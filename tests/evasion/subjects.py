@@ -5,13 +5,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from e2e.proxy import Proxy
 from evasion.origin import Origin
-from evasion.ways import Explicit, Reverse, Socks, Way
+from evasion.routes import Routed, Transparent, Tun, WireGuard
+from evasion.ways import Dialled, Explicit, Reverse, Socks, Way
 
 HERE = Path(__file__).parent
 RESOLVER = HERE / "resolver.py"
@@ -41,6 +41,8 @@ MODES = {  # mode: its specification, of which the port is filled in
     "reverse:tcp": f"reverse:tcp://{FIXED}:443@{{port}}",
     "reverse:tls": f"reverse:tls://{FIXED}:443@{{port}}",
 }
+ROUTED = {"tun": Tun, "wireguard": WireGuard}
+PROXIES = ((*MODES, *ROUTED), ("transparent",))  # modes that one proxy can have at once
 
 
 def free_ports(number: int) -> list[int]:
@@ -69,6 +71,35 @@ def specifications(origin: Origin, modes: Sequence[str]) -> tuple[list[str], dic
     return options, ways
 
 
+class Setting:
+    """What a proxy needs for some modes, and the ways through it; to be closed."""
+
+    def __init__(self, origin: Origin, directory: Path, modes: Sequence[str]) -> None:
+        """`transparent` cannot be with others: its proxy runs in a namespace."""
+        self.options, self.ways = specifications(origin, [mode for mode in modes if mode in MODES])
+        self.routes: list[Tun | WireGuard | Transparent] = []
+        self.prefix: list[str] = []
+        used = next(iter(self.ways.values())).used if self.ways else set()
+        for mode in modes:
+            if mode in MODES:
+                continue
+            route = Transparent(origin) if mode == "transparent" else ROUTED[mode](directory)
+            self.routes.append(route)
+            self.options += ["--mode", route.option]
+            self.ways[mode] = Routed(mode, route.namespace, used=used)
+            if isinstance(route, Transparent):
+                self.prefix = route.router.command()
+
+    def join(self) -> None:
+        """Once the proxy is there."""
+        for route in self.routes:
+            route.join()
+
+    def close(self) -> None:
+        for route in self.routes:
+            route.close()
+
+
 def environment(origin: Origin) -> dict[str, str]:
     paths = (str(HERE.parent), str(HERE.parents[1] / "addon"))
     return {
@@ -78,7 +109,9 @@ def environment(origin: Origin) -> dict[str, str]:
     }
 
 
-def embargo(directory: Path, confdir: Path, origin: Origin, *, decrypt: str, options: Sequence[str]) -> Proxy:
+def embargo(
+    directory: Path, confdir: Path, origin: Origin, setting: Setting, *, decrypt: str, options: Sequence[str]
+) -> Proxy:
     """mitmdump with embargo's addon."""
     return Proxy(
         directory,
@@ -86,7 +119,8 @@ def embargo(directory: Path, confdir: Path, origin: Origin, *, decrypt: str, opt
         http=origin.port,
         https=origin.port,
         confdir=confdir,
-        options=["--set", "keep_host_header=true", *options],
+        options=["--set", "keep_host_header=true", *setting.options, *options],
+        prefix=setting.prefix,
         redirect=RESOLVER,
         environment=environment(origin),
     )
@@ -95,13 +129,17 @@ def embargo(directory: Path, confdir: Path, origin: Origin, *, decrypt: str, opt
 class Bare:
     """mitmdump alone, or with its own block_list."""
 
-    def __init__(self, directory: Path, confdir: Path, origin: Origin, options: Sequence[str]) -> None:
+    def __init__(
+        self, directory: Path, confdir: Path, origin: Origin, setting: Setting, options: Sequence[str]
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.output = directory / "output.txt"
         command = [
+            *setting.prefix,
             str(Path(sys.executable).parent / "mitmdump"),
             *("--listen-host", "127.0.0.1", "-q", "-s", str(RESOLVER)),
             *("--set", f"confdir={confdir}", "--set", "ssl_insecure=true", "--set", "keep_host_header=true"),
+            *setting.options,
             *options,
         ]  # fmt: skip
         with self.output.open("wb") as output:
@@ -109,10 +147,10 @@ class Bare:
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=os.environ | environment(origin)
             )
 
-    def wait_ready(self, ways: Mapping[str, Any]) -> "Bare":
+    def wait_ready(self, setting: Setting) -> "Bare":
         deadline = time.monotonic() + 30
-        for way in ways.values():
-            while True:
+        for way in setting.ways.values():
+            while isinstance(way, Dialled):
                 try:
                     way.dial().close()
                     break

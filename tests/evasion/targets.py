@@ -147,8 +147,10 @@ def _connect_in_tls(attempt: Attempt) -> Outcome:
 def _socks_in_connect(attempt: Attempt) -> Outcome:
     connection = attempt.open(1080)
     name = attempt.name.encode()
-    attempt.send(connection, b"\x05\x01\x00", b"\x05\x01\x00\x03" + bytes([len(name)]) + name + b"\x00\x50")
-    return attempt.outcome(connection, 2)
+    attempt.send(connection, b"\x05\x01\x00")
+    attempt.wait(connection)
+    attempt.send(connection, b"\x05\x01\x00\x03" + bytes([len(name)]) + name + b"\x00\x50")
+    return attempt.outcome(connection)
 
 
 def _behind_greeting(attempt: Attempt) -> Outcome:
@@ -168,9 +170,11 @@ def _socks_and_http(attempt: Attempt) -> Outcome:
     """SOCKS inside to an innocent, and what is said there names another."""
     connection = attempt.open(1080)
     name = attempt.cover.encode()
-    asked = b"\x05\x01\x00\x03" + bytes([len(name)]) + name + b"\x00\x50"
-    attempt.send(connection, b"\x05\x01\x00", asked, "GET / HTTP/1.1\r\nHost: {name}\r\nX: {secret}\r\n\r\n")
-    return attempt.outcome(connection, 3)
+    for piece in (b"\x05\x01\x00", b"\x05\x01\x00\x03" + bytes([len(name)]) + name + b"\x00\x50"):
+        attempt.send(connection, piece)
+        attempt.wait(connection)
+    attempt.send(connection, "GET / HTTP/1.1\r\nHost: {name}\r\nX: {secret}\r\n\r\n")
+    return attempt.outcome(connection)
 
 
 GOOD = "GET http://{cover}/ HTTP/1.1\r\nHost: {cover}\r\n\r\n"
@@ -179,11 +183,11 @@ TARGETS = [
     *(Case(f"target {what}", "connect", NAMED, _to(text, 80), alone=True) for what, text in SPELLINGS.items()),
     *(Case(f"target {what}", "connect", EXPLICIT, _to(text, 80), alone=True) for what, text in WIDER.items()),
     Case("target of TLS without SNI", "connect", NAMED, _to("{name}", 443), alone=True),
-    Case("target that greets", "connect", NAMED, _to("{name}", 25), alone=True),
+    Case("target that greets", "connect", NAMED, _to("{name}", 25), alone=True, greeted=True),
     Case("target of binary bytes", "connect", NAMED, _to("{name}", 22), alone=True),
     Case("address of HTTP", "server", TARGET, _to("{address}", 80), alone=True),
     Case("address of TLS without SNI", "server", TARGET, _to("{address}", 443), alone=True),
-    Case("address that greets", "server", TARGET, _to("{address}", 25), alone=True),
+    Case("address that greets", "server", TARGET, _to("{address}", 25), alone=True, greeted=True),
     Case("address of binary bytes", "server", TARGET, _to("{address}", 22), alone=True),
     *(
         Case(f"URI with a host {what}", "http", EXPLICIT,
@@ -194,8 +198,8 @@ TARGETS = [
     Case("to the proxy: the second of two in one piece", "http", EXPLICIT, _first(GOOD, BAD, wait=False)),
     Case("to the proxy: the second of a kept connection", "http", EXPLICIT, _first(GOOD, BAD, wait=True)),
     Case("CONNECT inside CONNECT", "http", NAMED, _connect_in_connect),
-    Case("CONNECT inside TLS", "http inside TLS", NAMED, _connect_in_tls),
-    Case("CONNECT behind a greeting", "tcp", NAMED - {"upstream"}, _behind_greeting),
+    Case("CONNECT inside TLS", "http inside TLS", NAMED, _connect_in_tls, opened=True),
+    Case("CONNECT behind a greeting", "tcp", NAMED - {"upstream"}, _behind_greeting, greeted=True),
     Case("SOCKS 5 inside a tunnel", "tcp", NAMED, _socks_in_connect),
     Case("SOCKS 4a inside a tunnel", "tcp", NAMED, _socks4, alone=True),
     Case("HTTP in SOCKS 5 inside a tunnel", "tcp", NAMED, _socks_and_http),

@@ -7,17 +7,16 @@ import pytest
 from evasion import bare
 from evasion.all_cases import CASES
 from evasion.conftest import Results
-from evasion.subjects import MODES
+from evasion.subjects import PROXIES
 
-SUBJECTS = {  # column: (options, mode)
-    **{mode: ((), mode) for mode in MODES},
-    "block_list": (("block_list=/~d [.]banned[.]test$ | ~d ^10[.]66[.]/403",), "regular"),
+SUBJECTS = {  # column: (options, the proxy's modes, the mode)
+    **{mode: ((), modes, mode) for modes in PROXIES for mode in modes},
+    "block_list": (("block_list=/~d [.]banned[.]test$ | ~d ^10[.]66[.]/403",), ("regular",), "regular"),
 }
 
 
 def column(subject: str, results: Callable[..., Results]) -> dict[str, str]:
-    options, mode = SUBJECTS[subject]
-    modes = tuple(MODES) if not options else (mode,)
+    options, modes, mode = SUBJECTS[subject]
     return {name: bare.mark_of(pair) for name, pair in results(options, modes)[mode].items()}
 
 
