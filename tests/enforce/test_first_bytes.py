@@ -122,6 +122,7 @@ HOSTS = {  # case: (text, hosts in it)
     "two of them": (b"\nHost: a.test\nX: y\nHost: b.test\n", ["a.test", "b.test"]),
     "an absolute target": (b"\nGET http://banned.test:80/ HTTP/1.1\r\n", ["banned.test:80"]),
     "an absolute target behind a space": (b"\n GET\x0bhttp://banned.test/ HTTP/1.1\r\n", ["banned.test"]),
+    "an absolute target behind a NUL": (b"\n\0get http://banned.test/ HTTP/1.1\r\n", ["banned.test"]),
     "another scheme": (b"\nPOST ws+x://banned.test HTTP/1.1\r\n", ["banned.test"]),
     "no header of that name": (b"\nX-Host: a.test\r\nHostess: b.test\r\n", []),
     "bytes that are no UTF-8": (b"\nHost: b\xffd.test\r\n", ["b�d.test"]),

@@ -69,6 +69,10 @@ STREAMS: dict[str, tuple[list[bytes], list[Passage]]] = {  # case: (messages, wh
         [Passage(behind_empty_record(HELLO), refuse=UNREADABLE)],
     ),
     "a ClientHello behind other bytes": ([b"junk" + HELLO], [Passage(b"junk" + HELLO, snis=("banned.test",))]),
+    "a ClientHello behind other bytes, in records of one byte": (
+        [b"\0junk" + in_records_of(1, HELLO)],
+        [Passage(b"\0junk" + in_records_of(1, HELLO), snis=("banned.test",))],
+    ),
     "a ClientHello hidden and cut": (
         [b"\x00junk" + HELLO[:50], HELLO[50:], REQUEST],
         [Passage(b""), Passage(b"\x00junk" + HELLO, snis=("banned.test",)), Passage(REQUEST)],

@@ -31,13 +31,13 @@ _OLD_REQUEST = re.compile(rb"GET[ \t]+/\S*\s*")  # HTTP/0.9: some servers still 
 _BEGINS_LIKE_TEXT = re.compile(rb"(?:%b{1,64}(?:%b.*)?)?" % (_TOKEN, _SPACE), re.DOTALL)
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _VERSION = re.compile(rb"HTTP/[\d.]+", re.IGNORECASE)
-_HELLO = re.compile(rb"\x16\x03.[\x00-\x48].\x01\x00", re.DOTALL)  # a record of up to 2^14 + 2048 octets
+_HELLO = re.compile(  # in a record of up to 2^14 + 2048 octets, or of one
+    rb"\x16\x03.(?:[\x00-\x48].\x01\x00|\x00\x01\x01\x16\x03)", re.DOTALL
+)
 _PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n"
 _LONGEST_PROXY_V1 = 107  # octets, the line break included
 _HOST_LINE = re.compile(rb"\nhost%b*:[ \t]*([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)" % _BLANK, re.IGNORECASE)
-_ABSOLUTE_TARGET = re.compile(
-    rb"\n%b*%b{1,64}%b+[a-z][a-z0-9+.\-]*://([^/?#\s]*)" % (_SPACE, _TOKEN, _SPACE), re.IGNORECASE
-)
+_ABSOLUTE_TARGET = re.compile(rb"\n%b*\S{1,64}%b+[a-z][a-z0-9+.\-]*://([^/?#\s]*)" % (_SPACE, _SPACE), re.IGNORECASE)
 _CONNECT_TARGET = re.compile(rb"\nCONNECT%b+([^/\s]+)%b+HTTP/" % (_SPACE, _SPACE), re.IGNORECASE)
 _BARE_RETURN = re.compile(rb"\r(?!\n)")  # ends a line for some servers, Python's own among them
 _OPEN_HOST = re.compile(rb"\nhost%b*:[^\n]*\n(?:[ \t][^\n]*\n)*(?:[ \t][^\n]*)?\Z" % _BLANK, re.IGNORECASE)

@@ -19,7 +19,7 @@ from embargo.enforce.http_text import HttpText, body_length
 from embargo.enforce.passage import Passage
 from embargo.enforce.socks import Step, read_socks
 
-_OVERLAP = 6  # bytes of the last message in which a ClientHello's first seven may have begun
+_OVERLAP = 7  # bytes of the last message in which a ClientHello's first eight may have begun
 
 
 class RawStream:
