@@ -110,6 +110,7 @@ class Origin:
         config.accesslog = config.errorlog = None
         config.alpn_protocols = ["h2", "http/1.1"]
         config.graceful_timeout = 0.1
+        config.keep_alive_timeout = 120  # seconds: whoever closes an idle connection in a test, it is not the origin
         sockets = config.create_sockets()
         config.create_sockets = lambda: sockets  # type: ignore[method-assign]
         plain, secure = sockets.insecure_sockets[0].getsockname()[1], sockets.secure_sockets[0].getsockname()[1]

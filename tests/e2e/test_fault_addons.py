@@ -16,7 +16,7 @@ from e2e.proxy import PATIENCE, Proxy, field
 SECRET = b"the-secret"
 PLAIN = b"GET http://www.banned.test/the-secret HTTP/1.1\r\nHost: www.banned.test\r\n\r\n"
 UPLOAD = b"POST http://banned.test/ HTTP/1.1\r\nHost: banned.test\r\nContent-Length: 10\r\n\r\n"
-SHORT = 1.0  # seconds for a client that may get no answer, because of another's script
+SHORT = 0.5  # seconds for a client that may get no answer, because of another's script
 
 RAISES = """
 import asyncio
