@@ -123,11 +123,18 @@ def test_the_operator_hears_at_the_start(config: TlsConfig, caplog: pytest.LogCa
         use(config, ending).check(POLICY, NOW)
     said = [record.getMessage() for record in caplog.records if record.name == "embargo"]
     assert said[0].startswith("embargo: the CA expires in 19 days (SHA-256 ")
-    assert said[1:] == ["embargo: the CA does not permit later.test: what the policy bans inside it passes"]
+    assert said[1:] == [
+        "embargo: the CA does not permit later.test: what the policy bans inside it passes",
+        "embargo: decrypt is all, but the CA does not permit every name: other TLS stays closed",
+    ]
 
 
 def test_many_names_are_not_all_told(config: TlsConfig, caplog: pytest.LogCaptureFixture) -> None:
-    many = policy([app("a", *(endpoint(f"url:n{number}.test/bad") for number in range(25)))], default=Action.BLOCK)
+    many = policy(
+        [app("a", *(endpoint(f"url:n{number}.test/bad") for number in range(25)))],
+        default=Action.BLOCK,
+        decrypt=Decrypt.NEEDED,
+    )
     use(config, CONSTRAINED).check_policy(many, NOW)
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 11

@@ -13,7 +13,9 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import taddons
 
 from embargo.core.decision import Reason, Verdict
+from embargo.core.hostname import Host
 from embargo.core.rules import Action, Decrypt, Mode, Policy
+from embargo.enforce.ca import SigningCa
 from embargo.enforce.datagram import Datagrams
 from embargo.enforce.datagram_flow import DatagramFlow
 from embargo.enforce.datagram_layer import Datagram
@@ -125,6 +127,37 @@ def test_what_carries_a_flow_on(rules: Policy, first: bytes, mode: str, carried:
     datagram = flow.send(first)
     assert datagram.release == [first]
     assert isinstance(datagram.child(flow.context), carried)
+
+
+class PagesAlone(SigningCa):
+    """A CA with name constraints."""
+
+    def permits(self, host: Host | None) -> bool:
+        return host is not None and host.text == "pages.test"
+
+
+LATER = initial(crypto(hello("later.test")))
+CONSTRAINED: dict[str, tuple[Decrypt, bytes, type]] = {  # case: (decrypt, first datagram, what carries it on)
+    "all, permitted": (Decrypt.ALL, PAGES, NextLayer),
+    "all, not permitted": (Decrypt.ALL, INNOCENT, UDPLayer),
+    "needed, permitted": (Decrypt.NEEDED, PAGES, ServerQuicLayer),
+    "needed, not permitted": (Decrypt.NEEDED, LATER, UDPLayer),
+    "DTLS, not permitted": (Decrypt.ALL, dtls_hello("ok.innocent.test"), UDPLayer),
+    "DTLS, permitted": (Decrypt.ALL, dtls_hello("pages.test"), NextLayer),
+}
+
+
+@pytest.mark.parametrize(("decrypt", "first", "carried"), CONSTRAINED.values(), ids=CONSTRAINED)
+def test_what_the_ca_does_not_permit_stays_closed(decrypt: Decrypt, first: bytes, carried: type) -> None:
+    apps = [app("bad", "banned.test", "url:pages.test/bad/*", "url:later.test/bad/*")]
+    made = bench(policy(apps, RULES, decrypt=decrypt))
+    made.gate.ca = PagesAlone()
+    flow = made.flow()
+    datagram = flow.send(first)
+    assert datagram.release == [first]
+    assert isinstance(datagram.child(flow.context), carried)
+    again = made.flow()
+    assert again.send(first).release == [first], "a second connection of the flow is not cut for it"
 
 
 def test_early_data_does_not_reach_a_connection_that_is_opened() -> None:

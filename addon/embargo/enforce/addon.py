@@ -153,7 +153,6 @@ class Runtime:
         """What `embargo status` shows of this process."""
         policy, reloader, journal = self.gate.policy, self.reloader, self.journal
         server = ctx.master.addons.get("proxyserver")
-        counters = self.gate.counters
         return {
             "pid": os.getpid(),
             "started": self.started.isoformat(),
@@ -186,15 +185,7 @@ class Runtime:
             },
             "next_change": change.isoformat() if reloader and (change := reloader.calendar.next_change) else None,
             "connections": len(self.gate.connections),
-            "flows": {
-                "judged": counters.judged,
-                "blocked": counters.blocked,
-                "logged": counters.logged,
-                "allowed": counters.allowed,
-                "passed": counters.passed,
-                "nameless": counters.nameless,
-                "errors": counters.errors,
-            },
+            "flows": asdict(self.gate.counters),
             "ca": self.gate.ca.describe(now()),
             "rejecting": self.gate.rejections.describe(now()),
             **self.identity.describe(),

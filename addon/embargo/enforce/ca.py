@@ -16,7 +16,7 @@ from mitmproxy.proxy.context import Context
 
 from embargo.core.hostname import Host, MalformedHost, canonical
 from embargo.core.request import Name, Request, Source
-from embargo.core.rules import Policy
+from embargo.core.rules import Decrypt, Policy
 from embargo.enforce.decrypt import can_block_inside, can_stay_closed
 from embargo.review.certificate import CaFacts, CertificateError, colons, facts, unpermitted
 
@@ -86,6 +86,8 @@ class SigningCa:
             logger.warning("embargo: the CA does not permit %s: what the policy bans inside it passes", name)
         if len(missing) > _MOST_TOLD:
             logger.warning("embargo: and %d names more; `embargo ca show` lists them", len(missing) - _MOST_TOLD)
+        if known is not None and known.constrained and policy.settings.decrypt is Decrypt.ALL:
+            logger.warning("embargo: decrypt is all, but the CA does not permit every name: other TLS stays closed")
 
     def describe(self, now: datetime) -> dict[str, Any] | None:
         """What `embargo status` shows at *now*; None while there is no CA."""
