@@ -241,7 +241,7 @@ GETS = {  # case: (policy, surface, what a client gets, HTTP status)
         "the DNS answer 0.0.0.0 or ::, with an extended error where the query carried EDNS",
         None,
     ),
-    "quic": (blocked(), "quic", "the connection is refused (CONNECTION_CLOSE), so that the client turns to TCP; no datagram goes upstream", None),
+    "quic": (blocked(), "quic", "a CONNECTION_CLOSE, so that the client turns to TCP; no datagram goes upstream", None),
     "tcp": (blocked(), "tcp", "the connection is closed", None),
     "udp": (blocked(), "udp", "no answer: datagrams are dropped", None),
     "server": (blocked(), "server", "no upstream connection is opened", None),

@@ -23,7 +23,7 @@ _DOES = {Action.BLOCK: "blocks", Action.LOG: "logs", Action.ALLOW: "allows"}
 _OVER_HTTP = frozenset({Surface.CONNECT, Surface.HTTP, Surface.WEBSOCKET})
 _REFUSED = {  # what a client gets where there is no HTTP to answer with
     Surface.TLS: "a TLS alert (access_denied), then the connection is closed",
-    Surface.QUIC: "the connection is refused (CONNECTION_CLOSE), so that the client turns to TCP; no datagram goes upstream",
+    Surface.QUIC: "a CONNECTION_CLOSE, so that the client turns to TCP; no datagram goes upstream",
     Surface.TCP: "the connection is closed",
     Surface.UDP: "no answer: datagrams are dropped",
     Surface.SERVER: "no upstream connection is opened",
