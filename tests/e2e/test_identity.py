@@ -278,7 +278,7 @@ def test_a_map_is_read_anew(mapped: Proxy, origin: Origin, tmp_path: Path) -> No
     assert "not-a-time" in told.stdout
 
     file.unlink()
-    mapped.wait(lambda: "unreadable" in str(mapped.status()["identity"]["refused"]), "the loss to be seen")
+    mapped.wait(lambda: "missing-file" in str(mapped.status()["identity"]["refused"]), "the loss to be seen")
     assert assignments(mapped) == 1
     file.write_text(f"{ALICES},alice\n{BOBS},bob\n")
     mapped.wait(lambda: assignments(mapped) == 2, "the mended map to be read")
@@ -329,7 +329,7 @@ def test_a_password_counts_for_more(start: Start, origin: Origin, tmp_path: Path
 WRONG = {  # case: (options, part of what is said)
     "a map that is missing": (
         ("embargo_identities=/nowhere/map.csv",),
-        "/nowhere/map.csv:1:1: unreadable: No such file",
+        "/nowhere/map.csv:1:1: missing-file: No such file",
     ),
     "a network with host bits": (("embargo_front_proxies=10.0.9.1/24",), "embargo_front_proxies: found '10.0.9.1/24'"),
     "a header that is none": (

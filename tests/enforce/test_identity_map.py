@@ -108,7 +108,7 @@ def test_tells_when_an_assignment_ends(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 STARTS = {  # case: (content, part of what is said)
-    "missing": (None, "map.csv:1:1: unreadable: No such file or directory"),
+    "missing": (None, "map.csv:1:1: missing-file: No such file or directory"),
     "broken": ("ten,alice\n", "map.csv:1:1: not-a-network: found 'ten'"),
 }
 

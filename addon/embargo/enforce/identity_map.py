@@ -72,7 +72,8 @@ def _read(path: Path, name: str) -> Identities:
     try:
         data = path.read_bytes()
     except OSError as failed:
-        raise PolicyError([Problem(name, 1, 1, "unreadable", "", failed.strerror or str(failed))]) from failed
+        code = "missing-file" if isinstance(failed, FileNotFoundError) else "unreadable-file"
+        raise PolicyError([Problem(name, 1, 1, code, "", failed.strerror or str(failed))]) from failed
     return parse_identities(data, name)
 
 

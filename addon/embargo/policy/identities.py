@@ -25,7 +25,7 @@ def parse_identities(data: bytes, file: str) -> Identities:
     """The map in *data*. Raises PolicyError with each problem's place in *file*."""
     if len(data) > LARGEST:
         message = f"{len(data)} bytes, allowed are {LARGEST}"
-        raise PolicyError([Problem(file, 1, 1, "file-too-large", "", message)])
+        raise PolicyError([Problem(file, 1, 1, "too-large", "", message)])
     data = data.removeprefix(_BOM)
     try:
         text = data.decode()
