@@ -371,6 +371,11 @@ def test_a_client_that_only_goes_away_is_refused_the_second_time(needed: Proxy) 
     assert refused(needed, agent)
 
 
+def test_a_script_in_a_stock_mitmdump_warns_of_mitm_it(opening: Proxy, needed: Proxy) -> None:
+    assert "embargo: http://mitm.it hands the CA's certificate to whoever asks; set onboarding=false" in opening.text()
+    assert "mitm.it" not in needed.text()
+
+
 def test_mitm_it_gives_nothing_of_the_ca(needed: Proxy, constrained: Path, origin: Origin) -> None:
     certificate = (constrained / "mitmproxy-ca-cert.pem").read_bytes()
     body = base64.b64decode(b"".join(certificate.splitlines()[1:-1]))[:64]

@@ -75,6 +75,9 @@ class SigningCa:
         if known is not None:
             for finding in known.findings(now):
                 logger.warning("embargo: %s (SHA-256 %s)", finding, colons(known.fingerprint))
+        if "onboarding" in ctx.options and ctx.options.onboarding:
+            host = ctx.options.onboarding_host
+            logger.warning("embargo: http://%s hands the CA's certificate to whoever asks; set onboarding=false", host)
         if policy is not None:
             self.check_policy(policy, now)
 
