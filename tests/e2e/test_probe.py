@@ -319,3 +319,58 @@ def test_quic(start: Start) -> None:
     code, report = probe(proxy, "--surface", "quic", "--timeout", "1")
     assert (code, report["findings"]) == (0, [])
     assert outcomes(report) == {"refused": 2}
+
+
+def test_lists_are_sampled(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("".join(f"listed{number}.test\n" for number in range(100)))
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "version: 1\napps: {bad: {endpoints_from: [list.txt]}}\nrules: [{id: ban, apps: bad, action: block}]\n"
+    )
+    code, report = probe(start([policy]), "--surface", "connect")
+    assert (code, outcomes(report)) == (0, {"refused": 50})
+    assert [unasked["count"] for unasked in report["unasked"]] == [75]
+
+
+def test_program_for_clients(proxy: Proxy) -> None:
+    done = proxy.command("probe", "--from-client", "--control", "innocent.test")
+    namespace: dict[str, Any] = {"__name__": "program"}
+    exec(compile(done.stdout, "program", "exec"), namespace)
+    plan = namespace["PLAN"]
+    assert (plan["proxy"], plan["control"]) == (["127.0.0.1", proxy.port], ["innocent.test", 443])
+    assert {host for _, host in plan["blocked"]} <= {"banned.test", "exact.test"}
+
+
+WRONG = {
+    "an app that is not there": (["--app", "nothing"], "the policy has no app 'nothing'"),
+    "a proxy that is none": (["--proxy", "a:b"], "is no HOST:PORT"),
+    "a surface that is not asked": (["--surface", "server"], "is not one of"),
+    "a policy that is not there": (["--policy", "nothing.yaml"], "nothing.yaml"),
+    "a user without a password": (["--user", "alice"], "EMBARGO_PROBE_PASSWORD"),
+}
+
+
+@pytest.mark.parametrize(("words", "said"), WRONG.values(), ids=WRONG)
+def test_wrong_usage(proxy: Proxy, words: list[str], said: str) -> None:
+    done = proxy.command("probe", *words)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_runs(tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
+    command = [str(Path(sys.executable).parent / "embargo"), "probe"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=LONGEST, check=False)
+    assert done.returncode == 2
+    assert "no proxy is running" in done.stderr
+
+
+def test_with_a_login(start: Start) -> None:
+    proxy = start(POLICY, options=["--set", "proxyauth=alice:secret"])
+    code, report = probe(proxy, "--surface", "connect")
+    assert code == 2
+    assert "407" in report["controls"][0]["detail"]
+    proxy.environment["EMBARGO_PROBE_PASSWORD"] = "secret"
+    code, report = probe(proxy, "--user", "alice")
+    assert (code, report["findings"]) == (0, [])

@@ -69,6 +69,7 @@ ADDRESSES = {
     "a host alone": ("proxy.test", ("proxy.test", 8080)),
     "IPv6": ("[2001:db8::1]:3128", ("2001:db8::1", 3128)),
     "IPv6 alone": ("[2001:db8::1]", ("2001:db8::1", 8080)),
+    "a name in another script": ("bücher.example", ("xn--bcher-kva.example", 8080)),
     "localhost": ("localhost:3128", ("127.0.0.1", 3128)),
 }
 
@@ -78,7 +79,7 @@ def test_address(text: str, read: tuple[str, int]) -> None:
     assert address(text, 8080) == read
 
 
-@pytest.mark.parametrize("text", ["", ":80", "a:", "a:b", "a:0", "a:65536", "a:²"])
+@pytest.mark.parametrize("text", ["", ":80", "a:", "a:b", "a:0", "a:65536", "a:²", "a b:80", f"{'a' * 64}.test"])
 def test_no_address(text: str) -> None:
     with pytest.raises(ValueError, match="HOST:PORT"):
         address(text, 8080)

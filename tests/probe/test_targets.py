@@ -58,6 +58,12 @@ def test_a_url_is_asked_for_where_nobody_serves() -> None:
     assert set(target.blocked) == {Surface.HTTP, Surface.WEBSOCKET}
 
 
+def test_a_domain_with_no_room_below_it_is_asked_for_itself() -> None:
+    longest = ".".join(["a" * 61] * 4)
+    assert len(longest) == 247
+    assert by_endpoint(policy(longest))[f"domain:{longest}"].host == longest
+
+
 def test_labels_are_new_each_time() -> None:
     judged = policy("banned.test")
     assert find(judged, ASKER, random.Random(1)).targets != find(judged, ASKER, random.Random(2)).targets

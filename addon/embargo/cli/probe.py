@@ -32,7 +32,6 @@ from embargo.probe.report import Report
 from embargo.probe.targets import Asker, find
 from embargo.probe.ways import WAYS
 
-_PASSWORD = "EMBARGO_PROBE_PASSWORD"  # not an option: other users of the machine see those
 _CHANCE = random.SystemRandom()
 _SURFACES = tuple(dict.fromkeys(way.surface.value for way in WAYS))
 _MOST_SHOWN = 40  # findings; --json has all
@@ -91,7 +90,7 @@ Examples:
     help="A host that must not be refused.",
 )
 @click.option("--sink", metavar="ADDRESS", help="This machine as the proxy reaches it, for tunnels back to the probe.")
-@click.option("--user", metavar="NAME", help=f"Log in to the proxy; the password is in ${_PASSWORD}.")
+@click.option("--user", metavar="NAME", help="Log in to the proxy; $EMBARGO_PROBE_PASSWORD has the password.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, help="Attempts at a time.")
 @click.option("--rate", type=click.FloatRange(0.1, 2000), default=200, show_default=True, help="Attempts a second.")
 @click.option("--timeout", type=click.FloatRange(0.5, 60), default=5, show_default=True, help="Seconds an attempt.")
@@ -203,9 +202,9 @@ def _own_address(proxy: Address) -> str:
 def _login(user: str | None) -> str | None:
     if user is None:
         return None
-    password = os.environ.get(_PASSWORD)
+    password = os.environ.get("EMBARGO_PROBE_PASSWORD")  # not an option: other users of the machine see those
     if password is None:
-        raise click.UsageError(f"--user needs the password in the environment variable {_PASSWORD}")
+        raise click.UsageError("--user needs the password in the environment variable EMBARGO_PROBE_PASSWORD")
     return f"{user}:{password}"
 
 

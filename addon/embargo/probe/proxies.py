@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from embargo.core.hostname import MalformedHost, canonical
 from embargo.journal.status import Liveness, Status
 from embargo.probe.attempts import Listener
 from embargo.probe.channel import Address
@@ -72,8 +73,12 @@ def address(text: str, port: int) -> Address:
     if not colon or (text.startswith("[") and text.endswith("]")):
         host, given = text, str(port)
     host = host.removeprefix("[").removesuffix("]")
-    if not host or not given.isascii() or not given.isdigit() or not 0 < int(given) < 65_536:
+    if not given.isascii() or not given.isdigit() or not 0 < int(given) < 65_536:
         raise ValueError(f"{text!r} is no HOST:PORT")
+    try:
+        host = canonical(host).text
+    except MalformedHost as malformed:
+        raise ValueError(f"{text!r} is no HOST:PORT: {malformed}") from malformed
     return ("127.0.0.1" if host == "localhost" else host), int(given)
 
 

@@ -14,6 +14,7 @@ from embargo.core.catalogue import App, Endpoint, ListedEndpoint
 from embargo.core.criteria import failed_criterion
 from embargo.core.decide import decide
 from embargo.core.decision import Decision
+from embargo.core.hostname import LONGEST_NAME
 from embargo.core.inquiry import Inquiry, requests
 from embargo.core.pattern import Kind, Pattern, Protocol
 from embargo.core.request import Request, Surface
@@ -161,7 +162,8 @@ def _asked(pattern: Pattern, chooser: random.Random) -> tuple[str, int, str]:
     nowhere = f"/{label(chooser)}"
     match pattern.kind:
         case Kind.DOMAIN:
-            return f"{label(chooser)}.{pattern.text}", 443, nowhere
+            below = f"{label(chooser)}.{pattern.text}"
+            return (below if len(below) <= LONGEST_NAME else pattern.text), 443, nowhere
         case Kind.HOST:
             return pattern.text, 443, nowhere
         case Kind.URL:
@@ -210,6 +212,6 @@ def _listed(policy: Policy, chooser: random.Random, found: Targets) -> dict[str,
         some = chooser.sample(domains, min(LISTED, len(domains)))
         chosen.setdefault(source.app, []).extend(ListedEndpoint(domain, source) for domain in some)
         if len(domains) > len(some):
-            why = f"{len(some)} names of this list were asked for, by chance"
+            why = f"{len(some)} names of this list, taken by chance, stand for it"
             found.unasked.append(Unasked(source.app, source.source, why, len(domains) - len(some)))
     return chosen
