@@ -6,7 +6,7 @@ the choice itself wherever the verdict depends on it.
 
 import re
 
-from mitmproxy import tls
+from mitmproxy import ctx, tls
 from mitmproxy.exceptions import AddonHalt
 from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer, ServerTLSLayer, TCPLayer, modes
@@ -150,6 +150,8 @@ class NextProtocol:
             data.layer = ClosedTLS(context)  # byte for byte, with the origin's own certificate
         elif policy is not None and _is_needed(policy, request):
             data.layer = _opened(data)  # needed for the verdict, so no other option may let it by
+        elif _reverse_scheme(data) in ("tcp", "tls") and not ctx.options.ignore_hosts and not ctx.options.allow_hosts:
+            data.layer = _opened(data)  # mitmproxy takes what is inside for raw unasked, and nobody reads HTTP/2 then
 
     def _own(self, data: layer.NextLayer) -> None:
         """The client's own conversation with the proxy is HTTP, whatever it begins with; balancers were read before."""
