@@ -293,6 +293,26 @@ def test_rules_for_others_are_told(start: Start) -> None:
     }  # fmt: skip
 
 
+def test_socks(start: Start) -> None:
+    proxy = start(POLICY, options=["--mode", "regular@127.0.0.1:0", "--mode", "socks5@127.0.0.2:0"])
+    code, report = probe(proxy, "--surface", "tls")
+    assert (code, report["findings"]) == (0, [])
+    assert outcomes(report) == {"refused": 4}
+    proxy = start(POLICY, options=["--mode", "socks5@127.0.0.2:0", "--set", "proxyauth=alice:secret"])
+    assert probe(proxy, "--surface", "http")[0] == 2, "nobody is let in without a login"
+    proxy.environment["EMBARGO_PROBE_PASSWORD"] = "secret"
+    code, report = probe(proxy, "--surface", "http", "--user", "alice")
+    assert (code, report["findings"]) == (0, [])
+    assert outcomes(report) == {"refused": 4}
+
+
+def test_socks_without_the_addon(bare: Callable[..., Bare]) -> None:
+    proxy = bare("--mode", "socks5@127.0.0.1:PORT")
+    code, report = proxy.probe("--proxy", "127.0.0.1:1", "--socks", f"127.0.0.1:{proxy.port}", "--surface", "tls")
+    assert code == 1
+    assert outcomes(report) == {"leaked": 2}
+
+
 def test_dns(start: Start) -> None:
     proxy = start(POLICY, options=["--mode", "regular@127.0.0.1:0", "--mode", "dns@127.0.0.3:0",
                                    "--set", "dns_name_servers=127.0.0.9"])  # fmt: skip

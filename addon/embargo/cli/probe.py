@@ -70,6 +70,7 @@ Examples:
     help="Policy whose blocked endpoints are asked for; repeat it for layers. Default: the one in force.",
 )
 @click.option("--proxy", type=HostPort(8080), help="The proxy. Default: the one that runs here.")
+@click.option("--socks", type=HostPort(1080), help="A SOCKS listener of the proxy. Default: the one that runs here.")
 @click.option("--dns", type=HostPort(53), help="A DNS listener of the proxy. Default: the one that runs here.")
 @click.option("--quic", type=HostPort(443), help="A QUIC listener of the proxy. Default: the one that runs here.")
 @click.option("--app", "apps", multiple=True, metavar="ID", help="Ask for this app alone; repeatable.")
@@ -99,6 +100,7 @@ Examples:
 def command(
     policy: tuple[Path, ...],
     proxy: Address | None,
+    socks: Address | None,
     dns: Address | None,
     quic: Address | None,
     apps: tuple[str, ...],
@@ -123,7 +125,7 @@ def command(
         here, listeners = running(()), {}  # another proxy, of which those that run here say nothing
     listeners |= {
         listener: given
-        for listener, given in ((Listener.PROXY, proxy), (Listener.DNS, dns), (Listener.QUIC, quic))
+        for listener, given in zip(Listener, (proxy, socks, dns, quic), strict=True)
         if given is not None
     }
     judged = loaded_policy(policy or here.files or (default_policy(),))

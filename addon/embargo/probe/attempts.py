@@ -15,11 +15,12 @@ from embargo import __version__
 from embargo.core.decision import Decision
 from embargo.core.pattern import Kind
 from embargo.core.request import Surface
-from embargo.probe.channel import HANDSHAKE_FAILURE, Address, Channel, Net, datagrams, opened, trap
+from embargo.probe.channel import CAUGHT, HANDSHAKE_FAILURE, Address, Channel, Net, datagrams, opened, trap
 from embargo.probe.hello import client_hello, record
 from embargo.probe.initial import is_refusal, opening
 from embargo.probe.outcome import Finding, Outcome, Response, judged
 from embargo.probe.question import query, read
+from embargo.probe.socks import tunnel
 from embargo.probe.targets import INNOCENT, Target, bracketed
 
 AGENT = f"embargo-probe/{__version__}"
@@ -27,12 +28,14 @@ BROWSER = f"Mozilla/5.0 (embargo) {AGENT}"
 _ACCESS_DENIED = bytes.fromhex("0231")  # fatal alert of embargo (RFC 8446, 6.2)
 _PAUSE = 0.05  # seconds between the pieces of a message, so that they are read apart
 _CLOSED = "closed without an answer"
+_ARRIVED = "the request arrived at its destination"
 
 
 class Listener(StrEnum):
     """What of the proxy a way asks."""
 
     PROXY = "proxy"
+    SOCKS = "socks"
     DNS = "dns"
     QUIC = "quic"
 
@@ -92,7 +95,7 @@ async def host_header(line: Line, target: Target, decision: Decision) -> Finding
     async with trap(line.sink, bind=line.bind) as net, opened(line.proxy) as channel:
         uri = f"http://{bracketed(net.address[0])}:{net.address[1]}{target.path}"
         channel.send(_request("OPTIONS", uri, bracketed(target.host), target.user_agent, *_login(line)))
-        return _unless_caught(net, judged(await channel.response(), decision, Surface.HTTP))
+        return _unless_caught(net, await _http_finding(channel, decision))
 
 
 async def in_tunnel(line: Line, target: Target, decision: Decision) -> Finding:
@@ -159,6 +162,17 @@ async def leading_line(line: Line, target: Target, decision: Decision) -> Findin
 # -- asking what listens beside it
 
 
+async def socks_server_name(line: Line, target: Target, decision: Decision) -> Finding:
+    """A ClientHello for the name inside an innocent SOCKS tunnel."""
+    return await _through_tunnel(line, record(client_hello(target.host)), listener=Listener.SOCKS)
+
+
+async def socks_http(line: Line, target: Target, decision: Decision) -> Finding:
+    """HTTP inside an innocent SOCKS tunnel, with the name in the Host header."""
+    request = _request("OPTIONS", target.path, bracketed(target.host), target.user_agent)
+    return await _through_tunnel(line, request, decision=decision, listener=Listener.SOCKS)
+
+
 async def dns_udp(line: Line, target: Target, decision: Decision) -> Finding:
     """A DNS question for the name, over UDP."""
     asked = query(target.host)
@@ -190,18 +204,24 @@ async def quic(line: Line, target: Target, decision: Decision) -> Finding:
 # -- what they share
 
 
-async def _through_tunnel(line: Line, *pieces: bytes, decision: Decision | None = None) -> Finding:
+async def _through_tunnel(
+    line: Line, *pieces: bytes, decision: Decision | None = None, listener: Listener = Listener.PROXY
+) -> Finding:
     """Send *pieces* through a tunnel to a trap; *decision*: where they are HTTP, else they are TLS."""
-    async with trap(line.sink, bind=line.bind) as net, opened(line.proxy) as channel:
-        response = await asked_for_tunnel(line, channel, authority_of(net), AGENT)
-        if response is None or response.status != 200:
-            return _no_tunnel(response)
+    async with trap(line.sink, bind=line.bind) as net, opened(line.listeners[listener]) as channel:
+        if listener is Listener.SOCKS:
+            if not await tunnel(channel, net.address, line.login):
+                return Finding(Outcome.UNCLEAR, "no tunnel to an innocent address")
+        else:
+            response = await asked_for_tunnel(line, channel, authority_of(net), AGENT)
+            if response is None or response.status != 200:
+                return _no_tunnel(response)
         for number, piece in enumerate(pieces):
             if number:
                 await asyncio.sleep(_PAUSE)
             channel.send(piece)
         if decision is not None:
-            return _unless_caught(net, judged(await channel.response(), decision, Surface.HTTP))
+            return _unless_caught(net, await _http_finding(channel, decision))
         await channel.until(7)
         return _unless_caught(net, tls_finding(bytes(channel.received)))
 
@@ -210,6 +230,13 @@ async def asked_for_tunnel(line: Line, channel: Channel, authority: str, agent: 
     """The answer to a CONNECT; None where the proxy closes without one."""
     channel.send(_request("CONNECT", authority, authority, agent, *_login(line)))
     return await channel.response()
+
+
+async def _http_finding(channel: Channel, decision: Decision) -> Finding:
+    response = await channel.response()
+    if response is not None and response.status == CAUGHT:
+        return Finding(Outcome.LEAKED, _ARRIVED)
+    return judged(response, decision, Surface.HTTP)
 
 
 def tls_finding(answer: bytes) -> Finding:
@@ -237,7 +264,7 @@ def _dns_finding(answer: bytes, asked: bytes) -> Finding:
 def _unless_caught(net: Net, finding: Finding) -> Finding:
     """*finding*, but where the trap has sprung nothing was refused."""
     if net.received and finding.outcome is not Outcome.LEAKED:
-        return Finding(Outcome.LEAKED, "the bytes arrived at their destination")
+        return Finding(Outcome.LEAKED, _ARRIVED)
     return finding
 
 

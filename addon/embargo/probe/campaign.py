@@ -13,6 +13,7 @@ from embargo.probe.mend import mend
 from embargo.probe.outcome import Finding, Outcome, Response
 from embargo.probe.question import query, read
 from embargo.probe.report import Control, Report, Result
+from embargo.probe.socks import tunnel
 from embargo.probe.targets import INNOCENT, Target, Unasked
 from embargo.probe.ways import WAYS, Way
 
@@ -130,6 +131,8 @@ async def _controlled(
         await test(INWARD, _inward(line))
         if passed[INWARD]:
             await test(Surface.TLS, _tls(line))
+    if Listener.SOCKS in listeners:
+        await test(Listener.SOCKS, _socks(line))
     if Listener.DNS in listeners:
         await test(Listener.DNS, _dns(line, control, bounds.timeout))
     if Listener.QUIC in listeners:
@@ -188,6 +191,16 @@ async def _inward(line: Line) -> Control:
         if net.received:
             return Control(INWARD, True, f"{what}: opened, and HTTP came through")
         return Control(INWARD, False, f"{what}: nothing came through ({'closed' if answer is None else answer.status})")
+
+
+async def _socks(line: Line) -> Control:
+    what = f"a SOCKS tunnel back to {line.sink}"
+    async with trap(line.sink, bind=line.bind) as net, opened(line.listeners[Listener.SOCKS]) as channel:
+        if not await tunnel(channel, net.address, line.login):
+            return Control(Listener.SOCKS, False, f"{what}: not opened")
+        channel.send(f"GET / HTTP/1.1\r\nHost: {INNOCENT}\r\nUser-Agent: {AGENT}\r\n\r\n".encode())
+        await channel.response()
+        return Control(Listener.SOCKS, bool(net.received), f"{what}: {'opened' if net.received else 'nothing came'}")
 
 
 async def _tls(line: Line) -> Control:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from embargo.probe.outcome import Response
 
 HANDSHAKE_FAILURE = bytes.fromhex("15030300020228")  # a trap's answer to TLS: an alert that embargo never sends
+CAUGHT = 299  # the status of a trap's answer to HTTP, which no server of the world gives
 ANSWER = b"HTTP/1.1 299 embargo-probe\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _LONGEST = 1_048_576  # bytes that are read of any answer
 

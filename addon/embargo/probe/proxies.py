@@ -13,6 +13,7 @@ from embargo.probe.targets import bracketed
 _MODES = {  # mitmproxy's mode: what it can be asked
     "regular": Listener.PROXY,
     "upstream": Listener.PROXY,
+    "socks5": Listener.SOCKS,
     "dns": Listener.DNS,
     "reverse:dns": Listener.DNS,
     "reverse:quic": Listener.QUIC,
