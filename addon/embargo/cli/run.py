@@ -1,5 +1,8 @@
-"""`embargo run`: the proxy with the addon."""
+"""`embargo run`: the proxy with the addon, in this process or in several under a supervisor."""
 
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,6 +14,7 @@ from embargo.cli.options import log_option
     "run",
     context_settings={"ignore_unknown_options": False},
     epilog="\b\nExamples:\n  embargo run\n  embargo run --policy site.yaml --port 3128\n"
+    "  embargo run --workers auto --health 8081\n"
     "  embargo run -- --set proxyauth=@/etc/embargo/htpasswd",
 )
 @click.option(
@@ -48,6 +52,18 @@ from embargo.cli.options import log_option
     help="Map of addresses to users: address,user,from,until.",
 )
 @click.option(
+    "--workers",
+    metavar="N",
+    callback=lambda _context, _option, value: _workers(value),
+    help="Processes that share the port, under a supervisor that starts a lost one again; auto: one a core.",
+)
+@click.option(
+    "--health",
+    metavar="[ADDRESS:]PORT",
+    callback=lambda _context, _option, value: _address(value),
+    help="Answer balancers there: GET /healthz is 200 while a policy is enforced and recorded. [127.0.0.1]",
+)
+@click.option(
     "--stock-hooks",
     is_flag=True,
     help="Call hooks as stock mitmproxy does, for a script that adds hooks to itself while it runs.",
@@ -64,13 +80,13 @@ def command(
     front_proxies: tuple[str, ...],
     user_header: str,
     identities: Path | None,
+    workers: int | None,
+    health: tuple[str, int] | None,
     stock_hooks: bool,
     mitmproxy_options: tuple[str, ...],
 ) -> None:
     """Run the proxy with embargo in it. Options after -- go to mitmproxy."""
-    from embargo.enforce.launcher import run  # not before it is needed: mitmproxy takes a third of a second
-
-    arguments = ["--listen-host", host, "--listen-port", str(port), "--set", f"embargo_log={log}"]
+    arguments = ["--set", f"embargo_log={log}"]
     for path in policy:
         arguments += ["--set", f"embargo_policy={path}"]
     if block_page is not None:
@@ -85,4 +101,52 @@ def command(
         arguments += ["--set", f"embargo_user_header={user_header}"]
     if identities is not None:
         arguments += ["--set", f"embargo_identities={identities}"]
-    run([*arguments, *mitmproxy_options], cached_hooks=not stock_hooks)
+    arguments += mitmproxy_options
+    if workers is not None or health is not None or os.environ.get("NOTIFY_SOCKET"):
+        sys.exit(_supervise(arguments, workers or 1, host, port, health, stock_hooks=stock_hooks))
+    from embargo.enforce.launcher import run  # not before it is needed: mitmproxy takes a third of a second
+
+    run(["--listen-host", host, "--listen-port", str(port), *arguments], cached_hooks=not stock_hooks)
+
+
+def _supervise(
+    arguments: Sequence[str], workers: int, host: str, port: int, health: tuple[str, int] | None, *, stock_hooks: bool
+) -> int:
+    """Run the workers; the exit code."""
+    import asyncio
+
+    from embargo.enforce.supervisor import Supervisor
+
+    if workers > 1 and sys.platform != "linux":
+        raise click.UsageError("Several workers need Linux, which spreads a port's connections over processes.")
+    for argument in arguments:
+        if argument in ("-p", "--listen-port", "--listen-host") or argument.startswith(_OF_THE_ADDRESS):
+            raise click.UsageError(f"With --workers or --health the address is given by --host and --port: {argument}")
+    supervisor = Supervisor(arguments, count=workers, host=host, port=port, health=health, stock_hooks=stock_hooks)
+    return asyncio.run(supervisor.run())
+
+
+_OF_THE_ADDRESS = ("--listen-port=", "--listen-host=", "listen_port=", "listen_host=", "--set=listen_")
+_MOST_WORKERS = 256
+
+
+def _workers(text: str | None) -> int | None:
+    """The number that `--workers` asks for; None where it asks for nothing."""
+    if text is None:
+        return None
+    if text == "auto":
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return min(cores or 1, _MOST_WORKERS)
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST_WORKERS:
+        return int(text)
+    raise click.BadParameter(f"{text!r} is neither auto nor a number from 1 to {_MOST_WORKERS}.")
+
+
+def _address(text: str | None) -> tuple[str, int] | None:
+    """Address and port of `[ADDRESS:]PORT`; of IPv6 in brackets."""
+    if text is None:
+        return None
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535) or (":" in host and not host.startswith("[")):
+        raise click.BadParameter(f"{text!r} is no [ADDRESS:]PORT; an IPv6 address stands in brackets.")
+    return host.strip("[]") or "127.0.0.1", int(port)

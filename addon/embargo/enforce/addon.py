@@ -47,6 +47,7 @@ class Runtime:
         self.started = now()
         self.journal: Journal | None = None
         self.reloader: Reloader | None = None
+        self.worker: dict[str, int] | None = None  # which of several it is, for status; None: it runs alone
         self._status: StatusServer | None = None
         self._options: tuple[tuple[Path, ...], Path] | None = None  # policy files and log directory in use
         self._following: asyncio.Task[None] | None = None
@@ -157,6 +158,7 @@ class Runtime:
             "pid": os.getpid(),
             "started": self.started.isoformat(),
             "version": __version__,
+            "worker": self.worker,
             "mode": str(policy.settings.mode) if policy else None,
             "decrypt": str(policy.settings.decrypt) if policy else None,
             "listen": [f"{host}:{port}" for host, port, *_ in server.listen_addrs()] if server else [],

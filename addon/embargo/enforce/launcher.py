@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from mitmproxy import options
 from mitmproxy.tools import cmdline
@@ -16,6 +16,9 @@ from embargo.enforce import dispatch
 from embargo.enforce.addon import Embargo, mount
 from embargo.enforce.drain import LONGEST, drain
 from embargo.enforce.output import PatientOutput
+
+if TYPE_CHECKING:
+    from embargo.enforce.worker import Worker
 
 logger = logging.getLogger("embargo")
 
@@ -29,7 +32,7 @@ COMPANY_SETTINGS = (  # before the operator's own, so that those win
 class EmbargoMaster(DumpMaster):
     """mitmdump with the gate mounted before any option is read."""
 
-    def __init__(self, opts: options.Options, *, cached_hooks: bool = True) -> None:
+    def __init__(self, opts: options.Options, *, cached_hooks: bool = True, worker: "Worker | None" = None) -> None:
         super().__init__(opts, with_dumper=False, with_termlog=False)
         self._termlog_addon = PatientOutput()
         self.addons.add(self._termlog_addon)
@@ -38,7 +41,28 @@ class EmbargoMaster(DumpMaster):
         # A line for each connection, with client and host, would keep beside the log what the policy leaves out of it.
         logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
         self.addons.register(Embargo(keep_messages=False))  # mitmproxy#6620
+        self._worker = worker
         self._draining: asyncio.Task[None] | None = None
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the end has begun."""
+        return self._draining is not None or self.should_exit.is_set()
+
+    async def run(self) -> None:
+        """Serve until told to stop; as a worker, not before the supervisor is known and a policy is there."""
+        if self._worker is not None:
+            await self._worker.prepare(self)
+            if self.is_draining:  # mitmproxy would forget it
+                await self.done()
+                return
+        await super().run()
+
+    async def running(self) -> None:
+        """It listens."""
+        await super().running()
+        if self._worker is not None:
+            self._worker.serve(self)
 
     def shutdown(self) -> None:
         """End: what is under way may finish first. Asked again (a second signal), end at once."""
@@ -58,15 +82,16 @@ class EmbargoMaster(DumpMaster):
             self.should_exit.set()
 
 
-def run(arguments: Sequence[str], *, cached_hooks: bool = True) -> None:
+def run(arguments: Sequence[str], *, cached_hooks: bool = True, worker: "Worker | None" = None) -> None:
     """Serve until told to stop. *arguments* are mitmdump's; raises SystemExit for unusable ones.
 
-    *cached_hooks*: whether the hooks of each event are remembered (`enforce.dispatch`).
+    *cached_hooks*: whether the hooks of each event are remembered (`enforce.dispatch`). *worker*: this process's part
+    among several.
     """
     _allow_many_connections()
     settings = [part for setting in COMPANY_SETTINGS for part in ("--set", setting)]
     # a factory is all that mitmproxy makes of the class it asks for
-    master = cast("type[EmbargoMaster]", partial(EmbargoMaster, cached_hooks=cached_hooks))
+    master = cast("type[EmbargoMaster]", partial(EmbargoMaster, cached_hooks=cached_hooks, worker=worker))
     run_mitmproxy(master, cmdline.mitmdump, [*settings, *arguments])
 
 

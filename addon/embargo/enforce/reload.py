@@ -56,6 +56,8 @@ class Reloader:
         self.reloads_refused = 0
         self.calendar = Calendar(gate)
         self._asked = asyncio.Event()  # somebody wants the files read now
+        self.settled = asyncio.Event()  # the first reading has come to an end, whichever
+        self.read = 0  # readings that somebody asked for and that have come to an end
 
     def reload(self) -> None:
         """Read the files at once, changed or not, and whether or not they have stood still (SIGHUP)."""
@@ -84,6 +86,9 @@ class Reloader:
                     self._refuse((str(failed),), None, asked=asked)
                     if self._gate.policy is None:
                         await self._fall_back()
+                self.settled.set()
+                self.read += asked
+                if again:
                     await self._pause(_RETRY)
             await self._pause(POLL)
 

@@ -113,11 +113,13 @@ def policy_changed(event: PolicyChanged, observer: Observer, sequence: int, iden
 
 def process_changed(event: ProcessChanged, observer: Observer, sequence: int, identifier: str) -> Document:
     """The record of a proxy's start or end."""
-    kind = {"start": "start", "stop": "end"}.get(event.action, "info")
+    kind = {"start": "start", "stop": "end", "died": "end"}.get(event.action, "info")
     written = _frame(event.time, observer, sequence, identifier, "process", kind, keyword(event.action))
     if kind != "info":  # ECS wants no outcome beside info
-        written["event"]["outcome"] = "success"
-    written["process"] = {"pid": observer.pid, "name": "embargo"}
+        written["event"]["outcome"] = event.outcome.value
+    if event.reason is not None:
+        written["event"]["reason"] = keyword(event.reason)
+    written["process"] = {"pid": observer.pid if event.pid is None else event.pid, "name": "embargo"}
     if event.policy is not None:
         written["rule"] = {"ruleset": event.policy}
     written["embargo"] = {"process": event.action}

@@ -71,11 +71,14 @@ class PolicyChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessChanged:
-    """The proxy process started or ended."""
+    """A proxy process started or ended."""
 
     time: datetime
-    action: str  # "start" or "stop"
+    action: str  # "start", "stop"; "died": another worker, which could not say so itself
     policy: str | None = None  # digest in force
+    outcome: Outcome = Outcome.SUCCESS
+    pid: int | None = None  # of the process that died; None: the one that writes this
+    reason: str | None = None  # how it died
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,14 @@ policy, existing or not), `problems` (as `embargo check` prints them), `details`
 """
 
 import argparse
+import fcntl
 import gc
 import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from embargo.paths import private_directory
 from embargo.policy.bundle import bundle
 from embargo.policy.problem import PolicyError
 from embargo.policy.reuse import Memory, find, remember
-from embargo.policy.snapshot import is_whole, prune, snapshot_directory, write_snapshot
+from embargo.policy.snapshot import is_whole, paths_key, prune, snapshot_directory, write_snapshot
 
 if TYPE_CHECKING:
     from embargo.policy.load import Loaded
@@ -36,7 +37,25 @@ def compile_policy(paths: Sequence[Path], state: Path, store: Path | None, now: 
     Raises OSError where the snapshot cannot be written.
     """
     clock = _Clock()
-    private_directory(private_directory(state) / "snapshots")
+    snapshots = private_directory(private_directory(state) / "snapshots")
+    with _turn(snapshots / f".compiling-{paths_key(paths)}"):
+        clock.lap("turn")
+        return _compile(paths, state, store, now, clock)
+
+
+@contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """Wait until nobody else compiles the same files: of several workers one does it, and the others find it done."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        with suppress(OSError):  # a file system without locks costs a second compilation, no more
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _compile(paths: Sequence[Path], state: Path, store: Path | None, now: datetime, clock: "_Clock") -> dict[str, Any]:
     if (found := find(state, paths, now)) is not None:
         clock.lap("find")
         os.utime(found.snapshot)
