@@ -1,12 +1,12 @@
 """Who asks, as named front proxies and a map of addresses tell: whom rules hold for, and whom nobody believes."""
 
 import contextlib
-import shutil
+import os
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 
 from e2e.clients import BOUND, Refused, curl, read_all, read_response, read_until, tls
 from e2e.conftest import SMALL, Start
+from e2e.kerberos import SERVICE, Kerberos, program
 from e2e.origin import Origin
 from e2e.proxy import PATIENCE, Proxy, field
 
@@ -149,9 +150,7 @@ coredump_dir {directory}
 cache deny all
 pinger_enable off
 shutdown_lifetime 1 second
-auth_param basic program {helper}
-auth_param basic realm proxy
-auth_param basic casesensitive on
+{authentication}
 tcp_outgoing_address 127.0.0.9
 acl staff proxy_auth REQUIRED
 http_access allow staff
@@ -164,11 +163,9 @@ request_header_add X-Authenticated-User "%ul" all
 HELPER = "#!/bin/sh\nwhile read -r line; do echo OK; done\n"  # the directory behind Squid: takes any password
 
 
-@pytest.fixture
-def squid(behind: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """A Squid that asks for a password and hands on to the proxy; its port."""
-    program = shutil.which("squid") or shutil.which("squid", path="/usr/sbin:/usr/local/sbin")
-    assert program is not None, "tools/install-test-tools installs it"
+@contextlib.contextmanager
+def front(proxy: Proxy, authentication: str, environment: Mapping[str, str] = os.environ) -> Iterator[int]:
+    """A Squid that asks who it is and hands on to *proxy*; its port. `DIRECTORY` in *authentication* is its own."""
     with tempfile.TemporaryDirectory() as name:  # where Squid's own user may write, below what is everybody's
         directory = Path(name)
         directory.chmod(0o777)
@@ -178,9 +175,14 @@ def squid(behind: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[i
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         configuration = directory / "squid.conf"
-        configuration.write_text(SQUID.format(port=port, to=behind.port, directory=directory, helper=helper))
+        authentication = authentication.replace("DIRECTORY", name)
+        configuration.write_text(
+            SQUID.format(port=port, to=proxy.port, directory=directory, authentication=authentication)
+        )
         with (directory / "output.txt").open("wb") as output:
-            process = subprocess.Popen([program, "-N", "-f", str(configuration)], stdout=output, stderr=output)
+            process = subprocess.Popen(
+                [program("squid"), "-N", "-f", str(configuration)], stdout=output, stderr=output, env=environment
+            )
         try:
             deadline = time.monotonic() + PATIENCE
             while True:
@@ -192,6 +194,19 @@ def squid(behind: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[i
         finally:
             process.terminate()
             process.wait(PATIENCE)
+
+
+BASIC = """\
+auth_param basic program DIRECTORY/helper
+auth_param basic realm proxy
+auth_param basic casesensitive on"""
+
+
+@pytest.fixture
+def squid(behind: Proxy) -> Iterator[int]:
+    """A Squid that asks for a password; its port."""
+    with front(behind, BASIC) as port:
+        yield port
 
 
 THROUGH_SQUID = {  # case: (user, host, whether it passes, rule)
@@ -223,6 +238,51 @@ def test_through_squid(
     assert b"x-authenticated-user" not in origin.received.lower()
     written = b"".join(path.read_bytes() for path in behind.directory.rglob("*") if path.is_file())
     assert b"pass-phrase-7" not in written
+
+
+def test_through_squid_with_kerberos(behind: Proxy, origin: Origin) -> None:
+    """As the how-to has it: nobody types a password, and the name comes with its realm."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        realm = Kerberos(Path(name))
+        try:
+            realm.log_in("alice", "pass-phrase-7")
+            negotiate = (
+                f"auth_param negotiate program /usr/lib/squid/negotiate_kerberos_auth -s {SERVICE} -k {realm.keytab}\n"
+                "auth_param negotiate children 2"
+            )
+            before = behind.settled()
+            with front(behind, negotiate, realm.environment) as port:
+                for scheme in ("http", "https"):
+                    command = [
+                        "curl",
+                        "-sSk",
+                        "-o",
+                        "/dev/null",
+                        "-w",
+                        "%{http_code}",
+                        "--noproxy",
+                        "",
+                        "--max-time",
+                        "20",
+                    ]
+                    command += [
+                        "--proxy-negotiate",
+                        "-U",
+                        ":",
+                        "-x",
+                        f"http://localhost:{port}",
+                        f"{scheme}://banned.test/",
+                    ]
+                    done = subprocess.run(
+                        command, env=realm.environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+                    )
+                    assert done.stdout == "200", done.stderr
+            records = behind.wait_decisions(before, 2)
+            assert {field(record, "user.name") for record in records} == {"alice@EXAMPLE.COM"}
+            assert {field(record, "rule.id") for record in records} == {"exemption"}
+        finally:
+            realm.stop()
 
 
 # -- a map of addresses

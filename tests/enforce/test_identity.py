@@ -83,7 +83,6 @@ def test_the_user_and_never_the_password() -> None:
         authenticated[inner.client_conn] = ("bob", "password")
         known = gate.connection(inner.client_conn)
         assert (known.user, known.identity_source) == ("bob", "proxyauth"), "SOCKS has no request to ask at"
-        identity.settle(inner, known)
         assert authenticated[inner.client_conn] == ("bob", "")
 
 
@@ -182,6 +181,16 @@ def test_where_there_is_no_front_proxy_nothing_is_believed(identity: Identity, m
     identity.begin(flow, connection)
     assert connection.user is None
     assert "X-Authenticated-User" not in flow.request.headers
+
+
+def test_lenient_spellings_go_no_further_and_name_nobody(identity: Identity) -> None:
+    flow = asking(FRONT, ())
+    flow.request.data.headers.fields += ((b"X-Authenticated-User ", b"mallory"), (b"X-Other", b"kept"))
+    connection = identity._gate.connection(flow.client_conn)
+    identity.begin(flow, connection)
+    assert connection.user is None
+    assert b"mallory" not in repr(flow.request.data.headers.fields).encode()
+    assert flow.request.headers["X-Other"] == "kept"
 
 
 def test_without_front_proxies_headers_are_left_alone() -> None:

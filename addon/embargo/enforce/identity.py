@@ -20,6 +20,7 @@ from embargo.enforce.identity_map import IdentityMap
 from embargo.enforce.proxy_protocol import address_of, is_of
 
 FORWARDED_FOR = "X-Forwarded-For"
+_FORWARDED_FOR = FORWARDED_FOR.lower().encode()
 
 
 class Known(StrEnum):
@@ -56,7 +57,7 @@ class Identity:
     def settle(self, flow: http.HTTPFlow, connection: Connection) -> None:
         """After all others: proxy authentication has its user, whose password is of no more use."""
         self.find(connection, flow)
-        _forget_password(flow)
+        _forget_password(flow, inside=connection.tunnel is not None)
 
     def find(self, connection: Connection, flow: http.HTTPFlow | None = None) -> None:
         """Find out who asks on *connection*, of *flow* where there is one."""
@@ -107,12 +108,12 @@ class Identity:
 
         Inside, they are the client's own, be the tunnel the front proxy's or not.
         """
-        headers = flow.request.headers
+        headers = flow.request.data.headers
         users, hops = headers.get_all(self.user_header), headers.get_all(FORWARDED_FOR)
-        if users:
-            del headers[self.user_header]
-        if hops:
-            del headers[FORWARDED_FOR]
+        names = (self.user_header.lower().encode(), _FORWARDED_FOR)
+        kept = tuple(field for field in headers.fields if field[0].strip().lower() not in names)
+        if len(kept) < len(headers.fields):
+            headers.fields = kept  # with a blank before its colon, too: lenient servers read that
         is_connect = flow.request.data.method == b"CONNECT"
         if connection.tunnel is not None and not is_connect:
             return  # what was said at the CONNECT holds
@@ -134,26 +135,30 @@ def check_proxyauth(updated: set[str]) -> None:
 
 
 def _authenticated(peer: mitm.Client, flow: http.HTTPFlow | None) -> str | None:
-    """The user that proxy authentication found: for *flow*, else for all of *peer*'s connection."""
+    """The user that proxy authentication found: for *flow*, else for all of *peer*'s connection.
+
+    mitmproxy keeps the password beside the user for as long as the connection, though it asks for it no more.
+    """
     pair = flow.metadata.get("proxyauth") if flow is not None and flow.metadata else None
-    if pair is None:
-        addon = _proxyauth()
-        pair = addon.authenticated.get(peer) if addon is not None and addon.authenticated else None
+    addon = _proxyauth()
+    if addon is not None and addon.authenticated and (held := addon.authenticated.get(peer)) is not None:
+        pair = pair or held
+        if held[1]:
+            addon.authenticated[peer] = (held[0], "")
     return pair[0] if pair else None
 
 
-def _forget_password(flow: http.HTTPFlow) -> None:
-    """Keep a password out of flow files, of the origin's hands and of memory.
+def _forget_password(flow: http.HTTPFlow, *, inside: bool) -> None:
+    """Keep a password out of flow files, and of the origin's hands.
 
-    mitmproxy keeps it beside the user for as long as the connection, writes both to flow files with each flow, and
-    passes on credentials that it did not ask for (measured, 12.2.3).
+    mitmproxy writes it to flow files with each flow, and passes on one that it did not ask for (measured, 12.2.3).
+    What a client sends *inside* of a tunnel is not for us.
     """
-    addon, peer = _proxyauth(), flow.client_conn
     if (pair := flow.metadata.get("proxyauth")) is not None:
         flow.metadata["proxyauth"] = (pair[0], "")
-    if addon is not None and addon.authenticated and (pair := addon.authenticated.get(peer)) is not None:
-        addon.authenticated[peer] = (pair[0], "")
-    if isinstance(peer.proxy_mode, RegularMode):
+    if inside and flow.request.data.method != b"CONNECT":
+        return
+    if isinstance(flow.client_conn.proxy_mode, RegularMode):
         flow.request.headers.pop("Proxy-Authorization", None)
 
 
