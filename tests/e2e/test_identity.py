@@ -415,3 +415,21 @@ def test_what_is_wrong_ends_the_start(start: Start, options: tuple[str, ...], sa
     assert said in proxy.text()
     assert "Traceback" not in proxy.text()
     assert "pass-phrase-7" not in proxy.text()
+
+
+def test_a_map_knows_who_asks_for_names(start: Start, origin: Origin, tmp_path: Path) -> None:
+    """DNS has no login: the address is all that there is."""
+    (tmp_path / "map.csv").write_text(f"{ALICES},alice\n")
+    proxy = start(
+        POLICY.replace("users: [bob,", "users: [alice, bob,"),
+        options=["--mode", "dns", "--set", f"embargo_identities={tmp_path / 'map.csv'}"],
+    )
+    query = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07watched\x04test\x00\x00\x01\x00\x01"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(BOUND)
+        asking.bind((ALICES, 0))
+        asking.sendto(query, ("127.0.0.1", proxy.port))
+        answer = asking.recv(512)
+    assert answer[:2] == query[:2] and answer[3] & 0xF == 3, "no such name"
+    record = proxy.wait_record(rule__id="not-bob")
+    assert (field(record, "user.name"), field(record, "embargo.identity_source")) == ("alice", "map")

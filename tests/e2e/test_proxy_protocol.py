@@ -350,3 +350,19 @@ def test_behind_haproxy(behind: Proxy, origin: Origin, haproxy: int, client: str
     finally:
         behind.policy.write_text(original)
         behind.wait(lambda: (behind.status() or {})["policy"]["digest"] == old, "the policy as it was")
+
+
+def test_in_socks_mode(start: Start, origin: Origin) -> None:
+    """Whoever asks for the head asks before the mode's own protocol begins."""
+    proxy = start(POLICY, options=["--mode", "socks5", "--set", f"embargo_balancers={BALANCER}"])
+    for client, status in (("192.0.2.7", 200), ("203.0.113.1", None)):
+        with dial(proxy) as connection:
+            connection.sendall(v2(client) + b"\x05\x01\x00")
+            assert connection.recv(2) == b"\x05\x00"
+            connection.sendall(b"\x05\x01\x00\x03\x0bbanned.test\x00\x50")
+            reply = connection.recv(10)
+            assert (reply[1] == 0) is (status == 200)
+            if status:
+                connection.sendall(get("banned.test").replace(b"http://banned.test", b""))
+                assert read_response(connection)[0] == status
+        assert field(proxy.wait_record(source__ip=client), "embargo.app") == ["bad"]
