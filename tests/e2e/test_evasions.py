@@ -1,4 +1,4 @@
-"""Every way past a stock mitmproxy that was measured (and some that were not) is closed, and nothing innocent with it.
+"""Ways past a stock mitmproxy that take more than a table: tests/evasion has all the others.
 
 "Leak" means: a payload byte of the banned exchange reached the origin.
 """
@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from clienthello import behind_empty_record, client_hello, in_records_of, with_version
+from clienthello import client_hello, in_records_of
 from e2e.clients import Http2, Refused, connect, curl, fingerprint, read_all, read_response, read_until, tls, tunnel
 from e2e.conftest import SMALL, Start
 from e2e.origin import Origin
@@ -38,11 +38,6 @@ def loose(start_for_module: Start) -> Proxy:
     return start_for_module(SMALL, options=["--set", "ignore_hosts=.*", "--set", "tcp_hosts=.*"])
 
 
-@pytest.fixture(scope="module")
-def lazy(start_for_module: Start) -> Proxy:
-    return start_for_module(SMALL, options=["--set", "connection_strategy=lazy"])
-
-
 def send(connection: socket.socket, *pieces: bytes) -> bytes:
     """Send *pieces* so that each is a segment of its own, and return all that comes until the peer closes."""
     for piece in pieces:
@@ -52,160 +47,6 @@ def send(connection: socket.socket, *pieces: bytes) -> bytes:
             break  # refused already
         time.sleep(0.03)  # a pace, not a wait: the proxy shall see the pieces one by one
     return read_all(connection)
-
-
-HELLOS: dict[str, tuple[bytes, ...]] = {
-    **{f"cut after byte {cut}": (HELLO[:cut], HELLO[cut:]) for cut in range(1, 7)},
-    "in records of one byte": (in_records_of(1, HELLO),),
-    "in records of one byte, the first apart": (in_records_of(1, HELLO)[:6], in_records_of(1, HELLO)[6:]),
-    "record version 03 04": (with_version(b"\x03\x04", HELLO),),
-    "record version 03 ff": (with_version(b"\x03\xff", HELLO),),
-    "behind an empty record": (behind_empty_record(HELLO),),
-    "an empty record first, the hello later": (b"\x16\x03\x01\x00\x00", HELLO),
-}
-
-
-@pytest.mark.parametrize("pieces", HELLOS.values(), ids=HELLOS)
-@pytest.mark.parametrize("which", ["small", "loose", "lazy"])
-def test_a_disguised_hello(
-    request: pytest.FixtureRequest, origin: Origin, which: str, pieces: tuple[bytes, ...]
-) -> None:
-    proxy: Proxy = request.getfixturevalue(which)
-    assert send(tunnel(proxy, "innocent.test:443"), *pieces) == bytes.fromhex("15030300020231")
-    assert origin.received == b""
-
-
-REQUESTS: dict[str, tuple[bytes, ...]] = {
-    "G, ET": (b"G", b"ET / HTTP/1.1\r\n" + BAIT),
-    "GE, T": (b"GE", b"T / HTTP/1.1\r\n" + BAIT),
-    "a leading line break": (b"\r\nGET / HTTP/1.1\r\n" + BAIT,),
-    "a leading line break apart": (b"\r\n", b"GET / HTTP/1.1\r\n" + BAIT),
-    "a leading line feed": (b"\nGET / HTTP/1.1\r\n" + BAIT,),
-    "a leading space": (b" GET / HTTP/1.1\r\n" + BAIT,),
-    "M-SEARCH": (b"M-SEARCH * HTTP/1.1\r\n" + BAIT,),
-    "method X1": (b"X1 / HTTP/1.1\r\n" + BAIT,),
-    "method G": (b"G / HTTP/1.1\r\n" + BAIT,),
-    "method SSH": (b"SSH / HTTP/1.1\r\n" + BAIT,),
-    "tabs": (b"GET\t/\tHTTP/1.1\r\n" + BAIT,),
-    "vertical tabs": (b"GET\x0b/\x0bHTTP/1.1\r\n" + BAIT,),
-    "bare carriage returns": (b"GET\r/\rHTTP/1.1\r\n" + BAIT,),
-    "line feeds alone": (b"GET / HTTP/1.1\nHost: banned.test\nX: the-secret-payload\n\n",),
-    "an absolute target": (b"GET http://banned.test/the-secret-payload HTTP/1.1\r\nHost: innocent.test\r\n\r\n",),
-    "an absolute target of another scheme": (
-        b"GET ftp://banned.test:21/the-secret-payload HTTP/1.1\r\nHost: innocent.test\r\n\r\n",
-    ),
-    "a folded Host": (b"GET / HTTP/1.1\r\nHost:\r\n banned.test\r\nX: the-secret-payload\r\n\r\n",),
-    "a Host with space before the colon": (b"GET / HTTP/1.1\r\nHost : banned.test\r\nX: the-secret-payload\r\n\r\n",),
-    "two Hosts": (b"GET / HTTP/1.1\r\nHost: innocent.test\r\n" + BAIT,),
-    "two Hosts, the banned one first": (
-        b"GET / HTTP/1.1\r\nHost: banned.test\r\nHost: innocent.test\r\nX: the-secret-payload\r\n\r\n",
-    ),
-    "a Host in fullwidth letters": (
-        "GET / HTTP/1.1\r\nHost: ｂａｎｎｅｄ．ｔｅｓｔ\r\nX: the-secret-payload\r\n\r\n".encode(),
-    ),
-    "a Host with an ideographic stop": (
-        "GET / HTTP/1.1\r\nHost: banned。test\r\nX: the-secret-payload\r\n\r\n".encode(),
-    ),
-    "a Host with a trailing dot": (b"GET / HTTP/1.1\r\nHost: banned.test.\r\nX: the-secret-payload\r\n\r\n",),
-    "a Host in capitals with a padded port": (
-        b"GET / HTTP/1.1\r\nHost: BANNED.TEST:00080\r\nX: the-secret-payload\r\n\r\n",
-    ),
-    **{
-        f"a Host with {what}": (b"GET / HTTP/1.1\r\nHost: " + host + b"\r\nX: the-secret-payload\r\n\r\n",)
-        for what, host in {
-            "letters for a port": b"banned.test:x",
-            "two ports": b"banned.test:80:80",
-            "a port of a thousand zeros": b"banned.test:" + b"0" * 1100 + b"80",
-            "a user": b"innocent.test@banned.test",
-            "a second name": b"innocent.test, banned.test",
-            "a path": b"banned.test/",
-            "two trailing dots": b"banned.test..",
-            "a percent escape": b"banned%2etest",
-            "a NUL": b"banned.test\0",
-            "a bare carriage return": b"innocent.test\rHost: banned.test",
-        }.items()
-    },
-    "a Host behind a bare carriage return": (b"GET / HTTP/1.1\r\nHost: innocent.test\r\nY: a\r" + BAIT,),
-    "a method of 65 letters": (b"A" * 65 + b" / HTTP/1.1\r\n" + BAIT,),
-    "a method of 65 letters apart": (b"A" * 65, b" / HTTP/1.1\r\n" + BAIT),
-    "a word behind the version": (b"GET / HTTP/1.1 x\r\n" + BAIT,),
-    "a long scheme": (
-        b"GET " + b"a" * 40 + b"://banned.test/the-secret-payload HTTP/1.1\r\nHost: innocent.test\r\n\r\n",
-    ),
-    "HTTP/0.9": (b"GET /the-secret-payload\r\n",),
-    "a request behind an innocent one": (b"GET / HTTP/1.1\r\nHost: innocent.test\r\n\r\nGET / HTTP/1.1\r\n" + BAIT,),
-    "chunked": (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + BAIT + b"5\r\nhello\r\n0\r\n\r\n",),
-    "both lengths": (b"POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n" + BAIT + b"0\r\n\r\n",),
-    "h2c by upgrade": (b"GET / HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n" + BAIT,),
-}
-
-
-@pytest.mark.parametrize("pieces", REQUESTS.values(), ids=REQUESTS)
-@pytest.mark.parametrize("which", ["small", "lenient", "loose"])
-def test_a_disguised_request_in_a_plain_tunnel(
-    request: pytest.FixtureRequest, origin: Origin, which: str, pieces: tuple[bytes, ...]
-) -> None:
-    proxy: Proxy = request.getfixturevalue(which)
-    with tunnel(proxy, "innocent.test:80") as connection:
-        for piece in pieces:
-            connection.sendall(piece)
-            time.sleep(0.03)
-        connection.shutdown(socket.SHUT_WR)
-        read_all(connection)
-    assert SECRET not in origin.received
-
-
-INSIDE = [name for name in REQUESTS if name not in ("both lengths", "HTTP/0.9")]  # inside, nothing follows the latter
-
-
-@pytest.mark.parametrize("name", INSIDE)
-def test_a_disguised_request_inside_tls(lenient: Proxy, origin: Origin, name: str) -> None:
-    with tls(tunnel(lenient, "innocent.test:443"), "innocent.test") as inside:
-        for piece in REQUESTS[name]:
-            inside.sendall(piece)
-        inside.sendall(b"GET /end HTTP/1.1\r\nHost: innocent.test\r\nConnection: close\r\n\r\n")
-        read_all(inside)
-    assert SECRET not in origin.received
-
-
-LITERALS = {  # 203.0.113.9, as resolvers and mitmproxy take it
-    "dotted": "203.0.113.9",
-    "decimal": "3405803785",
-    "hexadecimal": "0xcb007109",
-    "octal parts": "0313.0.0161.011",
-    "three parts": "203.0.28937",
-    "mixed": "0xCB.0.0x71.9",
-    "with a trailing dot": "203.0.113.9.",
-    "IPv4-mapped": "[::ffff:203.0.113.9]",
-    "IPv4-mapped, in hexadecimal": "[::FFFF:cb00:7109]",
-}
-
-
-@pytest.mark.parametrize("host", LITERALS.values(), ids=LITERALS)
-def test_an_address_in_any_spelling(small: Proxy, origin: Origin, host: str) -> None:
-    with connect(small) as connection:
-        connection.sendall(f"GET http://{host}/ HTTP/1.1\r\nHost: {host}\r\nX: the-secret-payload\r\n\r\n".encode())
-        connection.shutdown(socket.SHUT_WR)
-        assert b" 200 " not in read_all(connection)
-    with pytest.raises(Refused):
-        tunnel(small, f"{host}:00443")
-    assert origin.connections == 0
-
-
-NAMES = {
-    "a trailing dot": "banned.test.",
-    "capitals": "BANNED.Test",
-    "a deeper name": "a.b.c.d.banned.test",
-    "an underscore": "_x.banned.test",
-}
-
-
-@pytest.mark.parametrize("host", NAMES.values(), ids=NAMES)
-def test_a_name_in_any_spelling(small: Proxy, origin: Origin, host: str) -> None:
-    assert curl(small, f"http://{host}/").status == 403
-    with pytest.raises(Refused):
-        tunnel(small, f"{host}:443")
-    assert origin.connections == 0
 
 
 UPLOADS = {  # case: what follows the banned request's line and Host

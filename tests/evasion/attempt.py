@@ -75,6 +75,7 @@ class Attempt:
             "stops": self.name.replace(".", "。"), "escaped": self.name.replace(".", "%2e"),
             "decimal": str(int.from_bytes(bytes(quads))), "hex": f"0x{bytes(quads).hex()}",
             "octal": f"0{quads[0]:o}.0{quads[1]:o}.{quads[2]}.{quads[3]}",
+            "mixed": f"0x{quads[0]:x}.{quads[1]}.0x{quads[2]:X}.{quads[3]}",
             "short": f"{quads[0]}.{quads[1]}.{quads[2] << 8 | quads[3]}",
             "mapped": f"[::ffff:{self.address}]",
             "mappedhex": f"[::FFFF:{bytes(quads[:2]).hex()}:{bytes(quads[2:]).hex()}]",

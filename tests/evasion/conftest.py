@@ -48,6 +48,7 @@ def bare_results(
     def results(options: tuple[str, ...], modes: tuple[str, ...]) -> Results:
         key = (options, modes)
         if key not in known:
+            known[key] = {}  # where it fails, it does so once
             directory = tmp_path_factory.mktemp("bare")
             with closing(Setting(the_origin, directory, modes)) as setting:
                 proxy = Bare(directory, confdir, the_origin, setting, settings(options))
@@ -78,6 +79,7 @@ def embargo_results(
         key = (decrypt, options, modes)
         cases = [CASES[name] for name in names]
         if key not in known:
+            known[key] = {}  # where it fails, it does so once
             table = bare.read()
             directory = tmp_path_factory.mktemp("proxy")
             with closing(Setting(the_origin, directory, modes)) as setting:

@@ -179,12 +179,13 @@ def _in_place_of_frames(attempt: Attempt) -> Outcome:
     return attempt.outcome(connection)
 
 
+UNREAD = "mitmproxy reads no HTTP/2 without TLS, so whom it asks for would go unseen"
 CONVERSATIONS = [
     *(
         Case(f"HTTP/2: {name}", "http/2 inside TLS", OVER_TLS, _over_http2(talk), opened=True)
         for name, talk in TALKS.items()
     ),
-    Case("HTTP/2 by prior knowledge", "http", PLAIN, _prior, alone=True),
+    Case("HTTP/2 by prior knowledge", "http", PLAIN, _prior, alone=True, odd=UNREAD),
     Case("HTTP/2 by prior knowledge, to the proxy", "http", EXPLICIT, _prior_to_proxy),
     Case("a resumed session with another name", "tls", OVER_TLS, _resumed, opened=True),
     Case("a request in place of WebSocket frames", "websocket", PLAIN, _in_place_of_frames),

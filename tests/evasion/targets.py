@@ -17,6 +17,8 @@ SPELLINGS = {
     "of an address in hexadecimal": "{hex}",
     "of an address in octal": "{octal}",
     "of an address in three parts": "{short}",
+    "of an address in mixed parts": "{mixed}",
+    "of a deeper name": "a.b.c.d.{name}",
 }
 WIDER = {  # that only a proxy of HTTP takes
     "in fullwidth letters": "{wide}",
