@@ -56,6 +56,37 @@ def test_times_are_told_to_the_second(directory: Path, told: str, read: str) -> 
         assert f"  started      {read}" in run().output.splitlines()
 
 
+IDENTITY = {
+    "front_proxies": ["10.0.9.0/24", "10.0.8.1/32"],
+    "user_header": "X-Authenticated-User",
+    "map": {"file": "/map.csv", "since": "2026-11-24T08:00:00Z", "assignments": 12},
+    "refused": {"time": "2026-11-24T09:00:00Z", "problems": ["map.csv:2:1: not-a-network: found 'ten'"]},
+}
+BALANCERS = {"balancers": ["10.0.1.2/32"], "passed_on": 5, "own": 7, "refused": 1}
+
+
+def test_by_what_it_is_known_who_asks(directory: Path) -> None:
+    with Answering(directory, 7, HEALTHY | {"identity": IDENTITY, "proxy_protocol": BALANCERS}):
+        result = run()
+    lines = result.output.splitlines()
+    start = lines.index("  identity     X-Authenticated-User from 10.0.9.0/24, 10.0.8.1/32")
+    assert lines[start + 1 : start + 5] == [
+        "               /map.csv (12 assignments since 2026-11-24 08:00:00 UTC)",
+        "               refused at 2026-11-24 09:00:00 UTC",
+        "               map.csv:2:1: not-a-network: found 'ten'",
+        "  balancers    10.0.1.2/32 (5 passed on, 7 of their own, 1 refused)",
+    ]
+    assert result.exit_code == 1, "a refused map is a finding"
+
+
+def test_members_of_other_types_are_no_traceback(directory: Path) -> None:
+    odd = {"identity": {"front_proxies": 7, "map": [], "refused": {"problems": 7}}, "proxy_protocol": {"balancers": 7}}
+    with Answering(directory, 7, HEALTHY | odd):
+        result = run()
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert "refused at ?" in result.output
+
+
 CA = {
     "subject": "CN=proxy",
     "fingerprint": "5f" * 32,

@@ -110,13 +110,17 @@ FINDINGS = {  # case: (changed members, findings)
         {"refused": {"time": "2026-11-24T10:00:00Z", "problems": ["a", "b"], "files": []}},
         ["refused the newest policy (2 problems); what was enforced stays"],
     ),
+    "a refused map of identities": (
+        {"identity": {"refused": {"time": "2026-11-24T10:00:00Z", "problems": ["a"]}}},
+        ["refused the newest map of identities (1 problem); what it said before stays"],
+    ),
     "records lost": ({"log": HEALTHY["log"] | {"lost": 1}}, ["lost 1 record of the decision log"]),
     "a log that cannot be written": (
         {"log": HEALTHY["log"] | {"error": "No space left on device"}},
         ["cannot write the decision log: No space left on device"],
     ),
     "members of other types": (
-        {"log": [], "refused": "yes", "policy": 7},
+        {"log": [], "refused": "yes", "policy": 7, "identity": {"refused": 7}},
         ["enforces no policy: everything is refused"],
     ),
 }

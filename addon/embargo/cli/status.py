@@ -127,18 +127,18 @@ def _ca(status: Status) -> Iterator[str]:
 
 def _identity(identity: Mapping[str, Any], balancers: Mapping[str, Any]) -> Iterator[str]:
     """By what it is known who asks, where anything is set."""
-    if proxies := identity.get("front_proxies"):
-        yield _line("identity", f"{_shown(identity, 'user_header')} from {', '.join(map(str, proxies))}")
+    if proxies := _texts(identity, "front_proxies"):
+        yield _line("identity", f"{_shown(identity, 'user_header')} from {', '.join(proxies)}")
     if isinstance(known := identity.get("map"), Mapping):
         counted = f"{_shown(known, 'assignments')} assignments since {_time(known, 'since')}"
         yield _line("" if proxies else "identity", f"{_shown(known, 'file')} ({counted})")
     if isinstance(refused := identity.get("refused"), Mapping):
         yield _line("", _alarm(f"refused at {_time(refused, 'time')}"))
-        for problem in list(refused.get("problems") or ())[:_MOST_PROBLEMS]:
-            yield _line("", printable(str(problem)))
-    if balancers.get("balancers"):
+        for problem in _texts(refused, "problems")[:_MOST_PROBLEMS]:
+            yield _line("", problem)
+    if networks := _texts(balancers, "balancers"):
         counted = ", ".join(f"{_shown(balancers, what)} {word}" for what, word in _BALANCER_WORDS.items())
-        yield _line("balancers", f"{', '.join(map(str, balancers['balancers']))} ({counted})")
+        yield _line("balancers", f"{', '.join(networks)} ({counted})")
 
 
 _BALANCER_WORDS = {"passed_on": "passed on", "own": "of their own", "refused": "refused"}
@@ -160,6 +160,12 @@ def _time(members: Mapping[str, Any], name: str) -> str:
         return f"{datetime.fromisoformat(shown).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (ValueError, OverflowError):
         return shown
+
+
+def _texts(members: Mapping[str, Any], name: str) -> list[str]:
+    """The list *name* as people read it; an empty one where there is none."""
+    values = members.get(name)
+    return [printable(str(value)) for value in values] if isinstance(values, list) else []
 
 
 def _shown(members: Mapping[str, Any], name: str) -> str:
