@@ -46,9 +46,12 @@ class Balancers:
         handler = server.connections.get(client.id) if server is not None else None
         transport = handler.transports.get(client) if handler is not None else None
         reader = transport.reader if transport is not None else None
-        if not isinstance(reader, asyncio.StreamReader):
+        if reader is not None and not isinstance(reader, asyncio.StreamReader):
             return None  # a device (tun, WireGuard), behind which no balancer stands
         client.error = _AWAITED  # mitmproxy closes one that has an error; so it does if anything in here fails
+        if reader is None:
+            self._refuse(client, "a balancer's connection that mitmproxy does not hand out")
+            return None
         return self._read(client, reader)
 
     def refuse_stranger(self, client: mitm.Client) -> None:
