@@ -90,14 +90,15 @@ class Attempt:
         host = host or (self.cover_address if self.way.by_address else self.cover)
         connection = self.dial(host, port)
         self.way.enter(connection, host, port)
+        connection.settimeout(self.bound)
         return connection
 
     def dial(self, host: str = "", port: int = 0) -> socket.socket:
         """A connection to the proxy itself."""
         connection = self.way.dial(host, port)
-        connection.settimeout(self.bound)
         self.ports.append(connection.getsockname()[1])
         self._connections.append(connection)
+        connection.settimeout(self.bound)
         return connection
 
     def end(self) -> None:

@@ -30,20 +30,22 @@ class Routed:
     by_address: bool = True
 
     def dial(self, host: str = "", port: int = 0) -> socket.socket:
+        """A socket with a port of its own; where no connection comes about, records tell that port all the same."""
         while True:
-            try:
-                connection = self.namespace.run(lambda: socket.create_connection((host, port), timeout=PATIENCE))
-            except ConnectionError as error:
-                raise Refusal(repr(error).encode()) from error
+            connection = self.namespace.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            connection.bind(("", 0))
             source = connection.getsockname()[1]
             if source not in self.used:
                 self.used.add(source)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return connection
             connection.close()
 
     def enter(self, connection: socket.socket, host: str, port: int) -> None:
-        pass
+        connection.settimeout(PATIENCE)
+        try:
+            connection.connect((host, port))
+        except ConnectionError as error:
+            raise Refusal(repr(error).encode()) from error
 
 
 class Tun:
