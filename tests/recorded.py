@@ -175,6 +175,9 @@ EVENTS = {  # name of the golden record: event
     ),
     "started": ProcessChanged(time=TIME, action="start", policy=DIGEST),
     "stopped": ProcessChanged(time=TIME, action="stop"),
+    "died": ProcessChanged(
+        time=TIME, action="died", outcome=Outcome.FAILURE, pid=4712, reason="worker 2 was ended by SIGKILL"
+    ),
     "records-lost": RecordsLost(
         time=TIME, count=17, since=TIME - timedelta(seconds=9), reason="No space left on device"
     ),

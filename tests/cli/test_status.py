@@ -193,3 +193,57 @@ def test_a_runtime_directory_that_is_none(monkeypatch: pytest.MonkeyPatch, tmp_p
     result = run()
     assert (result.exit_code, result.stdout) == (2, "")
     assert "Not a directory" in result.stderr
+
+
+def worker(number: int, supervisor: int = 5, digest: str = "5f" * 32) -> dict[str, Any]:
+    return HEALTHY | {
+        "pid": 20 - number,  # so that the order by number is not that by pid
+        "worker": {"number": number, "supervisor": supervisor},
+        "connections": 4,
+        "policy": HEALTHY["policy"] | {"digest": digest},
+    }
+
+
+def test_workers_stand_together_with_a_total(directory: Path) -> None:
+    with (
+        Answering(directory, 18, worker(2)),
+        Answering(directory, 19, worker(1)),
+        Answering(directory, 7, HEALTHY),
+    ):
+        result = run()
+    assert result.exit_code == 0
+    assert [line for line in result.output.splitlines() if not line.startswith(" ")] == [
+        "process 7, embargo 0.1.0",
+        "worker 1 of process 5, process 19, embargo 0.1.0",
+        "worker 2 of process 5, process 18, embargo 0.1.0",
+        "total of 2 workers of process 5: 8 open, 18 judged, 4 blocked, 2 logged, 0 allowed, 12 passed, 0 errors, "
+        "6 written, 0 lost",
+    ]
+
+
+APART = "the workers enforce different policies: 5f5f5f5f5f5f, 6060606060"
+
+
+def test_workers_with_different_policies_are_a_finding(directory: Path) -> None:
+    with (
+        Answering(directory, 18, worker(2, digest="60" * 32)),
+        Answering(directory, 19, worker(1)),
+        Answering(directory, 17, worker(3, supervisor=6, digest="70" * 32)),
+    ):
+        shown, told = run(), run("--json")
+    assert (shown.exit_code, told.exit_code) == (1, 1)
+    assert shown.output.count(APART) == 1
+    objects = {found["pid"]: found["findings"] for found in map(json.loads, told.stdout.splitlines())}
+    assert [any(APART in finding for finding in objects[pid]) for pid in (19, 18, 17)] == [True, True, False]
+
+
+def test_a_worker_without_a_policy_differs_from_none(directory: Path) -> None:
+    """That is another finding, its own."""
+    with (
+        Answering(directory, 18, worker(2) | {"policy": None}),
+        Answering(directory, 19, worker(1)),
+    ):
+        result = run()
+    assert result.exit_code == 1
+    assert "different policies" not in result.output
+    assert "enforces no policy" in result.output

@@ -158,6 +158,7 @@ VERDICTS = {  # golden name: (category, type, action, outcome, would), as ECS 8 
     "policy-refused": (["configuration"], ["change"], "policy-load", "failure", None),
     "started": (["process"], ["start"], "start", "success", None),
     "stopped": (["process"], ["end"], "stop", "success", None),
+    "died": (["process"], ["end"], "died", "failure", None),
     "records-lost": (["process"], ["info"], "log-loss", None, None),
 }
 

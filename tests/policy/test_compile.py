@@ -1,10 +1,12 @@
 """The compiler's process, asked as the proxy asks it."""
 
+import fcntl
 import hashlib
 import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,25 @@ def test_a_policy_is_compiled_and_found_again(tmp_path: Path) -> None:
     assert {key: again[key] for key in ("digest", "snapshot", "watch")} == {
         key: first[key] for key in ("digest", "snapshot", "watch")
     }
+
+
+def test_of_several_at_once_one_compiles(tmp_path: Path) -> None:
+    """As the workers of one proxy do after an edit: the others find what it made."""
+    write(tmp_path, FILES)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: compiled(tmp_path), range(4)))
+    assert sorted(answer["reused"] for answer in answers) == [False, True, True, True]
+    assert len({answer["snapshot"] for answer in answers}) == 1
+
+
+def test_another_policy_does_not_wait(tmp_path: Path) -> None:
+    write(tmp_path, FILES)
+    compiled(tmp_path)
+    (held,) = (tmp_path / "state" / "snapshots").glob(".compiling-*")
+    (tmp_path / "other.yaml").write_text(POLICY)
+    with held.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert compiled(tmp_path, "other.yaml")["ok"]
 
 
 def changed(directory: Path, name: str, text: str) -> None:

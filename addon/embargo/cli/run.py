@@ -120,13 +120,13 @@ def _supervise(
     if workers > 1 and sys.platform != "linux":
         raise click.UsageError("Several workers need Linux, which spreads a port's connections over processes.")
     for argument in arguments:
-        if argument in ("-p", "--listen-port", "--listen-host") or argument.startswith(_OF_THE_ADDRESS):
+        if argument in ("--listen-port", "--listen-host") or argument.startswith(_OF_THE_ADDRESS):
             raise click.UsageError(f"With --workers or --health the address is given by --host and --port: {argument}")
     supervisor = Supervisor(arguments, count=workers, host=host, port=port, health=health, stock_hooks=stock_hooks)
     return asyncio.run(supervisor.run())
 
 
-_OF_THE_ADDRESS = ("--listen-port=", "--listen-host=", "listen_port=", "listen_host=", "--set=listen_")
+_OF_THE_ADDRESS = ("-p", "--listen-port=", "--listen-host=", "listen_port=", "listen_host=", "--set=listen_")
 _MOST_WORKERS = 256
 
 

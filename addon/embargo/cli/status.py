@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ import click
 
 from embargo.cli.options import json_option
 from embargo.cli.output import colourful, printable
-from embargo.journal.status import Liveness, Status, running
+from embargo.journal.status import Liveness, Status, crews, disagreement, running
 from embargo.paths import runtime_directory
 
 _MOST_CLIENTS = 10  # that reject our certificate, which are printed
@@ -32,28 +32,48 @@ def command(as_json: bool) -> None:
         click.echo(f"error: {directory}: {failure.strerror or failure}", err=True)
         sys.exit(2)
     alive = [status for status in answers if status.liveness is Liveness.RUNNING]
-    findings = [finding for status in answers for finding in status.findings()]
+    together = crews(answers)
+    apart = {pid: told for pid, workers in together.items() if (told := disagreement(workers)) is not None}
+    findings = [finding for status in answers for finding in status.findings()] + list(apart.values())
     if as_json:
         for status in answers:
-            click.echo(json.dumps(_object(status)))
+            click.echo(json.dumps(_object(status, apart.get(status.part("worker").get("supervisor", 0)))))
     else:
-        for status in answers:
+        crewed = [status for workers in together.values() for status in workers]
+        for status in [*(status for status in answers if status not in crewed), *crewed]:
             for line in _account(status):
                 click.echo(line)
+        for pid, workers in together.items():
+            click.echo(_total(pid, workers))
+            if pid in apart:
+                click.echo(_line("finding", _alarm(apart[pid])))
     if not alive:
         click.echo(f"no proxy is running (no process answers in {directory})", err=True)
     sys.exit(0 if alive and not findings else 1)
 
 
-def _object(status: Status) -> dict[str, object]:
+def _object(status: Status, disagreement: str | None) -> dict[str, object]:
     return {
         "socket": status.path,
         "pid": status.pid,
         "state": status.liveness.value,
         "error": status.error,
-        "findings": list(status.findings()),
+        "findings": [*status.findings(), *([disagreement] if disagreement is not None else [])],
         **{name: value for name, value in status.answer.items() if name != "pid"},
     }
+
+
+def _total(supervisor: int, workers: Sequence[Status]) -> str:
+    """The line that sums up the workers of one supervisor."""
+    named = {"flows": ("judged", "blocked", "logged", "allowed", "passed", "errors"), "log": ("written", "lost")}
+    sums = [
+        f"{sum(value for status in workers if type(value := status.part(part).get(what)) is int)} {what}"
+        for part, names in named.items()
+        for what in names
+    ]
+    connections = sum(value for status in workers if type(value := status.answer.get("connections")) is int)
+    several = "" if len(workers) == 1 else "s"
+    return f"total of {len(workers)} worker{several} of process {supervisor}: {connections} open, {', '.join(sums)}"
 
 
 def _account(status: Status) -> Iterator[str]:
@@ -66,6 +86,8 @@ def _account(status: Status) -> Iterator[str]:
     if status.liveness is not Liveness.RUNNING:
         yield _alarm(f"{title}: {status.error}")
         return
+    if worker := status.part("worker"):
+        title = f"worker {_shown(worker, 'number')} of process {_shown(worker, 'supervisor')}, {title}"
     title = f"{title}, embargo {_shown(answer, 'version')}"
     yield click.style(title, bold=True) if colourful() else title
     yield _line("started", _time(answer, "started"))

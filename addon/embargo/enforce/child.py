@@ -51,6 +51,7 @@ class Child:
         self.silent = 0  # looks since the last sign of life
         self.hangs = False  # killed because it gave no sign of life
         self.reload_due = False  # told to read the policy when it could not hear
+        self._told: set[int] = set()  # ids of deaths
         self._say = say
         self._recorded = recorded
         self._process: subprocess.Popen[bytes] | None = None
@@ -113,8 +114,9 @@ class Child:
             self.reload_due = True
 
     def record(self, death: Death) -> None:
-        """Have it record *death*."""
-        if self._writer is not None and not self._writer.is_closing():
+        """Have it record *death*; it is told once, however often this is asked."""
+        if self._writer is not None and not self._writer.is_closing() and death.id not in self._told:
+            self._told.add(death.id)
             self._writer.write(json.dumps(death.message()).encode() + b"\n")
 
     def trouble(self) -> str | None:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from embargo.enforce.child import SILENT, Child, Death, ending
+from embargo.enforce.child import SILENT, UNWELL, Child, Death, ending
 from embargo.enforce.hangup import follow_hangups
 from embargo.enforce.health import HealthServer
 from embargo.enforce.notify import Notifier
@@ -184,7 +184,7 @@ class Supervisor:
     def _have_recorded(self) -> None:
         """Have the first worker that is well record the deaths that none has recorded yet."""
         for child in self._children.values():
-            if child.ready.is_set() and child.silent == 0:
+            if child.ready.is_set() and child.silent < UNWELL:
                 for death in self._deaths.values():
                     child.record(death)
                 return

@@ -2,7 +2,8 @@
 
 The client alone; the answer is made in `enforce`. The object's members:
 
-    pid, started, version, mode, decrypt, next_change (RFC 3339 or null), listen [ADDRESS:PORT, …],
+    pid, started, version, worker {number, supervisor} or null (where it runs alone),
+    mode, decrypt, next_change (RFC 3339 or null), listen [ADDRESS:PORT, …],
     modes [{mode, listen [ADDRESS:PORT, …]}, …],
     policy {digest, since, files, apps, rules, domains} or null,
     refused {time, problems, files} or null: the newest reload that was refused, until one succeeds,
@@ -15,7 +16,7 @@ The client alone; the answer is made in `enforce`. The object's members:
 import json
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -97,6 +98,23 @@ class Status:
         names = ca.get("not_permitted")
         for name in names if isinstance(names, list) else ():
             yield f"the CA does not permit {name}: what the policy bans inside it passes"
+
+
+def crews(statuses: Iterable[Status]) -> dict[int, list[Status]]:
+    """The workers that answer, those of one supervisor together, under its pid; by number."""
+    found: dict[int, list[Status]] = {}
+    for status in statuses:
+        if status.liveness is Liveness.RUNNING and type(pid := status.part("worker").get("supervisor")) is int:
+            found.setdefault(pid, []).append(status)
+    for workers in found.values():
+        workers.sort(key=lambda status: str(status.part("worker").get("number")).zfill(9))
+    return found
+
+
+def disagreement(workers: Sequence[Status]) -> str | None:
+    """In words, that workers of one supervisor enforce different policies; None where they do not."""
+    digests = {str(status.part("policy").get("digest"))[:12] for status in workers if status.part("policy")}
+    return f"the workers enforce different policies: {', '.join(sorted(digests))}" if len(digests) > 1 else None
 
 
 def running(directory: Path, patience: float = PATIENCE) -> list[Status]:
