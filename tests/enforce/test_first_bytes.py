@@ -126,6 +126,8 @@ HOSTS = {  # case: (text, hosts in it)
     "another scheme": (b"\nPOST ws+x://banned.test HTTP/1.1\r\n", ["banned.test"]),
     "no header of that name": (b"\nX-Host: a.test\r\nHostess: b.test\r\n", []),
     "bytes that are no UTF-8": (b"\nHost: b\xffd.test\r\n", ["b�d.test"]),
+    "behind a bare carriage return": (b"\nHost: a.test\rHost: b.test\r\n", ["a.test", "b.test"]),
+    "of CONNECT": (b"\nCONNECT a.test:443 HTTP/1.1\r\n", ["a.test:443"]),
 }
 
 
