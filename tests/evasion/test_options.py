@@ -14,8 +14,8 @@ TABLE = bare.read()
 OPEN, CLOSED = "opened", "closed"  # whether TLS to innocents is
 VARIANTS = {  # options: (settings.decrypt, options of mitmproxy, whether TLS is opened)
     "connection_strategy=lazy": ("all", ("connection_strategy=lazy",), OPEN),
-    "ignore_hosts": ("all", ("ignore_hosts=.*",), CLOSED),
-    "allow_hosts": ("all", ("allow_hosts=nothing[.]example",), CLOSED),
+    "ignore_hosts": ("all", ("ignore_hosts=.*",), OPEN),
+    "allow_hosts": ("all", ("allow_hosts=nothing[.]example",), OPEN),
     "tcp_hosts": ("all", ("tcp_hosts=.*",), OPEN),
     "stream_large_bodies=1": ("all", ("stream_large_bodies=1",), OPEN),
     "upstream_cert=false": ("all", ("upstream_cert=false",), OPEN),

@@ -145,6 +145,8 @@ class Runtime:
             logger.warning("embargo: large bodies are held in memory; set stream_large_bodies=1m")
         if "flow_detail" in options and options.flow_detail and ctx.master.addons.get("dumper") is not None:
             logger.warning("embargo: full URLs are printed, tokens included; set flow_detail=0")
+        if any(name in options and getattr(options, name) for name in ("ignore_hosts", "allow_hosts", "tcp_hosts")):
+            logger.warning("embargo: the policy says what TLS is opened (decrypt, never_decrypt); ignore_hosts does not")
         if self.gate.keep_messages:
             logger.warning("embargo: messages of WebSockets and raw streams stay in memory; `embargo run` forgets them")
 

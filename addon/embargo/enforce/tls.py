@@ -6,7 +6,7 @@ the choice itself wherever the verdict depends on it.
 
 import re
 
-from mitmproxy import ctx, tls
+from mitmproxy import tls
 from mitmproxy.exceptions import AddonHalt
 from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer, ServerTLSLayer, TCPLayer, modes
@@ -19,11 +19,11 @@ from embargo.core.decide import monitored
 from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.proxy_protocol import begins, may_begin
 from embargo.core.request import Name, Request, Source, Surface
-from embargo.core.rules import Decrypt, Policy
+from embargo.core.rules import Policy
 from embargo.core.unread import nameless, unread
 from embargo.enforce.connection import Connection
 from embargo.enforce.datagram import Datagrams
-from embargo.enforce.decrypt import can_stay_closed, must_open
+from embargo.enforce.decrypt import must_open
 from embargo.enforce.first_bytes import Kind, read
 from embargo.enforce.gate import Gate, now
 from embargo.enforce.gather import raw_request, tls_request
@@ -102,12 +102,9 @@ class NextProtocol:
 
     def clienthello(self, data: tls.ClientHelloData) -> None:
         """After mitmproxy's own choice: a tunnel that only shows the page has no server to ask first."""
-        policy, connection = self._gate.policy, self._gate.connection(data.context.client)
-        if connection.page is not None:
+        data.ignore_connection = False  # what may stay closed never comes here, so another script would blind us
+        if self._gate.connection(data.context.client).page is not None:
             data.establish_server_tls_first = False
-            data.ignore_connection = False
-        elif policy is not None and _is_needed(policy, connection.tunnel_request):
-            data.ignore_connection = False  # it was opened because the verdict needs it
         if data.context.client.transport_protocol == "udp":
             self._datagrams.clienthello(data)
 
@@ -148,10 +145,8 @@ class NextProtocol:
         if not opened:
             connection.sealed = True
             data.layer = ClosedTLS(context)  # byte for byte, with the origin's own certificate
-        elif policy is not None and _is_needed(policy, request):
-            data.layer = _opened(data)  # needed for the verdict, so no other option may let it by
-        elif _reverse_scheme(data) in ("tcp", "tls") and not ctx.options.ignore_hosts and not ctx.options.allow_hosts:
-            data.layer = _opened(data)  # mitmproxy takes what is inside for raw unasked, and nobody reads HTTP/2 then
+        else:
+            data.layer = _opened(data)  # whatever ignore_hosts, allow_hosts and tcp_hosts say: the verdict needs it
 
     def _own(self, data: layer.NextLayer) -> None:
         """The client's own conversation with the proxy is HTTP, whatever it begins with; balancers were read before."""
@@ -291,13 +286,6 @@ def _drop_leading_lines(data: layer.NextLayer) -> None:
             event.data = event.data.lstrip(b"\r\n")
             if event.data:
                 return
-
-
-def _is_needed(policy: Policy, request: Request | None) -> bool:
-    """Whether what is opened has to be: of all that `decrypt: all` opens, `ignore_hosts` and scripts may spare some."""
-    if policy.settings.decrypt is not Decrypt.ALL:
-        return True
-    return request is not None and not can_stay_closed(policy, request)
 
 
 def _opened(data: layer.NextLayer) -> layer.Layer:
