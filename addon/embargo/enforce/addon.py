@@ -36,6 +36,8 @@ logger = logging.getLogger("embargo")
 
 _OPTIONS = frozenset({"embargo_policy", "embargo_log", "embargo_block_page", "embargo_console"})
 
+_COMPROMISED_CA = ("emudhra", "emudhra_old")  # mitmproxy 12.3
+
 
 class Runtime:
     """The gate and all that serves it. One a process, mounted before any policy is read."""
@@ -147,6 +149,8 @@ class Runtime:
             logger.warning("embargo: full URLs are printed, tokens included; set flow_detail=0")
         if any(name in options and getattr(options, name) for name in ("ignore_hosts", "allow_hosts", "tcp_hosts")):
             logger.warning("embargo: the policy says what TLS is opened (decrypt, never_decrypt); ignore_hosts does not")
+        if any(getattr(options, name) for name in _COMPROMISED_CA if name in options):
+            logger.warning("embargo: certificates are signed by a CA whose key is public (emudhra); use one of your own")
         if self.gate.keep_messages:
             logger.warning("embargo: messages of WebSockets and raw streams stay in memory; `embargo run` forgets them")
 

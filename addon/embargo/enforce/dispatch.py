@@ -19,7 +19,7 @@ from mitmproxy.version import VERSION
 
 logger = logging.getLogger("embargo")
 
-CHECKED = frozenset({"12.2.3"})  # mitmproxy's versions whose own dispatch this was compared with
+CHECKED = frozenset({"12.2.3", "12.3.1"})  # mitmproxy's versions whose own dispatch this was compared with
 
 _UPDATE = hooks.UpdateHook([])  # what `update` hooks are there is asked with it
 
