@@ -11,6 +11,8 @@ from tests.bench.deciding import Decided
 from tests.bench.operations import Figures
 from tests.bench.start import Reload, Start
 from tests.bench.subjects import ROOT
+from tests.bench.workers import Throughput
+from tests.bench.workers import lines as worker_lines
 
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- bench: begin, written by `make bench` -->", "<!-- bench: end -->"
@@ -21,6 +23,7 @@ def write(
     decided: list[Decided],
     started: list[Start],
     reloaded: list[Reload],
+    shared: Throughput,
     *,
     rounds: int,
     keep: bool,
@@ -67,6 +70,8 @@ def write(
                 f"| {row.median_idle:.1f} / {row.median:.1f} ms |"
                 for row in reloaded
             ),
+            "",
+            *worker_lines(shared),
         ]
     )
     if not keep:
