@@ -196,6 +196,7 @@ def lines(found: Throughput) -> list[str]:
     ratios = sorted(each[2].rate / each[1].rate for each in rounds)
     low, high = ratios[len(ratios) // 10], ratios[-1 - len(ratios) // 10]
     others = statistics.median(turn.others for each in rounds for turn in each.values())
+    cost = statistics.median(each[2].cost / each[1].cost for each in found.rounds)
     verdict = f"the goal is {GOAL}" if rounds is found.quiet else f"**not valid against the goal of {GOAL}**"
     rows = [
         f"| {count} | {statistics.median(each[count].rate for each in rounds):.0f} "
@@ -213,5 +214,6 @@ def lines(found: Throughput) -> list[str]:
         *rows,
         "",
         f"Two over one in the same round, {len(ratios)} rounds: **{statistics.median(ratios):.2f}** "
-        f"({low:.2f}–{high:.2f}), while other programs took {others:.2f} cores; {verdict}.",
+        f"({low:.2f}–{high:.2f}), while other programs took {others:.2f} cores; {verdict}. In all {len(found.rounds)} rounds",
+        f"a request took {cost:.2f} times the CPU of one worker's, which shows what sharing itself costs.",
     ]
