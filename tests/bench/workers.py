@@ -214,6 +214,6 @@ def lines(found: Throughput) -> list[str]:
         *rows,
         "",
         f"Two over one in the same round, {len(ratios)} rounds: **{statistics.median(ratios):.2f}** "
-        f"({low:.2f}–{high:.2f}), while other programs took {others:.2f} cores; {verdict}. In all {len(found.rounds)} rounds",
-        f"a request took {cost:.2f} times the CPU of one worker's, which shows what sharing itself costs.",
+        f"({low:.2f}–{high:.2f}), while other programs took {others:.2f} cores; {verdict}.",
+        f"In all {len(found.rounds)} rounds a request took {cost:.2f} times the CPU of one worker's: what sharing costs.",
     ]
