@@ -13,12 +13,18 @@ from evasion.campaign import Pair
 
 FILE = Path(__file__).with_name("bare.txt")
 RENEW = os.environ.get("RENEW_GOLDEN") == "1"
+RACES = frozenset({"HTTP/2: GOAWAY right after it"})  # whether a request still goes out is chance
 type Table = dict[str, dict[str, str]]  # by subject and mode, by case
 
 
 def mark_of(pair: Pair) -> str:
     """What the table says of *pair*."""
     return ("L" if pair.banned.leaked else "") + ("W" if pair.twin.outcome is Outcome.ANSWERED else "") or "-"
+
+
+def both(one: str, other: str) -> str:
+    """The mark of what was seen at either time."""
+    return "".join(letter for letter in "LW" if letter in one + other) or "-"
 
 
 def read() -> Table:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -16,6 +17,7 @@ from evasion.ways import Refusal, Way
 AT_ONCE = 20  # attempts
 _GRACE = 0.3  # seconds in which what a proxy has still to send comes in
 _BRIEF = 2.0  # seconds
+_CLOCK, _LATE = 0.01, 2.0  # seconds by which a record may seem to be early, for its milliseconds, or be late
 _numbers = count(1)
 
 
@@ -27,6 +29,7 @@ class Finding:
     said: bytes
     seconds: float
     ports: list[int]
+    began: float  # by the wall clock, as records tell it
     bytes_out: int  # of its own places and any other, where its mark was seen
     places: int  # connections to a banned place
     leaked: bool  # its mark came in, or a banned place was dialled
@@ -55,7 +58,13 @@ class Pair:
 
 
 def run(
-    way: Way, cases: Sequence[Case], origin: Origin, bound: float, works: Mapping[str, str] | None = None
+    way: Way,
+    cases: Sequence[Case],
+    origin: Origin,
+    bound: float,
+    works: Mapping[str, str] | None = None,
+    *,
+    at_once: int = AT_ONCE,
 ) -> dict[str, Pair]:
     """Every case that applies in the mode of *way*, and its twin; *bound* is the seconds that each may take.
 
@@ -68,7 +77,7 @@ def run(
         if way.mode in case.modes
         for innocent in (False, True)
     ]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         outcomes = list(pool.map(lambda item: _one(item[0], item[2]), attempts))
     time.sleep(_GRACE)
     by_place: dict[int, list[Arrival]] = defaultdict(list)
@@ -78,7 +87,7 @@ def run(
         for number in arrival.marks():
             by_mark[number].append(arrival)
     findings = {}
-    for (case, innocent, attempt), (outcome, seconds) in zip(attempts, outcomes, strict=True):
+    for (case, innocent, attempt), (outcome, began, seconds) in zip(attempts, outcomes, strict=True):
         places = by_place[attempt.number]
         dialled = sum(arrival.banned for arrival in places)
         findings[case.name, innocent] = Finding(
@@ -86,6 +95,7 @@ def run(
             said=attempt.said,
             seconds=seconds,
             ports=attempt.ports,
+            began=began,
             bytes_out=sum(
                 len(arrival.raw) for arrival in {id(a): a for a in places + by_mark[attempt.number]}.values()
             ),
@@ -100,21 +110,30 @@ def run(
 
 
 def attach(pairs: Iterable[Pair], records: Iterable[dict[str, Any]]) -> None:
-    """Give each finding the records of its connections."""
+    """Give each finding the records of its connections; a later attempt may have its port again, so time counts."""
     by_port: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for record in records:
         by_port[record.get("source", {}).get("port", 0)].append(record)
     for pair in pairs:
         for finding in (pair.banned, pair.twin):
-            finding.records = [record for port in finding.ports for record in by_port[port]]
+            finding.records = [
+                record
+                for port in finding.ports
+                for record in by_port[port]
+                if -_CLOCK < at(record) - finding.began < finding.seconds + _LATE
+            ]
+
+
+def at(record: dict[str, Any]) -> float:
+    return datetime.fromisoformat(record["@timestamp"]).timestamp()
 
 
 def _counts(case: Case, innocent: bool, works: Mapping[str, str] | None) -> bool:
     return not innocent or works is None or "W" in works[case.name]
 
 
-def _one(case: Case, attempt: Attempt) -> tuple[Outcome, float]:
-    start = time.monotonic()
+def _one(case: Case, attempt: Attempt) -> tuple[Outcome, float, float]:
+    began, start = time.time(), time.monotonic()
     try:
         outcome = case.run(attempt)
     except Refusal as refusal:
@@ -126,4 +145,4 @@ def _one(case: Case, attempt: Attempt) -> tuple[Outcome, float]:
         outcome = Outcome.CLOSED
     finally:
         attempt.end()
-    return outcome, time.monotonic() - start
+    return outcome, began, time.monotonic() - start
