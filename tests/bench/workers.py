@@ -215,5 +215,5 @@ def lines(found: Throughput) -> list[str]:
         "",
         f"Two over one in the same round, {len(ratios)} rounds: **{statistics.median(ratios):.2f}** "
         f"({low:.2f}–{high:.2f}), while other programs took {others:.2f} cores; {verdict}.",
-        f"In all {len(found.rounds)} rounds a request took {cost:.2f} times the CPU of one worker's: what sharing costs.",
+        f"In {len(found.rounds)} rounds a request took {cost:.2f} times the CPU of one worker's: sharing costs that.",
     ]

@@ -148,9 +148,13 @@ class Runtime:
         if "flow_detail" in options and options.flow_detail and ctx.master.addons.get("dumper") is not None:
             logger.warning("embargo: full URLs are printed, tokens included; set flow_detail=0")
         if any(name in options and getattr(options, name) for name in ("ignore_hosts", "allow_hosts", "tcp_hosts")):
-            logger.warning("embargo: the policy says what TLS is opened (decrypt, never_decrypt); ignore_hosts does not")
+            logger.warning(
+                "embargo: the policy says what TLS is opened (decrypt, never_decrypt); ignore_hosts does not"
+            )
         if any(getattr(options, name) for name in _COMPROMISED_CA if name in options):
-            logger.warning("embargo: certificates are signed by a CA whose key is public (emudhra); use one of your own")
+            logger.warning(
+                "embargo: certificates are signed by a CA whose key is public (emudhra); use one of your own"
+            )
         if self.gate.keep_messages:
             logger.warning("embargo: messages of WebSockets and raw streams stay in memory; `embargo run` forgets them")
 
