@@ -16,29 +16,29 @@ ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "cli/probe.py": "e2e/test_probe.py",
     "core/rules.py": "core/test_criteria.py",
     "enforce/addon.py": "e2e/test_frontends.py",
-    "enforce/child.py": "e2e/test_workers.py",
-    "enforce/connect.py": "e2e/test_refusals.py",
+    "enforce/process/child.py": "e2e/test_workers.py",
+    "enforce/http/connect.py": "e2e/test_refusals.py",
     "enforce/connection.py": "e2e/test_refusals.py",
-    "enforce/drain.py": "e2e/test_signals.py",
-    "enforce/datagram_layer.py": "e2e/test_quic.py",
+    "enforce/process/drain.py": "e2e/test_signals.py",
+    "enforce/datagrams/datagram_layer.py": "e2e/test_quic.py",
     "enforce/entries.py": "e2e/test_other_addons.py",
-    "enforce/hangup.py": "e2e/test_signals.py",
-    "enforce/output.py": "e2e/test_fault_machine.py",
-    "enforce/http.py": "e2e/test_refusals.py",
-    "enforce/identity_options.py": "e2e/test_identity.py",
+    "enforce/process/hangup.py": "e2e/test_signals.py",
+    "enforce/process/output.py": "e2e/test_fault_machine.py",
+    "enforce/http/requests.py": "e2e/test_refusals.py",
+    "enforce/identity/options.py": "e2e/test_identity.py",
     "enforce/judgement.py": "e2e/test_other_addons.py",
-    "enforce/launcher.py": "e2e/test_frontends.py",
-    "enforce/passage.py": "enforce/test_raw_stream.py",
-    "enforce/proxy_protocol.py": "e2e/test_proxy_protocol.py",
+    "enforce/process/launcher.py": "e2e/test_frontends.py",
+    "enforce/streams/passage.py": "enforce/streams/test_raw_stream.py",
+    "enforce/identity/proxy_protocol.py": "e2e/test_proxy_protocol.py",
     "enforce/refusals.py": "e2e/test_refusals.py",
-    "enforce/rejudge.py": "e2e/test_rejudge.py",
-    "enforce/sharing.py": "e2e/test_workers.py",
-    "enforce/supervisor.py": "e2e/test_workers.py",
-    "enforce/worker.py": "e2e/test_workers.py",
+    "enforce/reload/rejudge.py": "e2e/test_rejudge.py",
+    "enforce/process/sharing.py": "e2e/test_workers.py",
+    "enforce/process/supervisor.py": "e2e/test_workers.py",
+    "enforce/process/worker.py": "e2e/test_workers.py",
     "enforce/server.py": "e2e/test_evasions.py",
-    "enforce/stream.py": "e2e/test_evasions.py",
-    "enforce/undecided.py": "e2e/test_waiting.py",
-    "enforce/tls.py": "e2e/test_tls.py",
+    "enforce/streams/messages.py": "e2e/test_evasions.py",
+    "enforce/tls/undecided.py": "e2e/test_waiting.py",
+    "enforce/tls/protocol.py": "e2e/test_tls.py",
     "journal/backwards.py": "journal/test_reader.py",
     "journal/clock.py": "journal/test_writer.py",
     "journal/ecs.py": "journal/test_record.py",
@@ -64,9 +64,14 @@ def test_module(module: Path) -> None:
     assert ast.get_docstring(ast.parse(module.read_text())), f"{name} does not say what it is for"
 
 
-def test_packages_are_one_level_deep() -> None:
-    depths = {len(path.relative_to(PACKAGE).parts) for path in MODULES}
-    assert depths <= {1, 2}
+def test_only_enforce_has_packages_within() -> None:
+    deep = [path.relative_to(PACKAGE).parts for path in MODULES if len(path.relative_to(PACKAGE).parts) > 2]
+    assert {(parts[0], len(parts)) for parts in deep} == {("enforce", 3)}
+
+
+def test_a_package_says_what_it_is_for() -> None:
+    packages = PACKAGE.rglob("__init__.py")
+    assert [path.parent.name for path in packages if not ast.get_docstring(ast.parse(path.read_text()))] == []
 
 
 def test_the_table_names_modules_that_exist() -> None:

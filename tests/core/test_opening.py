@@ -13,7 +13,7 @@ from embargo.core.opening import Why, openings, spared, subtrees
 from embargo.core.request import Surface
 from embargo.core.rules import Action, AppSelector, Decrypt, Policy, Respond
 from embargo.core.timeline import State
-from embargo.enforce.decrypt import can_block_inside, never_opened
+from embargo.enforce.tls.decrypt import can_block_inside, never_opened
 from sample import NOW, app, authority, endpoint, group, instant, pattern, policy, request, rule, schedule
 
 APPS = [

@@ -8,7 +8,7 @@ import pytest
 
 from docs.pages import ROOT
 from docs.test_commands import flags
-from embargo.enforce.supervisor import LONGEST_END
+from embargo.enforce.process.supervisor import LONGEST_END
 
 UNIT = ROOT / "deploy" / "embargo.service"
 CONTAINER = ROOT / "deploy" / "Containerfile"

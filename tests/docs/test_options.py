@@ -7,7 +7,7 @@ from mitmproxy.test import taddons
 
 from docs.pages import ROOT, first_cells, section
 from embargo.enforce.addon import Embargo
-from embargo.enforce.launcher import COMPANY_SETTINGS
+from embargo.enforce.process.launcher import COMPANY_SETTINGS
 
 PAGE = ROOT / "docs/reference/options.md"
 

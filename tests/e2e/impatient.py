@@ -1,6 +1,6 @@
 """Test-only addon: what waits for a client's bytes waits for a second and a half."""
 
-from embargo.enforce import first_bytes
+from embargo.enforce.tls import first_bytes
 
 first_bytes.LONGEST_WAIT = 1.5
 addons: list[object] = []

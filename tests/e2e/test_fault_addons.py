@@ -114,7 +114,7 @@ def test_another_script_ends_the_process(start: Start, origin: Origin, tmp_path:
 
 
 BREAKS = {  # case: what of ours raises
-    "gathering names": "import embargo.enforce.http as a\nimport embargo.enforce.connect as b\n"
+    "gathering names": "import embargo.enforce.http.requests as a\nimport embargo.enforce.http.connect as b\n"
     "a.http_request = b.connect_request = broken",
     "deciding": "import embargo.enforce.gate as a\na.decide = broken",
     "answering": "import embargo.enforce.refusals as a\na.http_answer = a.connect_answer = broken",

@@ -35,7 +35,7 @@ LOGIN = f"Proxy-Authorization: Basic {PAIR}"
 
 FAILS = """
 import base64
-from embargo.enforce import connect, http
+from embargo.enforce.http import connect, requests as http
 
 def fails(original):
     def gather(connection, flow, time):

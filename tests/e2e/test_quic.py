@@ -14,7 +14,7 @@ from e2e.namespace import TunProxy
 from e2e.origin import make_certificate
 from e2e.proxy import PATIENCE, Proxy, field, summary
 from e2e.wireguard import WireGuardProxy
-from embargo.enforce.dtls import ACCESS_DENIED
+from embargo.enforce.datagrams.dtls import ACCESS_DENIED
 from initials import (
     DESTINATION,
     LONG,
@@ -359,7 +359,7 @@ def test_monitor_refuses_nothing(decrypt: str, start: Start, origin: DatagramOri
 
 
 FAULT = """\
-from embargo.enforce.datagram_flow import DatagramFlow
+from embargo.enforce.datagrams.datagram_flow import DatagramFlow
 
 def feed(self, datagram):
     raise RuntimeError("a fault")

@@ -12,7 +12,7 @@ from mitmproxy.test import tflow
 
 from dns_reading import read
 from dns_writing import query
-from embargo.enforce.dns import Dns, Questions
+from embargo.enforce.dns.questions import Dns, Questions
 from embargo.enforce.gate import Gate
 from sample import app, policy, rule
 

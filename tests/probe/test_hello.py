@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from e2e.origin import make_certificate
-from embargo.enforce.first_bytes import Kind, read
+from embargo.enforce.tls.first_bytes import Kind, read
 from embargo.probe.hello import client_hello, record
 
 NAMES = {

@@ -9,8 +9,8 @@ from aioquic.quic.connection import QuicConnection
 from aioquic.quic.packet import pull_quic_header
 
 from e2e.origin import make_certificate
-from embargo.enforce.quic import Connections
-from embargo.enforce.quic_packet import packets, version_negotiation
+from embargo.enforce.datagrams.quic import Connections
+from embargo.enforce.datagrams.quic_packet import packets, version_negotiation
 from embargo.probe.initial import SMALLEST, Opening, is_refusal, opening
 
 

@@ -7,7 +7,7 @@ import pytest
 from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.dns_message import parse
 from embargo.core.rules import Action, AppSelector, Respond, Rule
-from embargo.enforce.dns_answer import refusal
+from embargo.enforce.dns.answer import refusal
 from embargo.probe.question import Answer, query, read
 
 INCIDENT = "0193a5b0-7d1c-7c3e-8b1a-0c6f2d9e4a11"

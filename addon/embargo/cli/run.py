@@ -104,7 +104,7 @@ def command(
     arguments += mitmproxy_options
     if workers is not None or health is not None or os.environ.get("NOTIFY_SOCKET"):
         sys.exit(_supervise(arguments, workers or 1, host, port, health, stock_hooks=stock_hooks))
-    from embargo.enforce.launcher import run  # not before it is needed: mitmproxy takes a third of a second
+    from embargo.enforce.process.launcher import run  # not before it is needed: mitmproxy takes a third of a second
 
     run(["--listen-host", host, "--listen-port", str(port), *arguments], cached_hooks=not stock_hooks)
 
@@ -115,7 +115,7 @@ def _supervise(
     """Run the workers; the exit code."""
     import asyncio
 
-    from embargo.enforce.supervisor import Supervisor
+    from embargo.enforce.process.supervisor import Supervisor
 
     if workers > 1 and sys.platform != "linux":
         raise click.UsageError("Several workers need Linux, which spreads a port's connections over processes.")

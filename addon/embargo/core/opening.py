@@ -1,6 +1,6 @@
 """Which names a policy needs opened, whoever asks and whenever: what a CA has to sign for, and no more.
 
-`enforce.decrypt` asks the same of one connection at one instant; here it is asked of the whole policy, over all
+`enforce.tls.decrypt` asks the same of one connection at one instant; here it is asked of the whole policy, over all
 clients, users and times to come. Names of long lists (`endpoints_from`) are left out: a certificate has no room for
 them, and without a page they are refused all the same.
 """

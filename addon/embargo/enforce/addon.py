@@ -21,12 +21,12 @@ from embargo.core.rules import Policy
 from embargo.enforce.answers import load_template
 from embargo.enforce.entries import Entry, First, Surfaces
 from embargo.enforce.gate import Gate, now, release
-from embargo.enforce.hangup import follow_hangups
-from embargo.enforce.identity_options import IdentityOptions, declare
+from embargo.enforce.identity.options import IdentityOptions, declare
+from embargo.enforce.process.hangup import follow_hangups
+from embargo.enforce.process.status import StatusServer, listening
 from embargo.enforce.refusals import Look
-from embargo.enforce.reload import Reloader
-from embargo.enforce.status import StatusServer, listening
-from embargo.enforce.undecided import bound_heads
+from embargo.enforce.reload.reloader import Reloader
+from embargo.enforce.tls.undecided import bound_heads
 from embargo.journal.ecs import Observer
 from embargo.journal.event import ProcessChanged
 from embargo.journal.writer import Journal

@@ -13,7 +13,7 @@ from embargo.core.decision import Decision, Verdict
 from embargo.core.forwarded import Said
 from embargo.core.request import Name, Request
 from embargo.enforce.judgement import Judgement
-from embargo.enforce.raw_stream import RawStream
+from embargo.enforce.streams.raw_stream import RawStream
 
 
 @dataclass(frozen=True, slots=True)

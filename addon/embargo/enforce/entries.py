@@ -12,19 +12,19 @@ from typing import Any
 from mitmproxy import connection as mitm
 
 from embargo.core.decision import Decision
-from embargo.enforce.connect import Connect
-from embargo.enforce.datagram import Datagrams
-from embargo.enforce.dns import Dns, Questions
-from embargo.enforce.doh import Doh
+from embargo.enforce.datagrams.datagram import Datagrams
+from embargo.enforce.datagrams.udp import UdpFlows
+from embargo.enforce.dns.doh import Doh
+from embargo.enforce.dns.questions import Dns, Questions
 from embargo.enforce.gate import Gate
-from embargo.enforce.http import Http
-from embargo.enforce.identity import Identity, check_proxyauth
-from embargo.enforce.proxy_protocol import Balancers
+from embargo.enforce.http.connect import Connect
+from embargo.enforce.http.requests import Http
+from embargo.enforce.identity.proxy_protocol import Balancers
+from embargo.enforce.identity.users import Identity, check_proxyauth
 from embargo.enforce.refusals import Refusals
 from embargo.enforce.server import Server
-from embargo.enforce.stream import Stream
-from embargo.enforce.tls import NextProtocol
-from embargo.enforce.udp import UdpFlows
+from embargo.enforce.streams.messages import Stream
+from embargo.enforce.tls.protocol import NextProtocol
 
 
 @dataclass(frozen=True, slots=True)

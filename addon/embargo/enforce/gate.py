@@ -22,13 +22,13 @@ from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.request import Name, Request, Surface
 from embargo.core.rules import Policy
 from embargo.core.unread import unread
-from embargo.enforce.ca import SigningCa
 from embargo.enforce.connection import Connection
-from embargo.enforce.datagram_layer import say_goodbye
+from embargo.enforce.datagrams.datagram_layer import say_goodbye
+from embargo.enforce.dns.resolved import Resolved
+from embargo.enforce.identity.secret import secrets_of, without
 from embargo.enforce.judgement import Judgement
-from embargo.enforce.rejections import Rejections
-from embargo.enforce.resolved import Resolved
-from embargo.enforce.secret import secrets_of, without
+from embargo.enforce.tls.ca import SigningCa
+from embargo.enforce.tls.rejections import Rejections
 from embargo.journal.event import Event, Judged, Outcome
 from embargo.journal.identifier import uuid7
 

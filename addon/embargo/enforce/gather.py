@@ -13,7 +13,7 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from embargo.core.request import Name, Request, Source, Surface
 from embargo.core.url import parse_target
 from embargo.enforce.connection import Connection
-from embargo.enforce.first_bytes import hosts_in
+from embargo.enforce.tls.first_bytes import hosts_in
 
 _HOST_CHARACTERS = re.compile(r"[0-9A-Za-z_.\-\x80-\U0010ffff]+")
 _MOST_READINGS = 16  # at either end of a malformed name

@@ -15,10 +15,10 @@ from embargo.core.decision import Decision, Reason
 from embargo.core.request import Surface
 from embargo.core.rules import Respond
 from embargo.enforce.answers import connect_answer, http_answer, is_grpc, load_template, refusal, status_of
-from embargo.enforce.datagram_layer import Datagram
+from embargo.enforce.datagrams.datagram_layer import Datagram
 from embargo.enforce.gate import Gate, close
-from embargo.enforce.layers import ACCESS_DENIED, Refuse, SecondHello
-from embargo.enforce.undecided import EndlessHead
+from embargo.enforce.tls.layers import ACCESS_DENIED, Refuse, SecondHello
+from embargo.enforce.tls.undecided import EndlessHead
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "DELETE", "TRACE"})
 PATIENCE = 10.0  # seconds that a refused request's body may take before its connection is closed

@@ -1,0 +1,1 @@
+"""UDP: QUIC, DTLS, and what is neither."""

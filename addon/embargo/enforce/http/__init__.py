@@ -1,0 +1,1 @@
+"""CONNECT, and each HTTP request inside of it."""

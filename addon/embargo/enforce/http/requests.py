@@ -1,0 +1,162 @@
+"""HTTP requests and WebSocket upgrades: each request of each connection, each stream of HTTP/2."""
+
+from weakref import WeakKeyDictionary
+
+from mitmproxy import http
+from mitmproxy.flow import Error
+
+from embargo.core.decision import Decision, Verdict
+from embargo.core.request import Request, Source
+from embargo.enforce.connection import Connection
+from embargo.enforce.dns.doh import Doh
+from embargo.enforce.gate import Gate, close, now
+from embargo.enforce.gather import http_request
+from embargo.enforce.identity.users import Identity
+from embargo.enforce.judgement import Judgement
+from embargo.enforce.refusals import Refusals
+
+
+class Http:
+    """Judges requests."""
+
+    def __init__(self, gate: Gate, refusals: Refusals, identity: Identity, doh: Doh) -> None:
+        self._gate = gate
+        self._refusals = refusals
+        self._doh = doh
+        self._identity = identity
+        self._pending: WeakKeyDictionary[http.HTTPFlow, Error] = WeakKeyDictionary()  # a user may change their verdict
+
+    def first(self, flow: http.HTTPFlow) -> None:
+        """`requestheaders` before all other addons."""
+        connection = self._gate.connection(flow.client_conn)
+        if connection.page is not None:
+            self._refusals.request(flow, connection.page.decision, connection.page.incident)
+            self._gate.refused[flow] = connection.page.decision
+            return
+        if flow.request.data.method == b"CONNECT":
+            return  # judged as such
+        # Of a tunnel; requests of several users may follow one another where there is none.
+        self._identity.begin(flow, connection)
+        request = http_request(connection, flow, now())
+        decision = self._gate.decide(request)
+        if decision.blocked and not self._identity.may_change(decision, request, connection):
+            self._refuse(flow, connection, request, decision)
+            return
+        self._gate.judged[flow] = Judgement(_state(flow), request, decision)
+        if decision.blocked and flow.error is None:
+            # It stays killed where another addon's `AddonHalt` keeps `last` from being asked.
+            flow.error = self._pending[flow] = Error(Error.KILLED_MESSAGE)
+
+    def last(self, flow: http.HTTPFlow) -> None:
+        """`requestheaders` after all others: the user is known, and what they changed is judged again."""
+        connection = self._gate.connection(flow.client_conn)
+        pending = self._pending.pop(flow, None)
+        if pending is not None and flow.error is pending:
+            flow.error = None
+        self._identity.settle(flow, connection)
+        if self._insists(flow) or flow.request.data.method == b"CONNECT":
+            return
+        judged = self._gate.judged.get(flow)
+        user, state = connection.user, _state(flow)
+        if judged is None or user != judged.request.user or judged.decision.blocked or judged.state != state:
+            request = http_request(connection, flow, now())
+            judged = Judgement(_state(flow), request, self._gate.decide(request))
+            self._gate.judged[flow] = judged
+        if flow.response is not None and flow.response.status_code == 407:
+            return  # another addon asks for a password first
+        if judged.decision.blocked:
+            self._refuse(flow, connection, judged.request, judged.decision)
+            return
+        if judged.decision.verdict is Verdict.PASS:
+            self._gate.count(judged.decision)
+        else:
+            self._record(flow, connection, judged.request, judged.decision)
+        if flow.response is None:
+            self._doh.headers(flow, connection)
+
+    def failed(self, flow: http.HTTPFlow) -> None:
+        """`error` before all other addons: where `last` was never asked, what `first` found stands."""
+        if self._pending.pop(flow, None) is not None:
+            connection, judged = self._gate.connection(flow.client_conn), self._gate.judged[flow]
+            self._identity.settle(flow, connection)
+            self._gate.refused[flow] = judged.decision
+            self._record(flow, connection, judged.request, judged.decision)
+
+    def complete(self, flow: http.HTTPFlow) -> None:
+        """`request` after all others: map_remote and scripts may have turned it elsewhere since."""
+        if self._insists(flow):
+            return
+        judged = self._gate.judged.get(flow)
+        if judged is None or flow.response is not None:
+            return
+        if judged.state != _state(flow):
+            connection = self._gate.connection(flow.client_conn)
+            self._identity.settle(flow, connection)  # other streams may have come between
+            request = http_request(connection, flow, now())
+            decision = self._gate.decide(request)
+            self._gate.judged[flow] = Judgement(_state(flow), request, decision)
+            if decision.blocked:
+                self._refuse(flow, connection, request, decision)
+                return
+            self._doh.headers(flow, connection)
+        if flow.response is None:
+            self._doh.complete(flow)
+
+    def websocket_message(self, flow: http.HTTPFlow) -> None:
+        """A message on an open WebSocket: its connection was judged, and is judged again when policy changes."""
+        if flow.websocket is None:
+            return
+        if flow in self._gate.refused:
+            flow.websocket.messages[-1].drop()
+            close(flow.client_conn)
+        if not self._gate.keep_messages:
+            del flow.websocket.messages[:-1]  # a long-lived connection would hold all it ever carried
+
+    def _insists(self, flow: http.HTTPFlow) -> bool:
+        """Refuse again what another addon has let go; whether the flow was refused before."""
+        refused = self._gate.refused.get(flow)
+        if refused is None:
+            return False
+        if flow.response is not None:
+            flow.request.stream = False  # a script's wish, with which an answer cannot be given (measured)
+        elif flow.error is None:
+            page = self._gate.connection(flow.client_conn).page
+            self._refusals.request(flow, refused, page.incident if page is not None else None)
+        return True
+
+    def _refuse(self, flow: http.HTTPFlow, connection: Connection, request: Request, decision: Decision) -> None:
+        incident = self._record(flow, connection, request, decision)
+        self._gate.refused[flow] = decision
+        self._refusals.request(flow, decision, incident)
+
+    def _record(self, flow: http.HTTPFlow, connection: Connection, request: Request, decision: Decision) -> str | None:
+        data = flow.request.data
+        asked = decision.name
+        if asked is None or asked.host is None or asked.source not in _URL_HOST[:3]:
+            asked = next(
+                (name for source in _URL_HOST for name in request.names if name.source is source and name.host),
+                None,
+            )
+        host = str(asked.host) if asked is not None else data.host
+        return self._gate.record(
+            decision,
+            request.surface,
+            connection,
+            request=request,
+            destination=host,
+            destination_port=data.port,
+            scheme=data.scheme.decode("ascii", "replace"),
+            host=host,
+            target=data.path.decode("utf-8", "replace"),
+            method=data.method.decode("ascii", "replace"),
+            status=self._refusals.status(flow, decision) if decision.blocked else None,
+            protocol="http",
+        )
+
+
+_URL_HOST = (Source.AUTHORITY, Source.HOST, Source.URL, Source.CONNECT)  # whose host the URL of a record has
+
+
+def _state(flow: http.HTTPFlow) -> tuple[object, ...]:
+    data = flow.request.data
+    return (data.host, data.port, data.authority, data.path, data.headers.fields)

@@ -1,0 +1,1 @@
+"""A policy that changes: followed, compiled, taken up, and what is open judged again."""

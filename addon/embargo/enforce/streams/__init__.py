@@ -1,0 +1,1 @@
+"""What is neither TLS nor HTTP: raw TCP, and the names in its bytes."""

@@ -1,0 +1,215 @@
+"""DNS inside HTTP, on flows as mitmproxy makes them; `e2e/test_dns.py` has it on the wire."""
+
+import base64
+import gzip
+import json
+
+import pytest
+from mitmproxy import http
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.test import taddons, tflow
+
+from dns_reading import read
+from dns_writing import CNAME, HTTPS, A, query, record, wire
+from embargo.core.rules import Mode, Policy
+from embargo.enforce.dns.doh import Doh
+from embargo.enforce.dns.questions import Questions
+from embargo.enforce.gate import Gate
+from embargo.journal.event import Event, Judged
+from sample import app, policy, rule
+
+APPS = [app("bad", "banned.test", "cidr:203.0.113.0/24")]
+POLICY = policy(APPS, [rule("ban", "block")])
+MONITOR = policy(APPS, [rule("ban", "block")], mode=Mode.MONITOR)
+
+
+class Taken:
+    def __init__(self) -> None:
+        self.events: list[Judged] = []
+
+    def offer(self, event: Event) -> bool:
+        assert isinstance(event, Judged)
+        self.events.append(event)
+        return True
+
+    async def put(self, event: Event) -> bool:
+        return self.offer(event)
+
+    def submit(self, event: Event) -> bool:
+        return self.offer(event)
+
+
+class Surface:
+    """The hooks in the order in which mitmproxy runs them."""
+
+    def __init__(self, rules: Policy = POLICY) -> None:
+        self.gate = Gate()
+        self.gate.policy, self.taken = rules, Taken()
+        self.gate.journal = self.taken
+        self.doh = Doh(self.gate, Questions(self.gate))
+
+    def ask(self, flow: http.HTTPFlow) -> None:
+        with taddons.context(Proxyserver()):
+            self.doh.headers(flow, self.gate.connection(flow.client_conn))
+            if flow.response is None:
+                self.doh.complete(flow)
+
+    def answer(self, flow: http.HTTPFlow, kind: str, body: bytes) -> None:
+        flow.response = http.Response.make(200, body, {"content-type": kind})
+        with taddons.context(Proxyserver()):
+            self.doh.response_headers(flow)
+            self.doh.response(flow)
+
+
+def get(target: str) -> http.HTTPFlow:
+    made = tflow.tflow()
+    made.request.method, made.request.path = "GET", target
+    return made
+
+
+def get_message(message: bytes) -> http.HTTPFlow:
+    return get("/dns-query?dns=" + base64.urlsafe_b64encode(message).decode())
+
+
+def post(body: bytes, **headers: str) -> http.HTTPFlow:
+    made = tflow.tflow()
+    made.request.method, made.request.path = "POST", "/dns-query"
+    made.request.headers = http.Headers(
+        [(b"content-type", b"application/dns-message"), (b"content-length", str(len(body)).encode())]
+        + [(key.replace("_", "-").encode(), value.encode()) for key, value in headers.items()]
+    )
+    made.request.data.content = body
+    return made
+
+
+REFUSED = {  # case: (flow, code of the answer)
+    "a message in the URL": (lambda: get_message(query("www.banned.test")), 3),
+    "a message in the body": (lambda: post(query("www.banned.test")), 3),
+    "a compressed body": (lambda: post(gzip.compress(query("www.banned.test")), content_encoding="gzip"), 3),
+    "a body in an encoding that is none": (lambda: post(query("innocent.test"), content_encoding="gzip"), 1),
+    "a body that is no message": (lambda: post(b"\0\1"), 1),
+    "a body too long to be one": (lambda: post(query("innocent.test", trailing=bytes(70_000))), 1),
+    "a message in the URL that is none": (lambda: get("/dns-query?dns=AAAA"), 1),
+}
+
+
+@pytest.mark.parametrize(("make", "code"), REFUSED.values(), ids=REFUSED)
+def test_refused(make, code: int) -> None:
+    surface, flow = Surface(), make()
+    surface.ask(flow)
+    assert flow.response is not None
+    assert (flow.response.status_code, flow.response.headers["content-type"]) == (200, "application/dns-message")
+    assert flow.response.headers["cache-control"] == "no-store"
+    assert read(flow.response.content or b"").code == code
+    (event,) = surface.taken.events
+    assert (str(event.surface), event.status, str(event.decision.verdict)) == ("dns", 200, "block")
+    monitored = Surface(MONITOR)
+    flow = make()
+    monitored.ask(flow)
+    assert flow.response is None
+    assert [event.decision.held_back for event in monitored.taken.events] == [True]
+
+
+@pytest.mark.parametrize("make", [lambda: get_message(query("innocent.test")), lambda: post(query("innocent.test"))])
+def test_innocent(make) -> None:
+    surface, flow = Surface(), make()
+    surface.ask(flow)
+    answer = query("innocent.test", flags=0x8180)
+    surface.answer(flow, "application/dns-message", answer)
+    assert flow.response is not None
+    assert flow.response.content == answer
+    assert surface.taken.events == []
+
+
+def test_json() -> None:
+    surface, flow = Surface(), get("/resolve?name=www.banned.test&type=AAAA")
+    surface.ask(flow)
+    assert flow.response is not None
+    assert flow.response.headers["content-type"] == "application/dns-json"
+    document = json.loads(flow.response.content or b"")
+    assert document["Status"] == 3
+    assert document["Question"] == [{"name": "www.banned.test.", "type": 28}]
+    (event,) = surface.taken.events
+    assert (event.question, event.question_type) == ("www.banned.test", "AAAA")
+
+
+def entries(*found: tuple[str, int, str]) -> bytes:
+    keys = ("name", "type", "data")
+    return json.dumps({"Status": 0, "Answer": [dict(zip(keys, entry, strict=True)) for entry in found]}).encode()
+
+
+JSON_ANSWERS = {  # case: (body, whether it is refused)
+    "an address": (entries(("innocent.test.", A, "192.0.2.1")), False),
+    "a banned address": (entries(("innocent.test.", A, "203.0.113.9")), True),
+    "an alias": (entries(("innocent.test.", CNAME, "cdn.banned.test.")), True),
+    "a service binding": (entries(("innocent.test.", HTTPS, "1 edge.banned.test. alpn=h2")), True),
+    "an address hint": (entries(("innocent.test.", HTTPS, '1 . ipv4hint="192.0.2.1,203.0.113.9"')), True),
+    "text": (entries(("innocent.test.", 16, "banned.test")), False),
+    "no address": (entries(("innocent.test.", A, "x")), False),
+    "no document": (b"<html>", False),
+    "nested without end": (b"[" * 100_000, False),
+    "another document": (b"[1]", False),
+    "no answers": (b'{"Status": 3}', False),
+    "more than any answer holds": (b" " * 600_000 + entries(("innocent.test.", A, "192.0.2.1")), True),
+    "answers that are none": (b'{"Answer": [1, {"name": 2}]}', False),
+}
+
+
+@pytest.mark.parametrize(("body", "refused"), JSON_ANSWERS.values(), ids=JSON_ANSWERS)
+def test_json_answers(body: bytes, refused: bool) -> None:
+    surface, flow = Surface(), get("/resolve?name=innocent.test")
+    surface.ask(flow)
+    surface.answer(flow, "application/json", body)
+    assert flow.response is not None
+    assert (flow.response.content != body) is refused
+    if refused:
+        assert json.loads(flow.response.content or b"")["Status"] in (3, 5)
+
+
+def test_answers() -> None:
+    surface, flow = Surface(), post(query("innocent.test"))
+    surface.ask(flow)
+    message = bytearray(query("innocent.test", flags=0x8180))
+    message[7] = 1
+    surface.answer(
+        flow, "application/dns-message", bytes(message) + record(b"\xc0\x0c", CNAME, wire("cdn.banned.test"))
+    )
+    assert flow.response is not None
+    assert (read(flow.response.content or b"").code, flow.response.status_code) == (3, 200)
+    (event,) = surface.taken.events
+    assert event.question == "innocent.test"
+
+
+def test_other_answers_pass() -> None:
+    surface, flow = Surface(), post(query("innocent.test"))
+    surface.ask(flow)
+    surface.answer(flow, "text/html", b"not a resolver")
+    assert flow.response is not None
+    assert flow.response.content == b"not a resolver"
+    assert surface.taken.events == []
+
+
+def test_a_streamed_body_is_held_and_judged() -> None:
+    for name, whole in (("innocent.test", True), ("banned.test", False)):
+        surface, flow = Surface(), post(b"")
+        flow.request.stream = True
+        with taddons.context(Proxyserver()):
+            surface.doh.headers(flow, surface.gate.connection(flow.client_conn))
+            feed = flow.request.stream
+            assert callable(feed)
+            message = query(name)
+            assert feed(message[:9]) == feed(message[9:]) == []
+            assert feed(b"") == ([message] if whole else [])
+        assert (flow in surface.gate.refused) is not whole
+
+
+def test_a_streamed_body_that_does_not_end_is_refused() -> None:
+    surface, flow = Surface(), post(b"")
+    flow.request.stream = True
+    with taddons.context(Proxyserver()):
+        surface.doh.headers(flow, surface.gate.connection(flow.client_conn))
+        feed = flow.request.stream
+        assert callable(feed)
+        assert [feed(bytes(40_000)), feed(bytes(40_000)), feed(bytes(40_000)), feed(b"")] == [[], [], [], []]
+    assert flow in surface.gate.refused
+    assert len(surface.taken.events) == 1
