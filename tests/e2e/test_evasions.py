@@ -246,5 +246,7 @@ def test_ignored_hosts_are_judged(loose: Proxy, origin: Origin) -> None:
     with pytest.raises(ssl.SSLError, match=r"(?i)access.denied"):
         tls(tunnel(loose, "innocent.test:443"), "banned.test")
     with tls(tunnel(loose, "innocent.test:443"), "innocent.test") as inside:
-        assert fingerprint(inside) == origin.fingerprint
+        assert fingerprint(inside) != origin.fingerprint  # `decrypt: all`: what is inside is judged too
+        inside.sendall(b"GET / HTTP/1.1\r\nHost: banned.test\r\n\r\n")
+        assert read_response(inside)[0] == 403
     assert curl(loose, "--http2", "https://innocent.test/").status == 200

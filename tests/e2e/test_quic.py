@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mitmproxy.version import VERSION
 
 from e2e.datagrams import Answer, DatagramOrigin, configuration, exchange, fingerprint, http3, http3_client
 from e2e.namespace import TunProxy
@@ -174,10 +175,14 @@ CASES: dict[str, Banned] = {
 }
 
 
+MITMPROXY = tuple(int(part) for part in VERSION.split(".")[:2])
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_bare_leaks(case: str, bare: TunProxy, origin: DatagramOrigin) -> None:
     bare.namespace.run(CASES[case].send)
-    assert origin.datagrams or origin.echoed or "port of DNS" in case, "the case could not see a leak"
+    held = "port of DNS" in case or (case == "hello that does not end" and MITMPROXY >= (12, 3))  # by mitmproxy itself
+    assert origin.datagrams or origin.echoed or held, "the case could not see a leak"
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way != "none"])  # which goes the way of "needed"
