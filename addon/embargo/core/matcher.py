@@ -54,17 +54,28 @@ class Owner(NamedTuple):
 class Entry(NamedTuple):
     """A pattern of an app, and whether it takes the name out of that app."""
 
-    app: str
-    endpoint: Endpoint
+    owner: Owner  # the app by this pattern; made once, not for each request
     excluded: bool
-    rank: tuple[tuple[int, int], bool]  # sort key: the most specific last; at equal rank exclude wins
-    owner: Owner  # the app by this endpoint; made once, not for each request
 
     @classmethod
     def of(cls, app: str, endpoint: Endpoint, *, excluded: bool) -> "Entry":
         """The entry of *endpoint*, an endpoint or an exclude of *app*."""
-        specificity = endpoint.pattern.specificity
-        return cls(app, endpoint, excluded, (specificity, excluded), Owner(app, endpoint, specificity))
+        return cls(Owner(app, endpoint, endpoint.pattern.specificity), excluded)
+
+    @property
+    def app(self) -> str:
+        """The app's id."""
+        return self.owner.app
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The pattern, as the catalogue has it."""
+        return self.owner.endpoint
+
+    @property
+    def rank(self) -> tuple[tuple[int, int], bool]:
+        """Sort key: the most specific last; at equal rank exclude wins."""
+        return self.owner.specificity, self.excluded
 
 
 class Known(NamedTuple):
@@ -197,10 +208,7 @@ class Matcher:
 
     @staticmethod
     def _listed_entry(domain: str, source: DomainList) -> Entry:
-        endpoint = ListedEndpoint(domain, source)
-        specificity = (_DOMAIN, len(domain))
-        app = source.app
-        return Entry(app, endpoint, False, (specificity, False), Owner(app, endpoint, specificity))
+        return Entry(Owner(source.app, ListedEndpoint(domain, source), (_DOMAIN, len(domain))), False)
 
     def _entries_of_agent(self, user_agent: str) -> tuple[Entry, ...]:
         return tuple(entry for entry in self._agents if entry.endpoint.pattern.text in user_agent)
