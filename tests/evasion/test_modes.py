@@ -6,6 +6,7 @@ import pytest
 
 from evasion import bare
 from evasion.all_cases import CASES
+from evasion.attempt import Outcome
 from evasion.conftest import Results
 from evasion.expectations import check
 from evasion.subjects import PROXIES
@@ -20,5 +21,9 @@ APPLIES = [
 def test_nothing_banned_passes(
     embargo_results: Callable[..., Results], modes: tuple[str, ...], mode: str, name: str
 ) -> None:
-    found = embargo_results("all", (), modes)
-    check(CASES[name], found[mode][name], TABLE[mode][name])
+    pair = embargo_results("all", (), modes)[mode][name]
+    assert not pair.banned.leaked, f"what is banned got out: {pair.banned}"
+    if Outcome.HUNG in (pair.banned.outcome, pair.twin.outcome):
+        # A tunnel made for the test may have stalled as a whole: once more, in a new one. The option is the default.
+        pair = embargo_results("all", ("connection_strategy=eager",), (mode,))[mode][name]
+    check(CASES[name], pair, TABLE[mode][name])
