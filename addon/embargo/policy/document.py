@@ -12,7 +12,7 @@ import yaml
 from yaml._yaml import CParser
 
 from embargo.policy.problem import Path, Problem, Severity, path_text
-from embargo.policy.reading import Source
+from embargo.policy.reading import BOM, NotUtf8, Source, utf8
 from embargo.policy.scalar import Scalar, resolve
 from embargo.policy.syntax import explain
 
@@ -23,7 +23,6 @@ type Node = Scalar | Mapping | Sequence
 
 _SHIFT = 32  # a mark is line << 32 | column, both from 0: an integer costs a third of a pair
 _COLUMN = (1 << _SHIFT) - 1
-_BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _TAG = "tag:yaml.org,2002:"
 _SCALAR_TAGS: dict[str, tuple[type, ...]] = {
@@ -154,19 +153,15 @@ class _Parser:
         return Mapping(0)
 
     def _bytes(self) -> bytes:
-        data = self.source.data.removeprefix(_BOM)
+        data = self.source.data.removeprefix(BOM)
         if (at := data.find(b"\0")) >= 0:
             hint = "save it as UTF-8" if data[:2] in _UTF_16 else "is this a text file?"
             self._stop(_mark(data[:at].decode("utf-8", "replace")), "binary-file", "the file holds a NUL byte", hint)
         try:
-            data.decode()
-        except UnicodeDecodeError as refused:
-            self._stop(
-                _mark(data[: refused.start].decode()),
-                "not-utf-8",
-                f"byte 0x{data[refused.start]:02x} is not UTF-8: {refused.reason}",
-                "save the file as UTF-8",
-            )
+            utf8(data)
+        except NotUtf8 as refused:
+            mistake = refused.mistake
+            self._stop((refused.line - 1) << _SHIFT | refused.column - 1, mistake.code, mistake.message, mistake.hint)
         return data
 
     def _compose(self, data: bytes) -> Node:
@@ -353,7 +348,7 @@ class _Parser:
         raise _Stop
 
     def _syntax(self, refused: yaml.YAMLError) -> Problem:
-        mistake, line, column = explain(refused, self.source.data.removeprefix(_BOM).decode())
+        mistake, line, column = explain(refused, self.source.data.removeprefix(BOM).decode())
         where = path_text(self._path())
         return Problem(self.source.name, line + 1, column + 1, mistake.code, where, mistake.message, mistake.hint)
 

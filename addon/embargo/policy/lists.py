@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 from embargo.policy.domains import all_plain, domain_name
 from embargo.policy.problem import Mistake, Problem
-from embargo.policy.reading import Source
+from embargo.policy.reading import BOM, NotUtf8, Source, utf8
 
 MOST_PROBLEMS = 20  # of one list; a wrong file would have a million
-_BOM = b"\xef\xbb\xbf"
 _COMMENT = re.compile(r"(?:^|\s)#.*")  # a "#" inside a word is a mistake, not a comment
 
 
@@ -27,7 +26,7 @@ class ListedNames:
 
 def parse_list(source: Source) -> ListedNames:
     """The names in *source*, with its problems; never raises for what the text holds."""
-    data = source.data.removeprefix(_BOM)
+    data = source.data.removeprefix(BOM)
     if (at := data.find(b"\0")) >= 0:
         line, column = data.count(b"\n", 0, at) + 1, at - data.rfind(b"\n", 0, at)
         hint = "is this a text file?"
@@ -35,14 +34,11 @@ def parse_list(source: Source) -> ListedNames:
             source, (), (Problem(source.name, line, column, "binary-file", "", "the file holds a NUL byte", hint),)
         )
     try:
-        text = data.decode()
-    except UnicodeDecodeError as refused:
-        before = data[: refused.start].decode()
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        message = f"byte 0x{data[refused.start]:02x} is not UTF-8: {refused.reason}"
-        return ListedNames(
-            source, (), (Problem(source.name, line, column, "not-utf-8", "", message, "save the file as UTF-8"),)
-        )
+        text = utf8(data)
+    except NotUtf8 as refused:
+        mistake = refused.mistake
+        problem = Problem(source.name, refused.line, refused.column, mistake.code, "", mistake.message, mistake.hint)
+        return ListedNames(source, (), (problem,))
     lines = text.replace("\r\n", "\n").split("\n")
     names = [name for line in lines if (name := _bare(line) if "#" in line else line)]
     if all_plain(names):

@@ -15,28 +15,12 @@ from embargo.core.rules import Mode, Policy
 from embargo.enforce.dns.doh import Doh
 from embargo.enforce.dns.questions import Questions
 from embargo.enforce.gate import Gate
-from embargo.journal.event import Event, Judged
 from sample import app, policy, rule
+from sink import Sink
 
 APPS = [app("bad", "banned.test", "cidr:203.0.113.0/24")]
 POLICY = policy(APPS, [rule("ban", "block")])
 MONITOR = policy(APPS, [rule("ban", "block")], mode=Mode.MONITOR)
-
-
-class Taken:
-    def __init__(self) -> None:
-        self.events: list[Judged] = []
-
-    def offer(self, event: Event) -> bool:
-        assert isinstance(event, Judged)
-        self.events.append(event)
-        return True
-
-    async def put(self, event: Event) -> bool:
-        return self.offer(event)
-
-    def submit(self, event: Event) -> bool:
-        return self.offer(event)
 
 
 class Surface:
@@ -44,7 +28,7 @@ class Surface:
 
     def __init__(self, rules: Policy = POLICY) -> None:
         self.gate = Gate()
-        self.gate.policy, self.taken = rules, Taken()
+        self.gate.policy, self.taken = rules, Sink()
         self.gate.journal = self.taken
         self.doh = Doh(self.gate, Questions(self.gate))
 
@@ -101,13 +85,13 @@ def test_refused(make, code: int) -> None:
     assert (flow.response.status_code, flow.response.headers["content-type"]) == (200, "application/dns-message")
     assert flow.response.headers["cache-control"] == "no-store"
     assert read(flow.response.content or b"").code == code
-    (event,) = surface.taken.events
+    (event,) = surface.taken.judged
     assert (str(event.surface), event.status, str(event.decision.verdict)) == ("dns", 200, "block")
     monitored = Surface(MONITOR)
     flow = make()
     monitored.ask(flow)
     assert flow.response is None
-    assert [event.decision.held_back for event in monitored.taken.events] == [True]
+    assert [event.decision.held_back for event in monitored.taken.judged] == [True]
 
 
 @pytest.mark.parametrize("make", [lambda: get_message(query("innocent.test")), lambda: post(query("innocent.test"))])
@@ -118,7 +102,7 @@ def test_innocent(make) -> None:
     surface.answer(flow, "application/dns-message", answer)
     assert flow.response is not None
     assert flow.response.content == answer
-    assert surface.taken.events == []
+    assert surface.taken.judged == []
 
 
 def test_json() -> None:
@@ -129,7 +113,7 @@ def test_json() -> None:
     document = json.loads(flow.response.content or b"")
     assert document["Status"] == 3
     assert document["Question"] == [{"name": "www.banned.test.", "type": 28}]
-    (event,) = surface.taken.events
+    (event,) = surface.taken.judged
     assert (event.question, event.question_type) == ("www.banned.test", "AAAA")
 
 
@@ -176,7 +160,7 @@ def test_answers() -> None:
     )
     assert flow.response is not None
     assert (read(flow.response.content or b"").code, flow.response.status_code) == (3, 200)
-    (event,) = surface.taken.events
+    (event,) = surface.taken.judged
     assert event.question == "innocent.test"
 
 
@@ -186,7 +170,7 @@ def test_other_answers_pass() -> None:
     surface.answer(flow, "text/html", b"not a resolver")
     assert flow.response is not None
     assert flow.response.content == b"not a resolver"
-    assert surface.taken.events == []
+    assert surface.taken.judged == []
 
 
 def test_a_streamed_body_is_held_and_judged() -> None:
@@ -212,4 +196,4 @@ def test_a_streamed_body_that_does_not_end_is_refused() -> None:
         assert callable(feed)
         assert [feed(bytes(40_000)), feed(bytes(40_000)), feed(bytes(40_000)), feed(b"")] == [[], [], [], []]
     assert flow in surface.gate.refused
-    assert len(surface.taken.events) == 1
+    assert len(surface.taken.judged) == 1

@@ -12,8 +12,8 @@ from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.rules import Mode, Policy
 from embargo.enforce.dns.questions import Dns, Questions
 from embargo.enforce.gate import Gate
-from embargo.journal.event import Event, Judged
 from sample import app, policy, rule
+from sink import Sink
 
 APPS = [
     app("bad", "banned.test", "cidr:203.0.113.0/24"),
@@ -23,22 +23,6 @@ APPS = [
 RULES = [rule("ban", "block", "bad"), rule("watch", "log", "seen"), rule("know", "allow", "known")]
 POLICY = policy(APPS, RULES)
 MONITOR = policy(APPS, RULES, mode=Mode.MONITOR)
-
-
-class Sink:
-    def __init__(self) -> None:
-        self.events: list[Judged] = []
-
-    def offer(self, event: Event) -> bool:
-        assert isinstance(event, Judged)
-        self.events.append(event)
-        return True
-
-    async def put(self, event: Event) -> bool:
-        return self.offer(event)
-
-    def submit(self, event: Event) -> bool:
-        return self.offer(event)
 
 
 class Surface:
@@ -64,7 +48,7 @@ class Surface:
 
     @property
     def verdicts(self) -> list[str]:
-        return [str(event.decision.verdict) for event in self.sink.events]
+        return [str(event.decision.verdict) for event in self.sink.judged]
 
 
 def new_flow() -> dns.DNSFlow:
@@ -115,7 +99,7 @@ def test_monitor(message: bytes, code: int | None, verdicts: list[str]) -> None:
     surface = Surface(MONITOR)
     assert surface.ask(new_flow(), message) is None
     assert surface.verdicts == ["log" if verdict == "block" else verdict for verdict in verdicts]
-    assert [event.decision.would is Verdict.BLOCK for event in surface.sink.events] == [
+    assert [event.decision.would is Verdict.BLOCK for event in surface.sink.judged] == [
         verdict == "block" for verdict in verdicts
     ]
 
@@ -142,21 +126,21 @@ def test_answers(name: str, message: bytes, code: int, verdicts: list[str]) -> N
     assert surface.ask(flow, query(name)) is None
     assert surface.answer(flow, message) == code
     assert surface.verdicts == verdicts
-    assert {event.question for event in surface.sink.events} <= {name}
+    assert {event.question for event in surface.sink.judged} <= {name}
 
 
 def test_what_an_answer_leads_to_is_recorded() -> None:
     surface, flow = Surface(POLICY), new_flow()
     surface.ask(flow, query("innocent.test"))
     surface.answer(flow, alias("innocent.test", "cdn.banned.test"))
-    (event,) = surface.sink.events
+    (event,) = surface.sink.judged
     assert [f"{name.source}:{name.host}" for name in event.names] == [
         "question:innocent.test",
         "answer:cdn.banned.test",
     ]
     surface.ask(flow, query("innocent.test"))
     surface.answer(flow, address("innocent.test", "203.0.113.9"))
-    assert surface.sink.events[-1].destination_address == "203.0.113.9"
+    assert surface.sink.judged[-1].destination_address == "203.0.113.9"
 
 
 def test_a_name_behind_thousands_of_others_is_found_and_told_alone() -> None:
@@ -168,7 +152,7 @@ def test_a_name_behind_thousands_of_others_is_found_and_told_alone() -> None:
     message[6:8] = (len(many) + 1).to_bytes(2)
     last = record(wire("cdn.banned.test"), A, address_of)
     assert surface.answer(flow, bytes(message) + b"".join(many) + last) == 3
-    assert [str(name.host) for name in surface.sink.events[0].names] == ["innocent.test", "cdn.banned.test"]
+    assert [str(name.host) for name in surface.sink.judged[0].names] == ["innocent.test", "cdn.banned.test"]
 
 
 def test_an_id_that_comes_again_begins_anew() -> None:
@@ -231,7 +215,7 @@ def test_what_a_client_was_told_is_learnt() -> None:
     surface.answer(flow, address("watched.test", "192.0.2.1"))
     client = surface.gate.connection(flow.client_conn).client
     assert client is not None
-    event = surface.sink.events[0]
+    event = surface.sink.judged[0]
     assert surface.gate.resolved.names(client, ip_address("192.0.2.1"), event.time) == ("watched.test",)
 
 

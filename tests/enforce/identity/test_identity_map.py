@@ -1,6 +1,7 @@
 """The map of addresses follows its file, and keeps what it had where the file is of no use."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -11,6 +12,7 @@ import pytest
 from embargo.enforce.gate import now
 from embargo.enforce.identity import identity_map
 from embargo.enforce.identity.identity_map import IdentityMap
+from embargo.policy.identities import LARGEST
 from embargo.policy.problem import PolicyError
 from sample import instant
 
@@ -108,7 +110,7 @@ def test_tells_when_an_assignment_ends(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 STARTS = {  # case: (content, part of what is said)
-    "missing": (None, "map.csv:1:1: missing-file: No such file or directory"),
+    "missing": (None, "map.csv:1:1: missing-file: there is no such file"),
     "broken": ("ten,alice\n", "map.csv:1:1: not-a-network: found 'ten'"),
 }
 
@@ -120,3 +122,17 @@ def test_does_not_start_without_a_map(tmp_path: Path, content: str | None, said:
     with pytest.raises(PolicyError, match=r"map\.csv:1:1: ") as refused:
         IdentityMap(tmp_path / "map.csv")
     assert said in str(refused.value)
+
+
+def test_does_not_wait_for_what_is_no_file(tmp_path: Path) -> None:
+    """A FIFO that nobody writes to would be read for ever."""
+    os.mkfifo(tmp_path / "map.csv")
+    with pytest.raises(PolicyError, match=r"map\.csv:1:1: not-a-file: this is a FIFO"):
+        IdentityMap(tmp_path / "map.csv")
+
+
+def test_a_map_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "map.csv").open("wb") as file:
+        file.truncate(LARGEST + 1)  # a hole: no disk is used
+    with pytest.raises(PolicyError, match=r"map\.csv:1:1: too-large: .* 16 MiB are allowed; a map of that size"):
+        IdentityMap(tmp_path / "map.csv")

@@ -9,7 +9,8 @@ import pytest
 
 from embargo.enforce.gate import Gate
 from embargo.enforce.reload.reloader import Reloader
-from embargo.journal.event import Event, Outcome, PolicyChanged
+from embargo.journal.event import Outcome, PolicyChanged
+from sink import Sink
 
 GOOD = "version: 1\napps: {bad: {endpoints: [banned.test]}}\nrules: [{id: ban, apps: bad, action: block}]\n"
 BETTER = GOOD.replace("[banned.test]", "[banned.test, soon.test]")
@@ -17,21 +18,7 @@ BROKEN = GOOD.replace("block", "blokc")
 FAILING = BETTER + "tests: [{request: banned.test, expect: pass}]\n"
 
 
-class Kept:
-    """A sink that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def offer(self, event: Event) -> bool:
-        self.events.append(event)
-        return True
-
-    submit = offer
-
-    async def put(self, event: Event) -> bool:
-        return self.offer(event)
-
+class Kept(Sink):
     def outcomes(self) -> list[Outcome]:
         return [event.outcome for event in self.events if isinstance(event, PolicyChanged)]
 

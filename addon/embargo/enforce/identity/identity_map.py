@@ -8,13 +8,13 @@ from pathlib import Path
 
 from embargo.core.identities import Identities
 from embargo.enforce.gate import now
-from embargo.enforce.reload.reloader import POLL, STILL, Refused
-from embargo.policy.identities import parse_identities
-from embargo.policy.problem import PolicyError, Problem
+from embargo.enforce.reload.reloader import Refused
+from embargo.enforce.reload.watch import POLL, Signature, look, signature, stand_still
+from embargo.policy.identities import LARGEST, parse_identities
+from embargo.policy.problem import Mistake, PolicyError, Problem
+from embargo.policy.reading import read
 
 logger = logging.getLogger("embargo")
-
-type _Signature = tuple[int, int, int] | None  # mtime, size, inode; None where there is no such file
 
 
 class IdentityMap:
@@ -24,7 +24,7 @@ class IdentityMap:
         """Reads the file. Raises PolicyError where it cannot be read, or is wrong."""
         self.path = path.absolute()
         self._name = str(path)
-        self._loaded = _signature(self.path)
+        self._loaded = signature((self.path,))
         self.current: Identities = _read(self.path, self._name)
         self.since: datetime = now()
         self.refused: Refused | None = None  # the newest content that did not take effect
@@ -34,14 +34,14 @@ class IdentityMap:
         looked = now()
         while True:
             await asyncio.sleep(POLL)
-            found = await asyncio.to_thread(_signature, self.path)
-            took = found != self._loaded and await self._take(await self._stand_still(found))
+            found = await look((self.path,))
+            took = found != self._loaded and await self._take(await stand_still((self.path,), found))
             time = now()
             if took or self.current.changes_between(looked, time):
                 await changed()
             looked = time
 
-    async def _take(self, found: _Signature) -> bool:
+    async def _take(self, found: Signature) -> bool:
         """Read the file; whether what it says took effect."""
         self._loaded = found
         try:
@@ -56,30 +56,10 @@ class IdentityMap:
         logger.info("embargo: the map of identities was read: %d assignments", len(read))
         return True
 
-    async def _stand_still(self, found: _Signature) -> _Signature:
-        """Wait until the file has not changed for `STILL`: one that is being written reads like a shorter one."""
-        loop = asyncio.get_running_loop()
-        since = loop.time()
-        while loop.time() - since < STILL:
-            await asyncio.sleep(POLL / 4)
-            newer = await asyncio.to_thread(_signature, self.path)
-            if newer != found:
-                found, since = newer, loop.time()
-        return found
-
 
 def _read(path: Path, name: str) -> Identities:
     try:
-        data = path.read_bytes()
-    except OSError as failed:
-        code = "missing-file" if isinstance(failed, FileNotFoundError) else "unreadable-file"
-        raise PolicyError([Problem(name, 1, 1, code, "", failed.strerror or str(failed))]) from failed
-    return parse_identities(data, name)
-
-
-def _signature(path: Path) -> _Signature:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        source = read(name, path, LARGEST, hint="a map of that size has to be split, or to name networks")
+    except Mistake as failed:
+        raise PolicyError([Problem(name, 1, 1, failed.code, "", failed.message, failed.hint)]) from failed
+    return parse_identities(source.data, name)

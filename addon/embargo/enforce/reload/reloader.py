@@ -18,16 +18,13 @@ from embargo.enforce.gate import Gate, now
 from embargo.enforce.reload.calendar import Calendar
 from embargo.enforce.reload.compiler import Compiled, CompileFailed, compile_policy
 from embargo.enforce.reload.rejudge import rejudge
+from embargo.enforce.reload.watch import POLL, Signature, look, stand_still
 from embargo.journal.event import Outcome, PolicyChanged
 from embargo.policy.snapshot import SnapshotError, last_known_good, mark_good, open_snapshot, remove
 
 logger = logging.getLogger("embargo")
 
-POLL = 0.2  # seconds between looks at the files
-STILL = 0.5  # seconds that size and mtime stand still before a change is taken up (DESIGN 6)
 _RETRY = 5.0  # seconds before a compiler that failed by itself is tried again
-
-type Signature = tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclass(slots=True)
@@ -74,10 +71,10 @@ class Reloader:
         while True:
             asked = self._asked.is_set()
             self._asked.clear()
-            signature = await asyncio.to_thread(_signature, self._watch)
+            signature = await look(self._watch)
             if asked or again or signature != self._loaded:
                 if self._loaded is not None and not asked and signature != self._loaded:
-                    signature = await self._stand_still(signature)
+                    signature = await stand_still(self._watch, signature)
                 again = False
                 try:
                     await self._load(signature, asked=asked)
@@ -97,17 +94,6 @@ class Reloader:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._asked.wait(), seconds)
 
-    async def _stand_still(self, signature: Signature) -> Signature:
-        """Wait until the files have not changed for `STILL`; returns what they look like then."""
-        loop = asyncio.get_running_loop()
-        since = loop.time()
-        while loop.time() - since < STILL:
-            await asyncio.sleep(POLL / 4)
-            newer = await asyncio.to_thread(_signature, self._watch)
-            if newer != signature:
-                signature, since = newer, loop.time()
-        return signature
-
     async def _load(self, signature: Signature, *, asked: bool) -> None:
         starting = self._loaded is None
         compiled = await compile_policy(self._paths, self._state, self._store)
@@ -115,7 +101,7 @@ class Reloader:
             logger.warning("embargo: %s", warning)
         if compiled.watch and compiled.watch != self._watch:
             self._watch = compiled.watch
-            signature = await asyncio.to_thread(_signature, self._watch)
+            signature = await look(self._watch)
         self._loaded = signature
         problems = compiled.problems or (() if starting else compiled.failed_tests)
         if compiled.snapshot is None or problems:
@@ -205,16 +191,3 @@ class Reloader:
         logger.warning("embargo: the policy was refused, %s:", kept)
         for problem in problems:
             logger.warning("  %s", problem)
-
-
-def _signature(paths: Sequence[Path]) -> Signature:
-    """What tells whether a file changed: mtime, size, inode; None for one that is not there."""
-    found: list[tuple[int, int, int] | None] = []
-    for path in paths:
-        try:
-            stat = path.stat()
-        except OSError:
-            found.append(None)
-        else:
-            found.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
-    return tuple(found)

@@ -1,0 +1,40 @@
+"""Looking at files until they stand still: one that is being written reads like a shorter one."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+POLL = 0.2  # seconds between looks at the files
+STILL = 0.5  # seconds that size and mtime stand still before a change is taken up (DESIGN 6)
+
+type Signature = tuple[tuple[int, int, int] | None, ...]
+
+
+async def look(paths: Sequence[Path]) -> Signature:
+    """What tells whether a file changed: mtime, size, inode; None for one that is not there."""
+    return await asyncio.to_thread(signature, paths)
+
+
+async def stand_still(paths: Sequence[Path], found: Signature) -> Signature:
+    """Wait until the files have not changed for `STILL`, since they looked like *found*; what they look like then."""
+    loop = asyncio.get_running_loop()
+    since = loop.time()
+    while loop.time() - since < STILL:
+        await asyncio.sleep(POLL / 4)
+        newer = await look(paths)
+        if newer != found:
+            found, since = newer, loop.time()
+    return found
+
+
+def signature(paths: Sequence[Path]) -> Signature:
+    """As `look`, for those who may wait for the disk."""
+    found: list[tuple[int, int, int] | None] = []
+    for path in paths:
+        try:
+            stat = path.stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((stat.st_mtime_ns, stat.st_size, stat.st_ino))
+    return tuple(found)
