@@ -1,13 +1,12 @@
 """A Kerberos realm of the test's own on loopback: MIT's key distribution centre, one user, one service."""
 
 import os
-import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 from e2e.proxy import PATIENCE
+from e2e.servers import free_port, program
 
 REALM = "EXAMPLE.COM"
 SERVICE = f"HTTP/localhost@{REALM}"
@@ -40,20 +39,12 @@ _SERVER = """\
 """
 
 
-def program(name: str) -> str:
-    """The path of a server that the test needs; many systems keep those off the path of users."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/sbin")
-    assert found is not None, f"{name}: tools/install-test-tools installs it"
-    return found
-
-
 class Kerberos:
     """A running realm. *environment* is that of its clients, and of the service."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         known = {"realm": REALM, "port": self.port, "directory": directory}
         (directory / "krb5.conf").write_text(_CLIENT.format(**known))
         (directory / "kdc.conf").write_text(_SERVER.format(**known))

@@ -7,7 +7,9 @@ import asyncio
 import datetime
 import ssl
 import threading
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -72,28 +74,43 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": body})
 
 
-class Origin:
-    """Runs in a thread of its own. `connections` counts what reached it since `reset`."""
+class InThread:
+    """A server with a loop and a thread of its own, between `start` and `stop`."""
 
-    def __init__(self, directory: Path) -> None:
-        self.certificate, self.key = make_certificate(directory)
-        self.connections = 0
-        self.received = b""  # the first bytes of each connection, one after another
-        self.http_port = self.https_port = self.greeter_port = 0
-        self._ready = threading.Event()
+    def __init__(self) -> None:
+        self._listening = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), daemon=True)
 
-    def start(self) -> "Origin":
+    def start(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(20), "the origin did not start"
+        assert self._listening.wait(20), "the origin did not start"
         return self
 
     def stop(self) -> None:
         assert self._loop is not None and self._stop is not None
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
+
+    async def _main(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        await self.serve(self._listening.set, self._stop.wait)
+
+    async def serve(self, listening: Callable[[], None], stopped: Callable[[], Awaitable[Any]]) -> None:
+        """Open the ports, say that they are open, and serve until *stopped* comes back."""
+        raise NotImplementedError
+
+
+class Origin(InThread):
+    """`connections` counts what reached it since `reset`."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self.certificate, self.key = make_certificate(directory)
+        self.connections = 0
+        self.received = b""  # the first bytes of each connection, one after another
+        self.http_port = self.https_port = self.greeter_port = 0
 
     def reset(self) -> None:
         self.connections, self.received = 0, b""
@@ -102,8 +119,7 @@ class Origin:
     def fingerprint(self) -> bytes:
         return x509.load_pem_x509_certificate(self.certificate.read_bytes()).fingerprint(hashes.SHA256())
 
-    async def _main(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+    async def serve(self, listening: Callable[[], None], stopped: Callable[[], Awaitable[Any]]) -> None:
         config = Config()
         config.insecure_bind, config.bind = ["127.0.0.1:0"], ["127.0.0.1:0"]
         config.certfile, config.keyfile = str(self.certificate), str(self.key)
@@ -118,8 +134,8 @@ class Origin:
         greeter = await asyncio.start_server(self._greet, "127.0.0.1", 0)
         self.http_port, self.https_port = (relay.sockets[0].getsockname()[1] for relay in relays)
         self.greeter_port = greeter.sockets[0].getsockname()[1]
-        self._ready.set()
-        await serve(app, config, shutdown_trigger=self._stop.wait)
+        listening()
+        await serve(app, config, shutdown_trigger=stopped)
 
     async def _relay(self, port: int) -> asyncio.Server:
         async def pipe(reader, writer, *, keep=False):

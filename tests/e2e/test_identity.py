@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,9 +13,10 @@ import pytest
 
 from e2e.clients import BOUND, Refused, curl, read_all, read_response, read_until, tls
 from e2e.conftest import SMALL, Start
-from e2e.kerberos import SERVICE, Kerberos, program
+from e2e.kerberos import SERVICE, Kerberos
 from e2e.origin import Origin
 from e2e.proxy import PATIENCE, Proxy, field
+from e2e.servers import free_port, program, serving
 
 FRONT, STRANGER = "127.0.0.9", "127.0.0.8"
 POLICY = SMALL.replace(
@@ -172,28 +172,14 @@ def front(proxy: Proxy, authentication: str, environment: Mapping[str, str] = os
         helper = directory / "helper"
         helper.write_text(HELPER)
         helper.chmod(0o755)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         configuration = directory / "squid.conf"
         authentication = authentication.replace("DIRECTORY", name)
         configuration.write_text(
             SQUID.format(port=port, to=proxy.port, directory=directory, authentication=authentication)
         )
-        with (directory / "output.txt").open("wb") as output:
-            process = subprocess.Popen(
-                [program("squid"), "-N", "-f", str(configuration)], stdout=output, stderr=output, env=environment
-            )
-        try:
-            deadline = time.monotonic() + PATIENCE
-            while True:
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                    break
-                assert process.poll() is None and time.monotonic() < deadline, (directory / "output.txt").read_text()
-                time.sleep(0.02)
+        with serving([program("squid"), "-N", "-f", configuration], port, directory / "output.txt", environment):
             yield port
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
 
 
 BASIC = """\

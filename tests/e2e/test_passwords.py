@@ -1,13 +1,10 @@
 """A user's password is nowhere: not on disk, not in any output, not at the origin, whatever fails."""
 
 import base64
-import contextlib
 import hashlib
 import json
-import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +14,7 @@ from e2e.clients import connect, curl, read_all, read_response, tls, tunnel
 from e2e.conftest import SMALL, Start
 from e2e.origin import Origin
 from e2e.proxy import PATIENCE, Proxy, field
+from e2e.servers import free_port, program, serving
 
 SECRET = "correct-horse-1"
 POLICY = SMALL.replace(
@@ -153,32 +151,18 @@ ADMIN = "battery-staple-2"
 @pytest.fixture
 def ldap(tmp_path: Path) -> Iterator[int]:
     """An LDAP directory in which alice is; its port."""
-    path = "/usr/sbin:/usr/local/sbin:/usr/libexec"
-    slapd, slapadd = (shutil.which(name) or shutil.which(name, path=path) for name in ("slapd", "slapadd"))
-    assert slapd is not None and slapadd is not None, "tools/install-test-tools installs them"
     directory = tmp_path / "ldap"
     directory.mkdir()
     configuration, people = directory / "slapd.conf", directory / "people.ldif"
     configuration.write_text(SLAPD.format(directory=directory, admin=ADMIN))
     people.write_text(PEOPLE.format(secret=SECRET))
-    subprocess.run([slapadd, "-f", configuration, "-l", people], check=True, capture_output=True, timeout=PATIENCE)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with (directory / "output.txt").open("wb") as output:
-        process = subprocess.Popen(
-            [slapd, "-d", "0", "-f", configuration, "-h", f"ldap://127.0.0.1:{port}"], stdout=output, stderr=output
-        )
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            assert process.poll() is None and time.monotonic() < deadline, (directory / "output.txt").read_text()
-            time.sleep(0.02)
+    subprocess.run(
+        [program("slapadd"), "-f", configuration, "-l", people], check=True, capture_output=True, timeout=PATIENCE
+    )
+    port = free_port()
+    command = [program("slapd"), "-d", "0", "-f", configuration, "-h", f"ldap://127.0.0.1:{port}"]
+    with serving(command, port, directory / "output.txt"):
         yield port
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
 
 
 def test_a_directory(start: Start, origin: Origin, ldap: int) -> None:
@@ -196,8 +180,7 @@ def test_a_directory(start: Start, origin: Origin, ldap: int) -> None:
 
 
 def test_a_directory_that_is_away(start: Start, origin: Origin) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     specification = f"ldap:127.0.0.1:{port}:cn=admin,dc=example:{ADMIN}:dc=example"
     proxy = start(POLICY, ready=False, command="embargo", options=["--set", f"proxyauth={specification}"])
     assert proxy.process.wait(PATIENCE) != 0, "nobody could log in"

@@ -1,13 +1,9 @@
 """Behind a balancer: the client's address comes in the PROXY protocol, from named balancers alone."""
 
 import contextlib
-import shutil
-import signal
 import socket
 import ssl
 import struct
-import subprocess
-import time
 from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -19,6 +15,7 @@ from e2e.clients import BOUND, curl, read_all, read_response, read_until, tls
 from e2e.conftest import SMALL, Start
 from e2e.origin import Origin
 from e2e.proxy import PATIENCE, Proxy, field
+from e2e.servers import free_port, program, serving
 from embargo.core.proxy_protocol import SIGNATURE_2
 
 BALANCER, STRANGER = "127.0.0.9", "127.0.0.8"
@@ -305,25 +302,11 @@ listen proxies
 @pytest.fixture
 def haproxy(behind: Proxy, tmp_path: Path) -> Iterator[int]:
     """A real HAProxy before the proxy; its port."""
-    program = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin")
-    assert program is not None, "tools/install-test-tools installs it"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     configuration = tmp_path / "haproxy.cfg"
     configuration.write_text(HAPROXY.format(port=port, to=behind.port))
-    with (tmp_path / "haproxy.txt").open("wb") as output:
-        process = subprocess.Popen([program, "-db", "-f", str(configuration)], stdout=output, stderr=output)
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            assert process.poll() is None and time.monotonic() < deadline, (tmp_path / "haproxy.txt").read_text()
-            time.sleep(0.02)
+    with serving([program("haproxy"), "-db", "-f", configuration], port, tmp_path / "haproxy.txt"):
         yield port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(PATIENCE)
 
 
 CLIENTS = {  # case: (client address, host, status): the policy below has rules by address

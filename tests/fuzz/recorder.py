@@ -8,54 +8,41 @@ import asyncio
 import contextlib
 import re
 import ssl
-import threading
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
 
-from e2e.origin import make_certificate
+from e2e.origin import InThread, make_certificate
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 
 
-class Recorder:
-    """Runs in a thread of its own. `taken` are the bytes of each connection since `reset`, by what they are."""
+class Recorder(InThread):
+    """`taken` are the bytes of each connection since `reset`, by what they are."""
 
     def __init__(self, directory: Path) -> None:
+        super().__init__()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(*make_certificate(directory))
         self._context.set_alpn_protocols(["h2", "http/1.1"])
         self.taken: list[bytearray] = []
         self.http_port = self.https_port = 0
-        self._ready = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), daemon=True)
-
-    def start(self) -> "Recorder":
-        self._thread.start()
-        assert self._ready.wait(20), "the origin did not start"
-        return self
-
-    def stop(self) -> None:
-        assert self._loop is not None and self._stop is not None
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
 
     def reset(self) -> None:
         self.taken = []
 
-    async def _main(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+    async def serve(self, listening: Callable[[], None], stopped: Callable[[], Awaitable[Any]]) -> None:
         plain = await asyncio.start_server(self._plain, "127.0.0.1", 0)
         secure = await asyncio.start_server(self._secure, "127.0.0.1", 0)
         self.http_port, self.https_port = (server.sockets[0].getsockname()[1] for server in (plain, secure))
-        self._ready.set()
-        await self._stop.wait()
+        listening()
+        await stopped()
 
     def _keep(self) -> bytearray:
         self.taken.append(bytearray())
