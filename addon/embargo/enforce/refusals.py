@@ -124,6 +124,7 @@ class Refusals:
     def failed_datagram(self, data: Datagram, decision: Decision) -> None:
         """A datagram that could not be judged."""
         data.release, data.refusal = [], b""
+        data.flow.start_again()
 
     def failed_websocket(self, flow: http.HTTPFlow, decision: Decision) -> None:
         """A WebSocket message that could not be judged."""

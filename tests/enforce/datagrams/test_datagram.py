@@ -12,17 +12,20 @@ from mitmproxy.proxy.layers import ServerQuicLayer, UDPLayer, modes
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import taddons
 
-from embargo.core.decision import Reason, Verdict
+from dns_writing import query
+from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.hostname import Host
+from embargo.core.request import Request
 from embargo.core.rules import Action, Decrypt, Mode, Policy
 from embargo.enforce.datagrams.datagram import Datagrams
 from embargo.enforce.datagrams.datagram_flow import DatagramFlow
 from embargo.enforce.datagrams.datagram_layer import Datagram
 from embargo.enforce.gate import Gate
+from embargo.enforce.refusals import Refusals
 from embargo.enforce.tls.ca import SigningCa
-from embargo.journal.event import Event, Judged
 from initials import SHORT, crypto, dtls_hello, early, first_datagrams, hello, initial, unknown_version
 from sample import app, pattern, policy, rule
+from sink import Sink
 
 INNOCENT, BANNED = initial(crypto(hello("ok.innocent.test"))), initial(crypto(hello("www.banned.test")))
 PAGES = initial(crypto(hello("pages.test")))
@@ -33,23 +36,6 @@ PLACE, BANNED_PLACE = ("198.51.100.7", 443), ("203.0.113.7", 443)
 
 def by(*, decrypt: Decrypt = Decrypt.NEEDED, mode: Mode = Mode.ENFORCE, **more: object) -> Policy:
     return policy(APPS, RULES, decrypt=decrypt, mode=mode, **more)
-
-
-class Sink:
-    """The records."""
-
-    def __init__(self) -> None:
-        self.judged: list[Judged] = []
-
-    def offer(self, event: Event) -> bool:
-        assert isinstance(event, Judged)
-        self.judged.append(event)
-        return True
-
-    async def put(self, event: Event) -> bool:
-        return self.offer(event)
-
-    submit = offer
 
 
 @pytest.fixture(autouse=True)
@@ -212,6 +198,24 @@ def test_the_middle_of_a_connection(place: tuple[str, int], port: int, goes_on: 
     assert monitoring.flow(place).send(SHORT).release == [SHORT]
 
 
+AT_DNS: dict[str, tuple[bytes, bool]] = {  # case: (datagram, whether it goes on)
+    "QUIC": (INNOCENT, False),
+    "DTLS": (dtls_hello("ok.innocent.test"), False),
+    "a DTLS record without a hello": (b"\x16\xfe\xfd" + bytes(11), False),
+    "a query": (query("innocent.test"), True),
+}
+
+
+@pytest.mark.parametrize(("datagram", "goes_on"), AT_DNS.values(), ids=AT_DNS)
+def test_nothing_is_relayed_unread_to_a_resolver(datagram: bytes, goes_on: bool) -> None:
+    made = bench(by())
+    flow = made.flow(("198.51.100.7", 53))
+    assert bool(flow.send(datagram).release) is goes_on
+    assert [record.decision.reason for record in made.sink.judged] == ([] if goes_on else [Reason.UNDECIDED])
+    monitoring = bench(by(mode=Mode.MONITOR)).flow(("198.51.100.7", 53))
+    assert monitoring.send(datagram).release == [datagram]
+
+
 NAMELESS: dict[str, tuple[Action, bytes, Verdict | None]] = {  # case: (unknown_protocol, datagram, recorded verdict)
     "raw, logged": (Action.LOG, b"ping", Verdict.LOG),
     "raw, blocked": (Action.BLOCK, b"ping", Verdict.BLOCK),
@@ -249,6 +253,28 @@ def test_connections_of_a_flow_are_judged_apart_and_remembered_together() -> Non
     judged = made.gate.connection(flow.context.client).tunnel_request
     assert judged is not None
     assert {name.text for name in judged.names} == {"ok.innocent.test", "fine.test", "198.51.100.7"}
+
+
+FAULTS: dict[str, bytes] = {"QUIC": BANNED, "DTLS": dtls_hello("www.banned.test")}
+
+
+@pytest.mark.parametrize("banned", FAULTS.values(), ids=FAULTS)
+def test_what_could_not_be_judged_is_judged_when_it_comes_again(banned: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = bench(by())
+    flow, refusals = made.flow(), Refusals(made.gate)
+
+    def send() -> Datagram:
+        datagram = Datagram(flow.context, flow.seen, banned, begun=False)
+        made.gate.run(made.judge.judge, datagram, refusals.failed_datagram, lambda late: late.context.client)
+        return datagram
+
+    def fails(request: Request) -> Decision:
+        monkeypatch.undo()
+        raise RuntimeError("once")
+
+    monkeypatch.setattr(made.gate, "decide", fails)
+    assert [send().release for _ in range(3)] == [[], [], []]
+    assert (made.gate.counters.errors, made.gate.counters.blocked) == (1, 3)
 
 
 def test_one_record_a_connection_and_verdict() -> None:

@@ -11,6 +11,7 @@ from embargo.enforce.datagrams.quic import MOST_HELD
 from embargo.enforce.datagrams.quic_packet import INITIAL, packets
 from initials import (
     DESTINATION,
+    PING,
     SHORT,
     V1,
     crypto,
@@ -30,8 +31,15 @@ WHOLE = initial(crypto(HELLO))
 OTHER = initial(crypto(hello("ok.innocent.test")), destination=b"another!")
 SECOND = initial(crypto(hello("ok.innocent.test"), len(HELLO)), destination=b"server-1", keys=DESTINATION, packet=1)
 SAME = initial(crypto(HELLO, len(HELLO)), destination=b"server-1", keys=DESTINATION, packet=1)
+BEFORE_OTHERS = initial(crypto(HELLO), size=0)
+ODD = BEFORE_OTHERS + initial(b"\x1e", packet=1)  # with a frame that may not be there
+GARBLED = BEFORE_OTHERS + initial(PING, packet=1, keys=b"unknown")
+MIXED = initial(crypto(HELLO), size=0, destination=b"third id") + initial(
+    PING, destination=b"third id", keys=b"another!", packet=5
+)
 DTLS = dtls_hello("www.banned.test")
 PIECES = in_fragments_of(100, DTLS)
+ALERT = b"\x15\xfe\xfd" + bytes(8) + b"\0\2\1\0"
 PLAIN, HELD, FOUND, NEGOTIATE, UNREADABLE = Kind.PLAIN, Kind.HELD, Kind.HELLO, Kind.NEGOTIATE, Kind.UNREADABLE
 BANNED, INNOCENT = ("www.banned.test",), ("ok.innocent.test",)
 
@@ -48,6 +56,18 @@ SEEN: dict[str, list[tuple[bytes, Seen]]] = {  # case: each datagram with its ki
     "a second connection": [(WHOLE, (FOUND, [WHOLE], BANNED)), (OTHER, (FOUND, [OTHER], INNOCENT))],
     "a second hello": [(WHOLE, (FOUND, [WHOLE], BANNED)), (SECOND, (FOUND, [SECOND], BANNED + INNOCENT))],
     "a second hello, the same name": [(WHOLE, (FOUND, [WHOLE], BANNED)), (SAME, (FOUND, [SAME], BANNED))],
+    "what cannot be read behind a hello, then the hello": [
+        (ODD, (UNREADABLE, [ODD], ())),
+        (WHOLE, (FOUND, [WHOLE], BANNED)),
+    ],
+    "what cannot be deciphered behind a hello, then the hello": [
+        (GARBLED, (UNREADABLE, [GARBLED], ())),
+        (WHOLE, (FOUND, [WHOLE], BANNED)),
+    ],
+    "a packet of another connection behind a hello": [
+        (OTHER, (FOUND, [OTHER], INNOCENT)),
+        (MIXED, (UNREADABLE, [MIXED], ())),
+    ],
     "a handshake packet": [(with_long_header(2), (PLAIN, [], ()))],
     "text": [(b"ping", (PLAIN, [b"ping"], ()))],
     "nothing": [(b"", (PLAIN, [b""], ()))],
@@ -62,6 +82,18 @@ SEEN: dict[str, list[tuple[bytes, Seen]]] = {  # case: each datagram with its ki
     "DTLS in pieces": [
         *((piece, (HELD, [], ())) for piece in PIECES[:-1]),
         (PIECES[-1], (FOUND, PIECES, BANNED)),
+    ],
+    "DTLS in pieces, another record meanwhile": [
+        *((piece, (HELD, [], ())) for piece in PIECES[:-1]),
+        (ALERT, (HELD, [], ())),
+        (PIECES[-1], (FOUND, [*PIECES[:-1], ALERT, PIECES[-1]], BANNED)),
+        (ALERT, (PLAIN, [ALERT], ())),
+    ],
+    "DTLS in pieces, one of them again": [
+        *((piece, (HELD, [], ())) for piece in PIECES[:-1]),
+        (PIECES[-1], (FOUND, PIECES, BANNED)),
+        (PIECES[0], (FOUND, [PIECES[0]], BANNED)),
+        (ALERT, (PLAIN, [ALERT], ())),
     ],
     "DTLS that cannot be read": [(DTLS[:-1], (UNREADABLE, [DTLS[:-1]], ()))],
 }
@@ -96,6 +128,10 @@ ENDLESS: dict[str, tuple[list[bytes], Protocol]] = {
     ),
     "large ones": ([FIRST + bytes(9000)] * 8, Protocol.QUIC),
     "DTLS": ([PIECES[0]] * (MOST_HELD + 1), Protocol.DTLS),
+    "DTLS, large ones": (
+        [PIECES[0] + b"\x17\xfe\xfd" + bytes(8) + (9000).to_bytes(2) + bytes(9000)] * 8,
+        Protocol.DTLS,
+    ),
 }
 
 

@@ -10,9 +10,9 @@ from embargo.core.decision import Reason
 from embargo.core.rules import Mode, Policy
 from embargo.enforce.datagrams.udp import UdpFlows
 from embargo.enforce.gate import Gate
-from embargo.journal.event import Judged
 from initials import SHORT, crypto, dtls_hello, hello, initial, unknown_version
 from sample import app, policy, rule
+from sink import Sink
 
 APPS = [app("bad", "banned.test", "cidr:203.0.113.0/24 udp")]
 RULES = policy(APPS, [rule("ban", "block")])
@@ -27,19 +27,8 @@ def master() -> Iterator[None]:
         yield
 
 
-class Records:
-    def __init__(self) -> None:
-        self.judged: list[Judged] = []
-
-    def offer(self, event: Judged) -> bool:
-        self.judged.append(event)
-        return True
-
-
-def started(
-    rules: Policy, place: str = "198.51.100.7", *, opened: bool = True
-) -> tuple[UdpFlows, udp.UDPFlow, Records]:
-    gate, records = Gate(), Records()
+def started(rules: Policy, place: str = "198.51.100.7", *, opened: bool = True) -> tuple[UdpFlows, udp.UDPFlow, Sink]:
+    gate, records = Gate(), Sink()
     gate.policy, gate.journal = rules, records  # type: ignore[assignment]
     flow = tflow.tudpflow(messages=False, err=None)
     flow.messages = []

@@ -27,6 +27,7 @@ from embargo.enforce.tls.decrypt import must_open, never_opened
 from embargo.enforce.tls.layers import DnsMessages
 
 _QUIC_PORTS = (443, 8443)  # where what looks like QUIC is QUIC
+_NOT_DNS = "QUIC or DTLS at a port of DNS, where no query passes unread"
 _MOST_NAMES = 64  # server names on one flow
 _MOST_REMEMBERED = 4096  # flows, and addresses of QUIC servers: a few hundred bytes each
 
@@ -112,6 +113,9 @@ class Datagrams:
         elif self._may_be_quic(address) and is_late(datagram.content):
             self._undecided(datagram, connection, look, "a QUIC connection whose beginning was not seen")
             return
+        if _is_dns(context) and look.protocol is not None:
+            self._undecided(datagram, connection, look, _NOT_DNS)
+            return
         decision = self._gate.decide(request) if _is_dns(context) else self._gate.decide_unread(request)
         self._record(connection, request, decision, look)
         if decision.blocked:
@@ -166,6 +170,8 @@ class Datagrams:
         return unread(policy, request, decision, opened=opened)
 
     def _reason_to_refuse(self, datagram: Datagram, connection: Connection, request: Request, look: Look) -> str | None:
+        if _is_dns(datagram.context):
+            return _NOT_DNS
         if look.changed:
             return "a second ClientHello with another name than the first"
         if len(connection.snis) > _MOST_NAMES:

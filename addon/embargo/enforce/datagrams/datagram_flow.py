@@ -58,10 +58,14 @@ class DatagramFlow:
     """Looks at each datagram of the client."""
 
     def __init__(self) -> None:
+        self._first = True
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Forget what was read: what could not be judged went nowhere, and is judged should it come again."""
         self._quic = quic.Connections()
         self._dtls = dtls.Hellos()
-        self._held: list[bytes] = []  # pieces of DTLS ClientHellos
-        self._first = True
+        self._held: list[bytes] = []  # pieces of DTLS ClientHellos, and what came between them
 
     def concerns(self, datagram: bytes) -> bool:
         """Whether a datagram of a flow that goes on may begin something: quick, for those that mostly do not."""
@@ -108,8 +112,7 @@ class DatagramFlow:
         attempt, hellos = found
         attempt.held.append(datagram)
         if attempt.waits:
-            held = self._quic.held
-            if len(held) <= quic.MOST_HELD and sum(map(len, held)) <= quic.MOST_HELD_BYTES:
+            if _may_wait(self._quic.held):
                 return Look(Kind.HELD, [], Protocol.QUIC)
             released, attempt.held = attempt.held, []
             return Look(
@@ -140,7 +143,7 @@ class DatagramFlow:
             self._dtls, self._held = dtls.Hellos(), []
             return Look(Kind.UNREADABLE, [datagram], Protocol.DTLS, error=str(error), refuse=_dtls_refusal)
         self._held.append(datagram)
-        if names is None and len(self._held) <= quic.MOST_HELD:
+        if names is None and _may_wait(self._held):
             return Look(Kind.HELD, [], Protocol.DTLS)
         released, self._held = self._held, []
         if names is None:
@@ -150,6 +153,10 @@ class DatagramFlow:
 
     def _unreadable(self, datagram: bytes, error: str, kind: Kind = Kind.UNREADABLE) -> Look:
         return Look(kind, [datagram], Protocol.QUIC, error=error, refuse=partial(version_negotiation, datagram))
+
+
+def _may_wait(held: list[bytes]) -> bool:
+    return len(held) <= quic.MOST_HELD and sum(map(len, held)) <= quic.MOST_HELD_BYTES
 
 
 def _dtls_refusal() -> bytes:

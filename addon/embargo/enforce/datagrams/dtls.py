@@ -33,33 +33,44 @@ class Hellos:
     def __init__(self) -> None:
         self._messages: dict[int, tuple[int, Fragments]] = {}  # by sequence number: length, and what is there
         self._names: list[str] = []  # of whole ones that came beside one that is not
+        self._newest: tuple[int, bytes] | None = None  # the last whole one: sequence number and content
 
     def feed(self, datagram: bytes) -> tuple[str, ...] | None:
-        """The server names of the ClientHellos that *datagram* makes whole; None while one is not.
+        """The server names of the ClientHellos that *datagram* makes whole; None while any is not.
 
-        A datagram without any gives no names. Raises ValueError for what cannot be read.
+        Whatever else comes meanwhile waits with its pieces, so that nothing lets these go. A datagram without any
+        gives no names. Raises ValueError for what cannot be read.
         """
-        touched: set[int] = set()
         for message in _messages(datagram):
-            if message[0] != _CLIENT_HELLO:
-                continue
-            length, sequence = int.from_bytes(message[1:4]), int.from_bytes(message[4:6])
-            offset, size = int.from_bytes(message[6:9]), int.from_bytes(message[9:12])
-            touched.add(sequence)
-            expected, fragments = self._messages.setdefault(sequence, (length, Fragments()))
-            if expected != length or offset + size > length or not length:
-                raise ValueError("a ClientHello whose pieces have different lengths")
-            fragments.add(offset, message[_MESSAGE_HEADER : _MESSAGE_HEADER + size])
-            whole = fragments.whole()
-            if len(whole) == length:
-                del self._messages[sequence]
+            if message[0] == _CLIENT_HELLO and (whole := self._whole(message)) is not None:
                 self._names += server_names(_without_cookie(whole))
-            elif len(self._messages) > _MOST_MESSAGES:
-                raise ValueError("too many ClientHellos that do not end")
-        if touched & self._messages.keys():
+        if self._messages:
             return None
         names, self._names = tuple(self._names), []
         return names
+
+    def _whole(self, piece: bytes) -> bytes | None:
+        """The ClientHello that *piece* ends; None where more of it is to come."""
+        length, sequence = int.from_bytes(piece[1:4]), int.from_bytes(piece[4:6])
+        offset, size = int.from_bytes(piece[6:9]), int.from_bytes(piece[9:12])
+        content = piece[_MESSAGE_HEADER : _MESSAGE_HEADER + size]
+        if sequence not in self._messages and self._newest is not None and self._newest[0] == sequence:
+            # A client that has lost some sends all pieces again: those behind the last that was missing begin nothing.
+            known = self._newest[1]
+            if len(known) == length and known[offset : offset + size] == content:
+                return known
+        expected, fragments = self._messages.setdefault(sequence, (length, Fragments()))
+        if expected != length or offset + size > length or not length:
+            raise ValueError("a ClientHello whose pieces have different lengths")
+        fragments.add(offset, content)
+        whole = fragments.whole()
+        if len(whole) == length:
+            del self._messages[sequence]
+            self._newest = sequence, whole
+            return whole
+        if len(self._messages) > _MOST_MESSAGES:
+            raise ValueError("too many ClientHellos that do not end")
+        return None
 
 
 def _messages(datagram: bytes) -> Iterator[bytes]:

@@ -87,17 +87,17 @@ class Connections:
             raise Unreadable("packets of different connections in one datagram")
         if all(packet.kind == ZERO_RTT for packet in opening):
             return self._early(destination)
-        hellos, attempt = 0, None
-        for packet in opening:
-            if packet.kind == INITIAL:
-                attempt, payload = self._decipher(datagram, packet)
-                attempt.packet = packet
-                try:
-                    hellos += attempt.take(payload)
-                except ValueError as error:
-                    raise Unreadable(str(error)) from error
-        assert attempt is not None
-        return attempt, hellos
+        initials = [packet for packet in opening if packet.kind == INITIAL]
+        read = [self._decipher(datagram, packet) for packet in initials]  # all, before any of them counts
+        attempt = read[0][0]
+        if any(other is not attempt for other, _ in read):
+            raise Unreadable("packets of different connections in one datagram")
+        attempt.packet = initials[-1]
+        try:
+            return attempt, sum(attempt.take(payload) for _, payload in read)
+        except ValueError as error:
+            self.forget(attempt)  # what of it was read goes nowhere, so it does not count
+            raise Unreadable(str(error)) from error
 
     def answered(self, datagram: bytes) -> None:
         """The server's next datagram: the connection ids that it chose."""
