@@ -71,9 +71,12 @@ def is_gapless(chain: Sequence[dict[str, Any]]) -> bool:
 
 
 def has_ended(pid: int) -> bool:
-    """Whether a process, that need not be a child of ours, runs no more."""
+    """Whether a process, that need not be a child of ours, runs no more, with all its threads: until then its sockets
+    are open.
+    """
+    process = Path(f"/proc/{pid}")
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+        return state in "ZX" and len(list((process / "task").iterdir())) <= 1
     except OSError:
         return True
-    return state in "ZX"

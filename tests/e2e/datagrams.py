@@ -21,6 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 PATIENCE = 5.0  # seconds: a bound on waiting for what never comes
+_MARK = b"all that came before this has been read"
 
 
 class _Http3(QuicConnectionProtocol):
@@ -50,7 +51,7 @@ class _Counted(QuicServer):
         self._origin = origin
 
     def datagram_received(self, data: bytes | str, addr: Any) -> None:
-        if self._origin.is_new(addr):
+        if self._origin.counts(data, addr):
             self._origin.datagrams += 1
         super().datagram_received(data, addr)
 
@@ -63,7 +64,7 @@ class _Echo(asyncio.DatagramProtocol):
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
-        if self._origin.is_new(addr):
+        if self._origin.counts(data, addr):
             self._origin.echoed.append(data)
         self._transport.sendto(data, addr)
 
@@ -78,8 +79,9 @@ class DatagramOrigin:
         self.quic_port, self.echo_port = quic_port, 0
         self.datagrams = 0  # that reached the HTTP/3 server
         self.echoed: list[bytes] = []
-        self._senders: set[object] = set()
-        self._earlier: set[object] = set()  # senders from before the last reset: what they still send counts for nobody
+        self._senders: set[tuple[str, int]] = set()
+        self._earlier: set[tuple[str, int]] = set()  # from before the last reset: what they still send is nobody's
+        self._caught_up = threading.Event()
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -93,13 +95,26 @@ class DatagramOrigin:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
 
-    def is_new(self, sender: object) -> bool:
-        """Whether *sender* first came after the last reset."""
+    def counts(self, datagram: bytes | str, sender: tuple[str, int]) -> bool:
+        """Whether a datagram belongs to what came since the last reset."""
+        if datagram == _MARK:
+            self._caught_up.set()
+            return False
         self._senders.add(sender)
         return sender not in self._earlier
 
     def reset(self) -> None:
-        self._earlier |= self._senders
+        """Count anew, without what earlier senders sent, or send as long as they are open.
+
+        Their ports are given to others once they are closed, so closed ones are forgotten.
+        """
+        for port in (self.quic_port, self.echo_port):
+            self._caught_up.clear()
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
+                last.sendto(_MARK, ("127.0.0.1", port))
+                assert self._caught_up.wait(PATIENCE), "the origin did not read what had come"
+        self._earlier = {sender for sender in self._senders if _is_open(sender)}
+        self._senders = set(self._earlier)
         self.datagrams = 0
         self.echoed.clear()
 
@@ -116,6 +131,15 @@ class DatagramOrigin:
         self.quic_port = quic.get_extra_info("sockname")[1]
         echo, _ = await self._loop.create_datagram_endpoint(lambda: _Echo(self), local_addr=("127.0.0.1", 0))
         self.echo_port = echo.get_extra_info("sockname")[1]
+
+
+def _is_open(sender: tuple[str, int]) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as attempt:
+        try:
+            attempt.bind(sender)
+        except OSError:
+            return True
+    return False
 
 
 @dataclass

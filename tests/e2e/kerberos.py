@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 from e2e.proxy import PATIENCE
-from e2e.servers import free_port, program
+from e2e.servers import program
+from ports import free_port
 
 REALM = "EXAMPLE.COM"
 SERVICE = f"HTTP/localhost@{REALM}"

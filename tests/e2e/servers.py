@@ -19,13 +19,6 @@ def program(name: str) -> str:
     return found
 
 
-def free_port() -> int:
-    """A port of loopback that nobody has."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
-
-
 @contextlib.contextmanager
 def serving(
     command: Sequence[str | Path], port: int, output: Path, environment: Mapping[str, str] = os.environ

@@ -16,7 +16,8 @@ from e2e.conftest import SMALL, Start
 from e2e.kerberos import SERVICE, Kerberos
 from e2e.origin import Origin
 from e2e.proxy import PATIENCE, Proxy, field
-from e2e.servers import free_port, program, serving
+from e2e.servers import program, serving
+from ports import free_port
 
 FRONT, STRANGER = "127.0.0.9", "127.0.0.8"
 POLICY = SMALL.replace(

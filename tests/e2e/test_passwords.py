@@ -14,7 +14,8 @@ from e2e.clients import connect, curl, read_all, read_response, tls, tunnel
 from e2e.conftest import SMALL, Start
 from e2e.origin import Origin
 from e2e.proxy import PATIENCE, Proxy, field
-from e2e.servers import free_port, program, serving
+from e2e.servers import program, serving
+from ports import free_port
 
 SECRET = "correct-horse-1"
 POLICY = SMALL.replace(

@@ -12,6 +12,7 @@ from e2e.clients import connect, curl, fingerprint, read_response, read_until, t
 from e2e.conftest import SMALL, Start
 from e2e.origin import Origin
 from e2e.proxy import Proxy, field
+from ports import free_port
 
 STRICTER = SMALL.replace("- {domain: banned.test, role: api}", "- {domain: banned.test, role: api}\n      - soon.test")
 
@@ -235,9 +236,7 @@ def test_layers_and_lists_are_followed(start: Start, origin: Origin, tmp_path: P
 
 def test_the_start_never_leaks(start: Start, origin: Origin, tmp_path: Path) -> None:
     """Requests from before the proxy listens until after its policy is in force."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     stop, answers = threading.Event(), set()
 
     def fire() -> None:

@@ -16,6 +16,7 @@ import pytest
 from e2e.conftest import SHIPPED, Start
 from e2e.origin import Origin
 from e2e.proxy import PATIENCE, REDIRECT, Proxy
+from ports import free_port
 
 HERE = Path(__file__).parent
 GATELESS = HERE / "gateless.py"
@@ -58,12 +59,6 @@ def _probe(environment: dict[str, str], directory: Path, *arguments: str) -> tup
 
 def outcomes(report: dict[str, Any]) -> dict[str, int]:
     return {outcome: count for outcome, count in report["counts"].items() if count}
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 class Bare:

@@ -15,8 +15,9 @@ from e2e.clients import BOUND, curl, read_all, read_response, read_until, tls
 from e2e.conftest import SMALL, Start
 from e2e.origin import Origin
 from e2e.proxy import PATIENCE, Proxy, field
-from e2e.servers import free_port, program, serving
+from e2e.servers import program, serving
 from embargo.core.proxy_protocol import SIGNATURE_2
+from ports import free_port
 
 BALANCER, STRANGER = "127.0.0.9", "127.0.0.8"
 POLICY = SMALL.replace(

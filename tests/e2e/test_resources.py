@@ -81,11 +81,13 @@ GROWTH = 1.08  # memory after the first thousand, as a ratio: what an allocator 
 
 
 def memory(proxy: Proxy) -> int:
-    """Bytes that the process holds in memory, shared pages in proportion (PSS)."""
+    """Bytes of its own that the process holds in memory or swap: what it shares with others changes as these end."""
+    held = 0
     for line in Path(f"/proc/{proxy.process.pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("no Pss")
+        if line.startswith(("Anonymous:", "Swap:")):
+            held += int(line.split()[1]) * 1024
+    assert held, "nothing measured"
+    return held
 
 
 def sockets(proxy: Proxy) -> int:

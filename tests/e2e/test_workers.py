@@ -19,6 +19,7 @@ from e2e.conftest import SMALL, Start
 from e2e.crew import Crew, has_ended, is_gapless
 from e2e.origin import Origin
 from e2e.proxy import PATIENCE, Proxy, field
+from ports import free_port
 
 STRICTER = SMALL.replace("- {domain: banned.test, role: api}", "- {domain: banned.test, role: api}\n      - soon.test")
 FLUSH = 0.2  # seconds: settings.log.flush where a policy names none
@@ -289,10 +290,7 @@ def test_a_port_in_use(start: Start, shared: Crew, stranger: int) -> None:
 
 def test_what_cannot_be_shared(start: Start, origin: Origin) -> None:
     """Datagrams go to worker 1 alone, and all of it is said."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    modes = ["--mode", "regular", "--mode", f"dns@{port}", "--mode", "reverse:quic://innocent.test@0"]
+    modes = ["--mode", "regular", "--mode", f"dns@{free_port()}", "--mode", "reverse:quic://innocent.test@0"]
     crew = Crew(start(SMALL, command="embargo", flags=["--workers", "2"], options=modes, ready=False))
     assert "worker 1 alone serves what cannot be shared: dns, reverse:quic" in crew.proxy.text()
     listeners = [{mode["mode"]: len(mode["listen"]) for mode in answer["modes"]} for answer in crew.statuses()]

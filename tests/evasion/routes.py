@@ -15,6 +15,7 @@ from e2e.namespace import Namespace
 from e2e.wireguard import Tunnel, _open_tun
 from evasion.origin import Origin
 from evasion.ways import PATIENCE, Refusal
+from ports import free_port
 
 _numbers = itertools.count()
 _PORTS = {22: False, 80: False, 443: False, 1080: False, 25: True, 587: True}  # whether the server there greets
@@ -79,9 +80,7 @@ class WireGuard:
         self._keys = {"server_key": wireguard.genkey(), "client_key": wireguard.genkey()}
         keys = directory / "wireguard.conf"
         keys.write_text(json.dumps(self._keys))
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
         self.namespace = Namespace()
         self.option = f"wireguard:{keys}@{self._port}"
         self._tunnel: Tunnel | None = None

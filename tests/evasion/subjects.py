@@ -1,7 +1,6 @@
 """The proxies of the suite: embargo in each mode with each set of options, and mitmproxy without it."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from e2e.proxy import Proxy
 from evasion.origin import Origin
 from evasion.routes import Routed, Transparent, Tun, WireGuard
 from evasion.ways import Dialled, Explicit, Reverse, Socks, Way
+from ports import free_ports
 
 HERE = Path(__file__).parent
 RESOLVER = HERE / "resolver.py"
@@ -43,14 +43,6 @@ MODES = {  # mode: its specification, of which the port is filled in
 }
 ROUTED = {"tun": Tun, "wireguard": WireGuard}
 PROXIES = ((*MODES, *ROUTED), ("transparent",))  # modes that one proxy can have at once
-
-
-def free_ports(number: int) -> list[int]:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [listener.getsockname()[1] for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
 
 
 def specifications(origin: Origin, modes: Sequence[str]) -> tuple[list[str], dict[str, Way]]:
