@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from certificates import limits, sign
 from embargo.cli.main import main
 from policy_files import write
 
@@ -117,3 +118,24 @@ def test_layers() -> None:
     assert result.output.splitlines()[0] == (
         "b.layer.yaml:2:23: unknown-app rules[0].apps: there is no app 'aa'; did you mean 'a'?"
     )
+
+
+def test_a_ca_that_lacks_what_a_verdict_depends_on() -> None:
+    text = """\
+version: 1
+apps:
+  a: {endpoints: [{url: a.example/x, evidence: e}, {domain: b.example, evidence: e}]}
+  many: {endpoints_from: [many.txt]}
+rules:
+  - {id: r, apps: a, action: block}
+  - {id: s, apps: many, action: block, surfaces: [http]}
+"""
+    write(Path.cwd(), {"policy.yaml": text, "many.txt": "c.example\nd.example\n"})
+    Path("ca.pem").write_bytes(sign("ca", constraints=limits(["other.example"])).pem)
+    lines = check(None, "--ca", "ca.pem").output.splitlines()
+    assert lines[:-1] == [
+        "policy.yaml:3:3: not-permitted-by-ca apps.a: the CA does not permit a.example: what the policy bans inside it "
+        "passes; have a CA signed that does: embargo ca request",
+        "policy.yaml:4:3: not-permitted-by-ca apps.many: 2 names of many.txt need to be opened for what is inside; a CA "
+        "cannot hold them, and what is banned inside passes; let a rule without `surfaces` block the names whole",
+    ]

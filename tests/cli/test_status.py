@@ -131,6 +131,10 @@ SICK = {  # case: (changed members, a line of the account)
         {"ca": CA | {"days_left": 29}},
         "  finding      the CA expires in 29 days",
     ),
+    "a CA that is not valid yet": (
+        {"ca": CA | {"not_before": "9999-01-01T00:00:00+00:00"}},
+        "  finding      the CA is not valid before 9999-01-01",
+    ),
     "a CA that has ended": (
         {"ca": CA | {"days_left": -1}},
         "  finding      the CA has expired: no client takes its certificates",

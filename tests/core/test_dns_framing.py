@@ -55,6 +55,7 @@ def test_frames(size: int) -> None:
 
 def test_where_dns_is_looked_for() -> None:
     assert carries_dns(53, b"SSH-2.0-OpenSSH\r\n")
+    assert carries_dns(853, b"SSH-2.0-OpenSSH\r\n")
     assert carries_dns(4000, framed(query("a.test")))
     assert carries_dns(4000, framed(query("a.test"))[:1])
     assert not carries_dns(4000, b"SSH-2.0-OpenSSH\r\n")

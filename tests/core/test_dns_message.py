@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dns_writing import AAAA, CNAME, DNAME, HTTPS, MX, SRV, SVCB, A, query, record, wire
-from embargo.core.dns_message import MalformedMessage, parse, type_name
+from embargo.core.dns_message import parse, questions, type_name
+from embargo.core.dns_wire import MalformedMessage
 
 NAMES = {  # case: (name on the wire, its text form)
     "plain": (wire("www.banned.test"), "www.banned.test"),
@@ -82,9 +83,17 @@ def test_where_answers_lead(message: bytes, leads: list[str]) -> None:
     assert [str(where) for where in parse(message).leads()] == leads
 
 
+def test_questions_alone() -> None:
+    message = query("a.test", "b.test")
+    assert questions(message) == parse(message).questions
+    for malformed in MALFORMED.values():
+        with pytest.raises(MalformedMessage):
+            questions(malformed)
+
+
 def test_what_a_header_says() -> None:
     asked = parse(query("a.test", "b.test", id=77, edns=True, flags=5 << 11))
-    assert (asked.id, asked.is_query, asked.opcode, len(asked.questions), asked.whole) == (77, True, 5, 2, True)
+    assert (asked.id, asked.is_query, asked.opcode, len(asked.questions)) == (77, True, 5, 2)
     assert asked.edns is not None
     assert asked.edns.ttl == 0x8000
     assert parse(query("a.test")).edns is None

@@ -40,10 +40,10 @@ def test_led_to() -> None:
     address = parse_address("203.0.113.9")
     assert address is not None
     records = (
-        Record("asked.test", 5, 1, 60, "Odd Label.To.test"),
-        Record("0/25.2.0.192.in-addr.arpa", 12, 1, 60),
-        Record("*", 5, 1, 60, "()"),
-        Record("to.test", 1, 1, 60, None, (address,)),
+        Record("asked.test", 5, 60, "Odd Label.To.test"),
+        Record("0/25.2.0.192.in-addr.arpa", 12, 60),
+        Record("*", 5, 60, "()"),
+        Record("to.test", 1, 60, None, (address,)),
     )
     found = names_led_to(Message(id=1, flags=0x8000, questions=(), answers=records))
     assert [str(name.host) for name in found] == [

@@ -1,15 +1,17 @@
 """Which names a policy needs opened, and that it agrees with what the proxy opens."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from embargo.core.catalogue import Role
+from embargo.core.catalogue import DomainList, Role
 from embargo.core.decide import decide
-from embargo.core.hostname import canonical
+from embargo.core.hostname import Host, canonical
+from embargo.core.matcher import DomainTable
 from embargo.core.name_constraints import NameConstraints
-from embargo.core.opening import Why, openings, spared, subtrees
+from embargo.core.opening import Why, lists_inside, openings, spared, subtrees
 from embargo.core.request import Surface
 from embargo.core.rules import Action, AppSelector, Decrypt, Policy, Respond
 from embargo.core.timeline import State
@@ -30,11 +32,22 @@ BLOCK = rule("block", "block")
 ALL = {"whole.test page", "only.test page", "pages.test path", "store.test path", "cdn.test page"}
 
 
-def made(*rules: Any, order: Any = ORDER, **settings: Any) -> Policy:
-    return policy(APPS, rules, [order], **{"decrypt": Decrypt.NEEDED, **settings})
+def made(*rules: Any, order: Any = ORDER, apps: Any = APPS, **settings: Any) -> Policy:
+    return policy(apps, rules, [order], **{"decrypt": Decrypt.NEEDED, **settings})
+
+
+LIST = DomainList("many", "lists/many.txt", 2)
+
+
+def listing(*rules: Any, **settings: Any) -> Policy:
+    """A policy whose app `many` has the names of a long list."""
+    plain = made(*rules, apps=[*APPS, app("many", exclude=["one.test"])], **settings)
+    return replace(plain, lists=(LIST,), listed=DomainTable([["listed.test", "one.test"]]))
 
 
 IN_FORCE = rule("law", "block", AppSelector(named_in=("order",)), authority=frozenset({State.IN_FORCE}))
+INSIDE = frozenset({Surface.HTTP})
+HTTP = rule("http", "block", surfaces=INSIDE)
 CASES = {  # case: (policy, what is opened)
     "everything is blocked": (made(BLOCK), ALL),
     "all opens more, but needs the same": (made(BLOCK, decrypt=Decrypt.ALL), ALL),
@@ -65,8 +78,27 @@ CASES = {  # case: (policy, what is opened)
         made(rule("http", "block", "whole", surfaces=frozenset({Surface.HTTP}))),
         {"whole.test inside"},
     ),
+    "a rule for what is inside, and the apex is excluded": (
+        made(HTTP, apps=[app("a", "only.test", exclude=["host:only.test"])]),
+        {"only.test inside"},
+    ),
+    "an exclude of the whole": (made(BLOCK, apps=[app("a", "only.test", exclude=["only.test"])]), set()),
+    "names of a list have no page": (listing(BLOCK), ALL),
+    "a rule for what is inside names of a list": (listing(rule("http", "block", "many", surfaces=INSIDE)), set()),
+    "a rule for a path at a name of a list": (
+        listing(rule("path", "block", "many", hosts=(pattern("url:listed.test/x"), pattern("url:one.test/x")))),
+        {"listed.test path"},
+    ),
+    "a rule for what is inside a host below a list": (
+        listing(rule("http", "block", "many", surfaces=INSIDE, hosts=(pattern("host:a.listed.test"),))),
+        {"a.listed.test inside"},
+    ),
     "a rule for the SNI alone shows no page": (
         made(rule("sni", "block", "whole", surfaces=frozenset({Surface.TLS}))),
+        set(),
+    ),
+    "a reset after what fits elsewhere": (
+        made(rule("cut", "block", "whole", respond=(Respond.NXDOMAIN, Respond.RESET))),
         set(),
     ),
     "a reset shows no page": (made(rule("cut", "block", "whole", respond=(Respond.RESET,))), set()),
@@ -94,7 +126,10 @@ def test_openings(judged: Policy, expected: set[str]) -> None:
     assert {f"{each.name} {each.why}" for each in openings(judged, NOW)} == expected
 
 
-HOSTS = ("whole.test", "a.whole.test", "only.test", "pages.test", "store.test", "cdn.test", "innocent.test")
+HOSTS = (
+    "whole.test", "a.whole.test", "only.test", "a.only.test", "pages.test", "store.test", "cdn.test", "listed.test",
+    "a.listed.test", "one.test", "innocent.test",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -108,7 +143,37 @@ def test_it_agrees_with_what_the_proxy_opens(judged: Policy, host: str) -> None:
         asked = request(host, surface=Surface.TLS, user=user)
         opened = can_block_inside(judged, asked) and not never_opened(judged, asked)
         if opened and not decide(judged, asked).blocked:
-            assert limits.permits(canonical(host))
+            told = [names for names in lists_inside(judged, NOW) if _is_listed(judged, host, names)]
+            assert limits.permits(canonical(host)) or told
+
+
+def _is_listed(judged: Policy, host: str, names: DomainList) -> bool:
+    entries = judged.matcher.entries_of_host(Host(host))
+    return any(entry.endpoint.evidence == (names.source,) for entry in entries)
+
+
+LISTS = {  # case: (policy, whether the list is told)
+    "for its page": (listing(BLOCK), False),
+    "by default": (listing(default=Action.BLOCK), False),
+    "for what is inside": (listing(HTTP), True),
+    "for what is inside, and nothing is opened": (listing(HTTP, decrypt=Decrypt.NONE), False),
+    "for what is inside another app": (listing(rule("http", "block", "whole", surfaces=INSIDE)), False),
+    "behind a rule that always holds": (listing(rule("log", "log", "many"), HTTP), False),
+    "for what is inside single hosts": (
+        listing(rule("http", "block", surfaces=INSIDE, hosts=(pattern("host:a.listed.test"),))),
+        False,
+    ),
+    "for what is inside names below a domain": (
+        listing(rule("http", "block", surfaces=INSIDE, hosts=(pattern("test"),))),
+        True,
+    ),
+    "for the SNI alone": (listing(rule("sni", "block", surfaces=frozenset({Surface.TLS}))), False),
+}
+
+
+@pytest.mark.parametrize(("judged", "told"), LISTS.values(), ids=LISTS)
+def test_lists_of_which_a_verdict_depends_on_what_is_inside(judged: Policy, told: bool) -> None:
+    assert lists_inside(judged, NOW) == ((LIST,) if told else ())
 
 
 def test_reasons() -> None:

@@ -6,6 +6,19 @@ import re
 from docs.pages import ROOT, section
 
 PAGE = ROOT / "docs" / "explanation" / "sizing.md"
+BENCH = ROOT / "docs" / "performance.md"
+MEASURED = {  # what the page calls it: operation and subject in the bench
+    "a TLS connection that is opened, with its first request": (
+        "https intercepted, 2 000 hosts",
+        "embargo 10 000 all",
+    ),
+    "a TLS connection that is tunnelled (`decrypt: needed`)": (
+        "https tunnelled (decrypt: needed)",
+        "embargo 10 000 needed",
+    ),
+    "a further request on an open connection (plain http)": ("http, kept connection", "embargo 10 000 all"),
+    "a refused CONNECT": ("refused CONNECT, logged", "embargo 10 000 needed"),
+}
 
 
 def rows(title: str) -> list[list[str]]:
@@ -16,6 +29,15 @@ def rows(title: str) -> list[list[str]]:
 
 def figures(title: str) -> dict[str, float]:
     return {name: float(re.findall(r"[\d.]+", value)[0]) for name, value in rows(title)}
+
+
+def test_what_was_measured_is_what_the_bench_wrote() -> None:
+    cells = [line.strip("|").split("|") for line in BENCH.read_text(encoding="utf-8").splitlines() if "|" in line]
+    written = {(row[0].strip(), row[1].strip()): row[2].strip() for row in cells}
+    told = figures("What was measured")
+    assert {name: f"{told[name]:.1f}" for name in MEASURED} == {
+        name: f"{int(written[place]) / 1000:.1f}" for name, place in MEASURED.items()
+    }
 
 
 def test_what_follows() -> None:

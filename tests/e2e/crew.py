@@ -68,15 +68,3 @@ def is_gapless(chain: Sequence[dict[str, Any]]) -> bool:
     """Whether the sequence of a chain counts without a gap."""
     numbers = [field(record, "event.sequence") for record in chain]
     return numbers == list(range(1, len(numbers) + 1))
-
-
-def has_ended(pid: int) -> bool:
-    """Whether a process, that need not be a child of ours, runs no more, with all its threads: until then its sockets
-    are open.
-    """
-    process = Path(f"/proc/{pid}")
-    try:
-        state = (process / "stat").read_text().rpartition(")")[2].split()[0]
-        return state in "ZX" and len(list((process / "task").iterdir())) <= 1
-    except OSError:
-        return True

@@ -110,6 +110,7 @@ class Origin(InThread):
         self.certificate, self.key = make_certificate(directory)
         self.connections = 0
         self.received = b""  # the first bytes of each connection, one after another
+        self.hosts: set[str] = set()  # that requests named, since the start
         self.http_port = self.https_port = self.greeter_port = 0
 
     def reset(self) -> None:
@@ -135,7 +136,13 @@ class Origin(InThread):
         self.http_port, self.https_port = (relay.sockets[0].getsockname()[1] for relay in relays)
         self.greeter_port = greeter.sockets[0].getsockname()[1]
         listening()
-        await serve(app, config, shutdown_trigger=stopped)
+        await serve(self._note, config, shutdown_trigger=stopped)
+
+    async def _note(self, scope: Any, receive: Any, send: Any) -> None:
+        self.hosts |= {
+            value.decode("latin-1") for name, value in scope.get("headers", ()) if name in (b"host", b":authority")
+        }
+        await app(scope, receive, send)
 
     async def _relay(self, port: int) -> asyncio.Server:
         async def pipe(reader, writer, *, keep=False):

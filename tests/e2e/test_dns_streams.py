@@ -2,6 +2,7 @@
 
 import pytest
 
+from clienthello import client_hello
 from dns_reading import read
 from dns_writing import framed, query
 from e2e.clients import curl, read_all, read_response, tls, tunnel
@@ -92,6 +93,20 @@ def test_a_query_behind_what_is_none(enforcing: Fronts, server: DnsOrigin) -> No
         enforcing.proxy.wait(lambda: server.received == skipped, "the first message")
         connection.sendall(framed(query("banned.test"))[:9])
         connection.sendall(framed(query("banned.test"))[9:])
+        read_all(connection)
+    assert "banned.test" not in server.names
+
+
+def test_a_query_behind_tls_that_stays_closed(start: Start, ports: None, server: DnsOrigin) -> None:
+    """To a server of DNS a ClientHello is the beginning of a long message that it cannot read."""
+    proxy = fronts(start, POLICY + "settings: {decrypt: needed}\n", server).proxy
+    hello = client_hello("dns.innocent.test")
+    rest = 2 + int.from_bytes(hello[:2]) - len(hello) - 5
+    skipped = hello + b"\x17\x03\x03" + rest.to_bytes(2) + bytes(rest)  # a record of the application's
+    with tunnel(proxy, "resolver.test:53") as connection:
+        connection.sendall(skipped + framed(query("innocent.test")))
+        proxy.wait(lambda: "innocent.test" in server.names, "an innocent question")
+        connection.sendall(framed(query("banned.test")))
         read_all(connection)
     assert "banned.test" not in server.names
 

@@ -1,7 +1,6 @@
 """Faults of the machine: disk, memory, descriptors and clock give out; what is banned stays refused."""
 
 import contextlib
-import datetime
 import json
 import resource
 import socket
@@ -12,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from e2e.clients import connect, curl, read_all, read_response, read_until, tunnel
+from e2e.clock import DAY, Clock, in_days
 from e2e.conftest import SMALL, Start
 from e2e.origin import Origin
+from e2e.process import open_files
 from e2e.proxy import Proxy, field
 
 STRICTER = SMALL.replace("- {domain: banned.test, role: api}", "- {domain: banned.test, role: api}\n      - soon.test")
@@ -177,7 +178,7 @@ def test_no_descriptors_left(start: Start, origin: Origin) -> None:
     old = connect(proxy)
     old.sendall(b"GET http://banned.test/ HTTP/1.1\r\nHost: banned.test\r\n\r\n")
     assert read_response(old)[0] == 403
-    used = len(list(Path(f"/proc/{proxy.process.pid}/fd").iterdir()))
+    used = open_files(proxy.process.pid)
     limits = resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, (used, limits[1]))
     waiting = [connect(proxy) for _ in range(20)]
@@ -197,45 +198,6 @@ def test_no_descriptors_left(start: Start, origin: Origin) -> None:
 
 
 # -- the clock
-
-# libfaketime would set the whole process's clock, but CPython 3.13 cannot read files under it (EINVAL, measured).
-CLOCK = """
-import datetime
-import os
-from pathlib import Path
-
-import embargo.enforce.gate as gate
-
-class Shifted(datetime.datetime):
-    @classmethod
-    def now(cls, zone=None):
-        shift = float(Path(os.environ["EMBARGO_TEST_CLOCK"]).read_text())
-        return datetime.datetime.now(zone) + datetime.timedelta(seconds=shift)
-
-gate.datetime = Shifted
-"""
-DAY = 86400.0
-
-
-class Clock:
-    """The proxy's wall clock; its monotonic one goes on undisturbed, as on a machine whose clock is set."""
-
-    def __init__(self, directory: Path) -> None:
-        self.file = directory / "clock.txt"
-        self.script = directory / "clock.py"
-        self.script.write_text(CLOCK)
-        self.environment = {"EMBARGO_TEST_CLOCK": str(self.file)}
-        self.set(0)
-
-    def set(self, shift: float) -> None:
-        """Seconds that it is ahead of ours from now on."""
-        beside = self.file.with_suffix(".new")
-        beside.write_text(str(shift))
-        beside.replace(self.file)
-
-
-def in_days(days: float) -> str:
-    return f"{datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_a_clock_that_steps_forth_and_back(start: Start, origin: Origin, tmp_path: Path) -> None:

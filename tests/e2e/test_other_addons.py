@@ -1,5 +1,6 @@
 """Other people's scripts, and faults of our own: the gate neither falls with them nor is undone by them."""
 
+import base64
 import shutil
 import ssl
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from mitmproxy.io import FlowReader
 
+from dns_writing import query
 from e2e.clients import BROWSER, Refused, client, curl, read_all, tls, tunnel
 from e2e.conftest import SMALL, Start
 from e2e.origin import Origin
@@ -69,6 +71,32 @@ def test_a_script_that(start: Start, origin: Origin, tmp_path: Path, script: str
     proxy = start(SMALL, **{place: [tmp_path / "script.py"]})
     refused_everywhere(proxy, origin)
     assert curl(proxy, "http://innocent.test/").status == 200
+
+
+HALTED = {"both hooks": "requestheaders = request", "its head": "requestheaders", "its body": "request"}
+
+
+@pytest.mark.parametrize("hooks", HALTED.values(), ids=HALTED)
+def test_a_halt_hides_no_dns_over_https(start: Start, origin: Origin, tmp_path: Path, hooks: str) -> None:
+    """A script that raises `AddonHalt` keeps mitmproxy from asking our last entry."""
+    (tmp_path / "script.py").write_text(
+        f"""{HALTS.partition("    def")[0]}    def halts(self, flow):\n        raise AddonHalt\n    {hooks} = halts\n
+addons = [Halts()]"""
+    )
+    proxy = start(SMALL, before=[tmp_path / "script.py"])
+    passed = 0
+    for name in ("www.banned.test", "innocent.test"):
+        body = tmp_path / name
+        body.write_bytes(query(name))
+        encoded = base64.urlsafe_b64encode(query(name)).rstrip(b"=").decode()
+        message = ("--data-binary", f"@{body}", "-H", "Content-Type: application/dns-message")
+        for arguments in ((f"http://innocent.test/dns-query?dns={encoded}",), (*message, "http://innocent.test/")):
+            answer = curl(proxy, *arguments)
+            passed += "innocent.test" in name
+            assert answer.status == 200
+            assert origin.connections == passed
+    records = proxy.wait_decisions(0, 2)
+    assert {field(record, "dns.question.name") for record in records} == {"www.banned.test"}
 
 
 FAULT = """

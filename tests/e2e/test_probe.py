@@ -316,6 +316,17 @@ def test_dns(start: Start) -> None:
     assert outcomes(report) == {"refused": 4}
 
 
+def test_what_is_innocent_is_refused_at_one_surface_alone(start: Start) -> None:
+    everything = "  most: {endpoints: [{domain: test, whole_suffix: true}]}\nrules:\n"
+    text = POLICY.replace("rules:\n", everything + "  - {id: all, apps: most, action: block, surfaces: [dns]}\n")
+    proxy = start(text, options=["--mode", "regular@127.0.0.1:0", "--mode", "dns@127.0.0.3:0"])
+    done = proxy.command("probe", "--control", "innocent.test", "--surface", "dns", "--surface", "connect")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: what is innocent was refused too, so nothing is proven: DNS for innocent.test: refused by embargo\n",
+    )
+
+
 def test_dns_without_the_addon(bare: Callable[..., Bare]) -> None:
     proxy = bare("--mode", "dns@127.0.0.1:PORT", "--set", "dns_name_servers=127.0.0.9")
     code, report = proxy.probe(

@@ -13,6 +13,7 @@ from e2e.clients import Refused, connect, read_all, read_response, tls, tunnel
 from e2e.conftest import SMALL, Start
 from e2e.flood import aborted, allow_many_files, by_alert, by_connect, by_http, idle, refused
 from e2e.origin import Origin
+from e2e.process import open_files, own_memory
 from e2e.proxy import Proxy
 
 EACH = 100
@@ -53,22 +54,18 @@ def page(proxy: Proxy) -> None:
 WAYS: tuple[Callable[[Proxy], None], ...] = (plain, at_connect, by_sni, killed_upload, page)
 
 
-def descriptors(proxy: Proxy) -> int:
-    return len(list(Path(f"/proc/{proxy.process.pid}/fd").iterdir()))
-
-
 def test_refusals_of_each_kind_leave_nothing_open(start: Start, origin: Origin) -> None:
     proxy = start(SMALL, options=["--set", "flow_detail=0", "--set", "termlog_verbosity=warn"])
     for way in WAYS:  # what the first of each kind opens for good (the CA, the log) is no leak
         way(proxy)
     proxy.settled()
     proxy.wait(lambda: proxy.status()["connections"] == 0, "the first connections to end")  # type: ignore[index]
-    before = descriptors(proxy)
+    before = open_files(proxy.process.pid)
     for way in WAYS:
         for _ in range(EACH):
             way(proxy)
     proxy.wait(lambda: proxy.status()["connections"] == 0, "all connections to end")  # type: ignore[index]
-    proxy.wait(lambda: descriptors(proxy) <= before, f"no more than {before} descriptors")
+    proxy.wait(lambda: open_files(proxy.process.pid) <= before, f"no more than {before} descriptors")
     assert proxy.status()["flows"]["blocked"] >= EACH * len(WAYS)  # type: ignore[index]
     assert proxy.status()["log"]["lost"] == 0  # type: ignore[index]
 
@@ -78,16 +75,6 @@ BATCH = 1000  # refusals between two measurements
 BATCHES = 20
 AT_ONCE = 20
 GROWTH = 1.08  # memory after the first thousand, as a ratio: what an allocator may still gain
-
-
-def memory(proxy: Proxy) -> int:
-    """Bytes of its own that the process holds in memory or swap: what it shares with others changes as these end."""
-    held = 0
-    for line in Path(f"/proc/{proxy.process.pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith(("Anonymous:", "Swap:")):
-            held += int(line.split()[1]) * 1024
-    assert held, "nothing measured"
-    return held
 
 
 def sockets(proxy: Proxy) -> int:
@@ -101,7 +88,7 @@ def sockets(proxy: Proxy) -> int:
 def settle(proxy: Proxy, base: int) -> None:
     """Until no connection is left, in the gate, in the process and in the kernel."""
     proxy.wait(lambda: proxy.status()["connections"] == 0, "all connections to end")  # type: ignore[index]
-    proxy.wait(lambda: descriptors(proxy) <= base, f"no more than {base} descriptors")
+    proxy.wait(lambda: open_files(proxy.process.pid) <= base, f"no more than {base} descriptors")
     proxy.wait(lambda: sockets(proxy) == 0, "no socket to be left")
 
 
@@ -109,13 +96,13 @@ def test_twenty_thousand_refusals_and_memory_stays_flat(start: Start, origin: Or
     """By turns: plain HTTP, CONNECT, a TLS alert, clients that do not wait."""
     proxy = start(SMALL, command="embargo", options=QUIET)
     ways = {by_http: 400, by_connect: 400, by_alert: 100, aborted: 100}  # how many of a thousand
-    base = descriptors(proxy)
+    base = open_files(proxy.process.pid)
     measured: list[tuple[int, int]] = []  # bytes and descriptors after each thousand
     for _ in range(BATCHES):
         for way, count in ways.items():
             asyncio.run(refused(proxy.port, way, count, AT_ONCE))
         settle(proxy, base + 8)  # the CA, the log, the listener's own
-        measured.append((memory(proxy), descriptors(proxy)))
+        measured.append((own_memory(proxy.process.pid), open_files(proxy.process.pid)))
     print("MiB after each thousand:", [round(held / 2**20, 1) for held, _ in measured])
     held, files = zip(*measured[1:], strict=True)
     first, last = statistics.median(held[:5]), statistics.median(held[-5:])
@@ -137,7 +124,7 @@ EACH_IDLE = {"nothing": 3000, "half a head": 1000, "a refused request": 1000}
 
 
 def accepted(proxy: Proxy, count: int) -> None:
-    proxy.wait(lambda: descriptors(proxy) >= count, f"{count} connections to be accepted")
+    proxy.wait(lambda: open_files(proxy.process.pid) >= count, f"{count} connections to be accepted")
 
 
 def test_five_thousand_idle_connections(start: Start, origin: Origin) -> None:
@@ -145,21 +132,21 @@ def test_five_thousand_idle_connections(start: Start, origin: Origin) -> None:
     allow_many_files(16_384)
     proxy = start(SMALL, command="embargo", options=QUIET)
     plain(proxy)
-    base = descriptors(proxy)
+    base = open_files(proxy.process.pid)
 
     async def hold() -> list[int]:
         open_ones = []
-        held = [memory(proxy)]
+        held = [own_memory(proxy.process.pid)]
         for name, first in IDLERS.items():
             for _ in range(EACH_IDLE[name] // 1000):
                 open_ones += await idle(proxy.port, 1000, first)
                 await asyncio.to_thread(accepted, proxy, len(open_ones))
-                held.append(memory(proxy))
+                held.append(own_memory(proxy.process.pid))
                 for way in (by_http, by_connect, by_alert):
                     await refused(proxy.port, way, 5, 5)
-        settled = [memory(proxy)]
+        settled = [own_memory(proxy.process.pid)]
         await refused(proxy.port, by_http, BATCH, AT_ONCE)
-        settled.append(memory(proxy))
+        settled.append(own_memory(proxy.process.pid))
         assert settled[1] <= settled[0] * GROWTH, "refusals beside the idle ones"
         for writer in open_ones:
             writer.transport.abort()

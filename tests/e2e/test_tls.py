@@ -106,6 +106,8 @@ def test_the_shipped_policy_opens_what_it_must(shipped: Proxy, origin: Origin) -
 
 OPENED = {  # case: (proxy, host, whether TLS is opened)
     "all: an innocent": ("small", "innocent.test", True),
+    "all: a label that ends in a hyphen": ("small", "a-.innocent.test", False),
+    "all: a label that begins with one": ("small", "-a.innocent.test", False),
     "needed: an innocent": ("needed", "innocent.test", False),
     "needed: a logged app": ("needed", "www.watched.test", False),
     "needed: a host with a blocked path": ("needed", "pages.test", True),
@@ -125,6 +127,14 @@ def test_whether_tls_is_opened(
     proxy: Proxy = request.getfixturevalue(which)
     with tls(tunnel(proxy, f"{host}:443"), host) as inside:
         assert (fingerprint(inside) != origin.fingerprint) is opened
+
+
+@pytest.mark.parametrize("name", ["a-.innocent.test", "-a.innocent.test"])
+def test_what_cannot_be_opened_though_it_has_to_is_refused(small: Proxy, origin: Origin, name: str) -> None:
+    with pytest.raises(ssl.SSLError, match=r"(?i)access.denied"):
+        tls(tunnel(small, "pages.test:443"), name)
+    assert small.wait_record(tls__client__server_name=name, embargo__reason="undecided")
+    assert origin.received == b""
 
 
 def test_a_blocked_path_is_refused_and_its_neighbour_passes(needed: Proxy, origin: Origin) -> None:

@@ -16,8 +16,9 @@ import pytest
 
 from e2e.clients import BOUND, connect, curl, read_all, read_response
 from e2e.conftest import SMALL, Start
-from e2e.crew import Crew, has_ended, is_gapless
+from e2e.crew import Crew, is_gapless
 from e2e.origin import Origin
+from e2e.process import has_ended
 from e2e.proxy import PATIENCE, Proxy, field
 from ports import free_port
 

@@ -77,6 +77,21 @@ def test_a_fault(rules: Policy | None, refuses: bool) -> None:
     assert made.counters.errors == 1
 
 
+def test_a_fault_in_a_held_body_is_one_of_its_request() -> None:
+    made, queue = gate(BANNING)
+    flow = tflow.tflow()
+    flow.request.headers["Proxy-Authorization"] = "Basic YWxpY2U6c2VjcmV0LXdvcmQ="
+
+    def judge(_: tuple[http.HTTPFlow, bytes]) -> None:
+        raise RuntimeError("a fault, with secret-word")
+
+    with taddons.context():
+        made.run(judge, (flow, b"body"), lambda _data, _decision: None, lambda data: data[0].client_conn)
+    (record,) = queue.taken
+    assert isinstance(record, Judged)
+    assert (record.surface, record.decision.error) == (Surface.HTTP, "RuntimeError: a fault, with (withheld)")
+
+
 def test_what_cannot_be_recorded_or_worded_is_refused_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     made, queue = gate(BANNING)
     refused: list[Decision] = []
@@ -84,8 +99,8 @@ def test_what_cannot_be_recorded_or_worded_is_refused_all_the_same(monkeypatch: 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    for what in ("uuid7", "secrets_of", "without"):
-        monkeypatch.setattr(f"embargo.enforce.gate.{what}", broken)
+    for what in ("gate.uuid7", "failures.secrets_of", "failures.without"):
+        monkeypatch.setattr(f"embargo.enforce.{what}", broken)
     with taddons.context():
         assert run(made, tflow.tflow(), RuntimeError("a secret"), refused) is None
     (decision,) = refused

@@ -125,6 +125,14 @@ def test_an_unplugged_cable_proves_nothing() -> None:
     assert (code, report["open"]) == (2, 0)
 
 
+def test_without_a_proxy_that_is_known_nothing_is_proven(monkeypatch: pytest.MonkeyPatch, outside: Outside) -> None:
+    unknown = source(TARGETS, control=("127.0.0.1", 443), proxy=None)
+    monkeypatch.setattr(sys.modules[__name__], "PROGRAM", unknown)
+    code, report = run(sys.executable, *places())
+    assert (code, report["open"], report["proxy"]) == (2, 0, None)
+    assert run(sys.executable, *places(http=outside.http))[0] == 1, "what answered is a way round all the same"
+
+
 def test_for_people(outside: Outside) -> None:
     done = subprocess.run(
         [sys.executable, "-", "--timeout", "1", "--proxy", f"127.0.0.1:{outside.http}", *places(http=outside.http)],

@@ -1,6 +1,8 @@
 """What the processes say of where they listen, and how an address is read."""
 
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,6 +64,32 @@ def test_a_second_port_is_told() -> None:
 
 def test_relative_files_lie_in_the_directory_of_the_process() -> None:
     assert running([process(7, "aa", file="a.yaml")]).files == (Path("/proc/7/cwd/a.yaml"),)
+
+
+GIVEN = {  # what is given with --proxy, whether it is the one that runs here
+    ("127.0.0.1", 8080): True,
+    ("localhost", 8080): True,
+    ("127.0.0.9", 8080): True,  # any address of this machine
+    ("192.0.2.1", 8080): False,
+    ("127.0.0.1", 8081): False,
+    ("127.0.0.3", 1080): True,
+    ("127.0.0.1", 1080): False,  # it listens on one address alone
+    ("no-such-host.test", 8080): False,
+}
+
+
+@pytest.mark.parametrize(("given", "here"), GIVEN.items(), ids=map(str, GIVEN))
+def test_which_proxy_is_meant(given: tuple[str, int], here: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(host: str, port: int, **wanted: Any) -> Any:
+        if host.endswith(".test"):
+            raise socket.gaierror
+        return resolve(host, port, **wanted)
+
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    found = running([process(1, "aa", ("regular", "0.0.0.0:8080"), ("socks5", "127.0.0.3:1080"))])
+    assert found.listens_on(given) is here
+    assert found.everywhere == {("127.0.0.1", 8080)}
 
 
 ADDRESSES = {

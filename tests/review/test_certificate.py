@@ -1,14 +1,17 @@
 """A CA's certificates, read: facts, days left, constraints, and what a policy lacks of them."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 
-from certificates import limits, sign
+from certificates import Signed, limits, sign
+from embargo.core.catalogue import DomainList
 from embargo.core.hostname import canonical
+from embargo.core.request import Surface
 from embargo.core.rules import Decrypt
-from embargo.review.certificate import CertificateError, colons, facts, read_chain, unpermitted
+from embargo.review.certificate import CertificateError, facts, missing_lists, missing_names, read_chain, unpermitted
 from sample import NOW, app, endpoint, policy, rule
 
 ROOT = sign("Example Corp Root")
@@ -30,7 +33,6 @@ def test_facts() -> None:
         "certificates": 2,
         "constrained": True,
     }
-    assert colons("00ff") == "00:FF"
 
 
 EXPIRY = {  # days from now: findings
@@ -97,4 +99,21 @@ def test_unpermitted() -> None:
     )
     missing = unpermitted(judged, facts([INTERMEDIATE.certificate]), NOW)
     assert [(each.name, each.why.value) for each in missing] == [("other.test", "page"), ("pages.test", "path")]
+    assert missing_names(missing) == ("pages.test",)
     assert unpermitted(judged, facts([ROOT.certificate]), NOW) == ()
+
+
+LISTS = {  # case: (CA, whether it lacks the names of a list)
+    "certain names alone": (INTERMEDIATE, True),
+    "every name": (ROOT, False),
+    "every name but one": (sign("e", ROOT, constraints=limits((), ["bank.test"])), False),
+    "nothing": (sign("d", ROOT, constraints=limits(["CN=Example Corp"])), True),
+}
+
+
+@pytest.mark.parametrize(("signed", "lacks"), LISTS.values(), ids=LISTS)
+def test_missing_lists(signed: Signed, lacks: bool) -> None:
+    names = DomainList("a", "lists/a.txt", 1200)
+    inside = rule("http", "block", surfaces=frozenset({Surface.HTTP}))
+    judged = replace(policy([app("a")], [inside], decrypt=Decrypt.NEEDED), lists=(names,))
+    assert missing_lists(judged, facts([signed.certificate]), NOW) == ((names,) if lacks else ())

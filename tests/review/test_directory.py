@@ -1,5 +1,6 @@
 """mitmproxy's directory: a CA put in place whole, its key for us alone, a former one kept."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -86,3 +87,41 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"x" * (4 * 1024 * 1024 + 1))
     with pytest.raises(OSError, match="too large"):
         read_bounded(tmp_path / "large")
+
+
+@pytest.fixture
+def owned(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int, int]]:
+    """By name, whom files and directories were given to by root."""
+    given: dict[str, tuple[int, int]] = {}
+
+    def chown(path: Path, user: int, group: int, *, follow_symlinks: bool) -> None:
+        given[path.name] = (user, group)
+
+    def fchown(file: int, user: int, group: int) -> None:
+        given[Path(f"/proc/self/fd/{file}").readlink().name.split(".")[1]] = (user, group)
+
+    monkeypatch.setattr("os.chown", chown)
+    monkeypatch.setattr("os.fchown", fchown)
+    return given
+
+
+@pytest.mark.parametrize("root", [True, False], ids=["root", "somebody"])
+def test_what_root_writes_is_the_directorys_owners(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owned: dict[str, tuple[int, int]], root: bool
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0 if root else 1000)
+    install(tmp_path / "state" / "conf", PREPARED)
+    write_private(tmp_path / "key", b"secret", fresh=True)
+    found = tmp_path.stat()
+    names = {"state", "conf", "mitmproxy-ca", "mitmproxy-ca-cert", "key"} if root else set()
+    assert owned == dict.fromkeys(names, (found.st_uid, found.st_gid))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_root_gives_files_to_another(tmp_path: Path) -> None:
+    os.chown(tmp_path, 1234, 1235)
+    install(tmp_path / "conf", PREPARED)
+    assert {
+        (path.stat().st_uid, path.stat().st_gid) for path in (tmp_path / "conf", *(tmp_path / "conf").iterdir())
+    } == {(1234, 1235)}
+    assert mode(tmp_path / "conf" / "mitmproxy-ca.pem") == 0o600

@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from embargo.core.catalogue import Role
 from embargo.core.decision import Decision
-from embargo.core.rules import Action, Decrypt, Mode, Policy, Recording
+from embargo.core.rules import Action, Decrypt, Mode, Policy, Recording, Rule
 from embargo.journal.record import Encoder
 from embargo.review.privacy import PERSONAL, REMAINING, annex
 from recorded import BANNED, BLOCK, OBSERVER, judged
@@ -75,6 +77,26 @@ def test_rules_say_about_whom() -> None:
     assert recorded["default"] == {"action": "log", "record": "full", "apps": ["free"]}
 
 
+DEFAULTS = {  # case: (rules for an app with an api and a shared cdn endpoint, whether the default may decide)
+    "none": ([], True),
+    "everybody": ([rule("all", "log")], False),
+    "everybody, for long": ([rule("all", "log", since=NOW - timedelta(days=9))], False),
+    "everybody, soon": ([rule("all", "log", since=NOW + timedelta(days=9))], True),
+    "everybody, for now": ([rule("all", "log", until=NOW + timedelta(days=9))], True),
+    "noted only": ([rule("all", "block", shadow=True)], True),
+    "what is shared alone": ([rule("one", "log", shared=True)], True),
+    "what is shared, and what is not": ([rule("one", "log", shared=True), rule("two", "block", shared=False)], False),
+    "one role of two": ([rule("one", "log", roles=frozenset({Role.API}))], True),
+    "both roles": ([rule("one", "log", roles=frozenset({Role.API, Role.CDN}))], False),
+}
+
+
+@pytest.mark.parametrize(("rules", "expected"), DEFAULTS.values(), ids=DEFAULTS)
+def test_for_which_apps_no_rule_need_hold(rules: list[Rule], expected: bool) -> None:
+    cdn = replace(endpoint("cdn.test", shared=True), role=Role.CDN)
+    assert annex(policy([app("a", "a.test", cdn)], rules), NOW).by_default == (("a",) if expected else ())
+
+
 def test_settings_are_told() -> None:
     document = annex(
         made(query_values=True, unknown_protocol=Action.BLOCK, organization="Example Corp"), NOW
@@ -117,3 +139,12 @@ def test_the_lists_of_fields_are_what_records_hold() -> None:
     assert set(PERSONAL).isdisjoint(anonymous | asked)
     assert gone == set(PERSONAL), "what an anonymous record leaves out is personal, and told"
     assert set(REMAINING) <= anonymous | asked
+
+
+def test_what_comes_from_elsewhere_is_told() -> None:
+    document = annex(made(), NOW).document()
+    recorded, readers = document["recorded"], document["readers"]
+    assert isinstance(recorded, dict)
+    assert isinstance(readers, list)
+    assert any("those by which a front proxy" in text for text in recorded["never"])
+    assert any("standard output" in text for text in readers)

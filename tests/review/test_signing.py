@@ -1,5 +1,7 @@
 """The request for an intermediate: what it permits, what it excludes, what is told of it."""
 
+from dataclasses import replace
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -7,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from embargo.core.catalogue import DomainList
+from embargo.core.request import Surface
 from embargo.core.rules import Decrypt, Policy, Settings
 from embargo.review import signing
 from embargo.review.signing import NothingToSign, make_request, scope
@@ -63,6 +66,15 @@ def test_warnings() -> None:
     all_closed, left_out = wanted.warnings
     assert "all other TLS stays closed" in all_closed
     assert left_out.startswith("1200 names of lists")
+
+
+def test_names_of_a_list_that_a_verdict_depends_on_are_told() -> None:
+    inside = rule("http", "block", surfaces=frozenset({Surface.HTTP}))
+    judged = replace(policy(APPS, [inside], decrypt=Decrypt.NEEDED), lists=(DomainList("a", "lists/a.txt", 1200),))
+    (told,) = scope(judged, NOW).warnings
+    assert told.startswith("1200 names of lists/a.txt need to be opened for what is inside")
+    with pytest.raises(NothingToSign, match="1200 names of lists/a"):
+        scope(replace(policy([app("a")], [inside], decrypt=Decrypt.NEEDED), lists=judged.lists), NOW)
 
 
 def test_the_request() -> None:

@@ -1,7 +1,7 @@
 """`embargo ca`: the CA that opens TLS, shown, asked for, and put in place."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,8 +11,9 @@ import click
 from embargo.cli.loading import loaded_policy
 from embargo.cli.options import json_option, policy_option
 from embargo.cli.output import colourful, echo_json, printable
+from embargo.core.ca_findings import colons, not_permitted, too_many
 from embargo.core.opening import Opening, Why
-from embargo.review.certificate import CaFacts, CertificateError, colons, unpermitted
+from embargo.review.certificate import CaFacts, CertificateError, missing_lists, missing_names, unpermitted
 from embargo.review.directory import DEFAULT, SIGNING, install, installed, read_bounded, write_private
 from embargo.review.installation import prepare
 from embargo.review.signing import KEY_SIZES, NothingToSign, Scope, make_request, scope
@@ -65,7 +66,11 @@ def show(policy: tuple[Path, ...], confdir: Path, as_json: bool) -> None:
     except CertificateError as broken:
         _fail(f"{confdir / SIGNING}: {broken}")
     missing = unpermitted(judged, ca, now)
-    findings = [*ca.findings(now), *_missing_findings(missing)]
+    findings = [
+        *ca.findings(now),
+        *map(not_permitted, missing_names(missing)),
+        *map(too_many, missing_lists(judged, ca, now)),
+    ]
     if as_json:
         echo_json(
             {
@@ -182,11 +187,6 @@ def _read(path: Path) -> bytes:
 def _fail(message: str) -> NoReturn:
     click.echo(f"error: {printable(message)}", err=True)
     sys.exit(_UNUSABLE)
-
-
-def _missing_findings(missing: Sequence[Opening]) -> Iterable[str]:
-    names = dict.fromkeys(each.name for each in missing if each.why.decides)
-    return [f"the CA does not permit {name}: what the policy bans inside it passes" for name in names]
 
 
 def _document(ca: CaFacts, now: datetime) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from embargo.cli.findings import (
 )
 from embargo.cli.options import json_option, policy_option
 from embargo.cli.output import colourful, echo_json
+from embargo.core.ca_findings import not_permitted, too_many
 from embargo.policy.cases import cases_of, run
 from embargo.policy.lint import lint
 from embargo.policy.load import Loaded, load
@@ -80,21 +81,26 @@ def command(policy: tuple[Path, ...], strict: bool, ca: Path | None, as_json: bo
 
 
 def _unpermitted(loaded: Loaded, ca: Path, moment: datetime) -> Iterator[Problem]:
-    """A warning for each app and name whose verdict depends on what is inside, and that the CA cannot sign for."""
-    from embargo.review.certificate import CertificateError, facts, read_chain, unpermitted  # X.509 takes a while
+    """A warning for each app and name whose verdict depends on what is inside, and that the CA cannot sign for.
+
+    Of a long list it is one for all its names.
+    """
+    from embargo.review import certificate  # X.509 takes a while
     from embargo.review.directory import read_bounded
 
     try:
-        known = facts(read_chain(read_bounded(ca)))
+        known = certificate.facts(certificate.read_chain(read_bounded(ca)))
     except OSError as unread:
         raise click.UsageError(f"--ca: {ca}: {unread.strerror or unread}") from unread
-    except CertificateError as broken:
+    except certificate.CertificateError as broken:
         raise click.UsageError(f"--ca: {ca}: {broken}") from broken
-    found = [each for each in unpermitted(loaded.policy, known, moment) if each.why.decides]
-    for app, name in dict.fromkeys((each.app, each.name) for each in found):
+    missing = certificate.unpermitted(loaded.policy, known, moment)
+    sign = "have a CA signed that does: embargo ca request"
+    found = dict.fromkeys((each.app, not_permitted(each.name), sign) for each in missing if each.why.decides)
+    block = "let a rule without `surfaces` block the names whole"
+    lists = certificate.missing_lists(loaded.policy, known, moment)
+    for app, message, hint in [*found, *((names.app, too_many(names), block) for names in lists)]:
         document = [layer.document for layer in loaded.layers if app in layer.document.root.get("apps", ())][-1]
-        message = f"the CA does not permit {name!r}: what the policy bans inside it passes"
-        hint = "have a CA signed that does: embargo ca request"
         yield document.problem(("apps", app), "not-permitted-by-ca", message, hint, key=True, severity=Severity.WARNING)
 
 

@@ -117,11 +117,12 @@ def command(
 ) -> None:
     """Ask the running proxy for what its policy blocks, and show what got through.
 
-    Exit 0: all was refused, by embargo. 1: something was not. 2: nothing could be asked.
+    Exit 0: all was refused, by embargo. 1: something was not. 2: nothing could be asked, or what is innocent was
+    refused too.
     """
     here = _running()
     listeners = dict(here.listeners)
-    if proxy is not None and proxy not in here.addresses:
+    if proxy is not None and not here.listens_on(proxy):
         here, listeners = running(()), {}  # another proxy, of which those that run here say nothing
     listeners |= {
         listener: given
@@ -138,7 +139,12 @@ def command(
         targets = [
             target for target in find(judged, client, _CHANCE, sample=sample or 3).targets if target.app in chosen
         ]
-        click.echo(source(targets, control=control, proxy=listeners.get(Listener.PROXY)), nl=False)
+        named = listeners.get(Listener.PROXY)
+        if proxy is None and named in here.everywhere:
+            named = None
+        if named is None:
+            click.echo("note: where clients find the proxy is not known; name it with --proxy", err=True)
+        click.echo(source(targets, control=control, proxy=named), nl=False)
         return
     if not listeners:
         _fail(f"no proxy is running (no process answers in {runtime_directory()}); name one with --proxy")
@@ -175,6 +181,8 @@ def command(
         echo_json(report.document())
     else:
         _show(report)
+    if report.exit == UNREADABLE and (detail := report.refused_innocent) is not None:
+        click.echo(f"error: what is innocent was refused too, so nothing is proven: {printable(detail)}", err=True)
     sys.exit(report.exit)
 
 
@@ -289,7 +297,7 @@ def _words(outcome: Outcome) -> str:
 
 def _verdict(report: Report) -> str:
     if report.exit == 2:
-        return "nothing could be asked, so nothing is proven"
+        return "nothing is proven" if report.refused_innocent else "nothing could be asked, so nothing is proven"
     asked, refused = report.asked, report.counts[Outcome.REFUSED]
     if report.exit == 0:
         return f"all {asked} attempts were refused by embargo"

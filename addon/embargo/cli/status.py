@@ -10,6 +10,7 @@ import click
 
 from embargo.cli.options import json_option
 from embargo.cli.output import colourful, printable
+from embargo.core.ca_findings import colons
 from embargo.journal.status import Liveness, Status, crews, disagreement, running
 from embargo.paths import runtime_directory
 
@@ -129,10 +130,9 @@ def _account(status: Status) -> Iterator[str]:
 def _ca(status: Status) -> Iterator[str]:
     ca, rejecting = status.part("ca"), status.part("rejecting")
     if ca.get("fingerprint"):
-        fingerprint = _shown(ca, "fingerprint").upper()
         limits = "name-constrained" if ca.get("constrained") else "may sign for every name"
         yield _line("CA", f"{_shown(ca, 'subject')}, {_shown(ca, 'days_left')} days left, {limits}")
-        yield _line("", "SHA-256 " + ":".join(fingerprint[at : at + 2] for at in range(0, len(fingerprint), 2)))
+        yield _line("", f"SHA-256 {colons(_shown(ca, 'fingerprint'))}")
         if ca.get("not_opened"):
             yield _line("", f"{_shown(ca, 'not_opened')} connections not opened: the CA does not permit them")
     if rejecting.get("clients"):

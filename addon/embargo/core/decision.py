@@ -1,5 +1,6 @@
 """A verdict with all that explains it."""
 
+from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
@@ -46,6 +47,11 @@ class Reason(StrEnum):
     UNDECIDED = "undecided"  # what was sent never became a protocol that can be judged
     NO_POLICY = "no-policy"  # none has loaded yet
     ERROR = "error"  # judging failed, so it is refused
+
+
+def response_on(respond: Iterable[Respond], surface: Surface) -> Respond | None:
+    """The first wish of *respond* that fits *surface*; None: what is usual there."""
+    return next((wish for wish in respond if wish in _FITTING.get(surface, _CLOSING)), None)
 
 
 class Decision(NamedTuple):
@@ -96,7 +102,7 @@ class Decision(NamedTuple):
 
     def response_on(self, surface: Surface) -> Respond | None:
         """How the refusal looks at *surface*: the first wish of the rule that fits there; None: what is usual."""
-        return next((wish for wish in self.respond if wish in _FITTING.get(surface, _CLOSING)), None)
+        return response_on(self.respond, surface)
 
     def status_on(self, surface: Surface) -> int | None:
         """HTTP status of the answer at *surface*; None where no answer of HTTP is given."""

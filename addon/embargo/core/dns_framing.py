@@ -6,13 +6,8 @@ but what it could read; in all else queries are looked for, since a server may s
 
 from enum import Enum, auto
 
-from embargo.core.dns_message import (
-    HEADER,
-    LONGEST_WIRE_NAME,
-    MOST_QUESTIONS,
-    MalformedMessage,
-    Reader,
-)
+from embargo.core.dns_message import HEADER, MOST_QUESTIONS, Reader
+from embargo.core.dns_wire import LONGEST_WIRE_NAME, MalformedMessage
 
 PORTS = frozenset({53, 5353})  # DNS and multicast DNS
 TLS_PORT = 853  # DNS over TLS (RFC 7858, 3.1)
@@ -73,6 +68,6 @@ class Frames:
 
 def carries_dns(port: int | None, begun: bytes) -> bool:
     """Whether DNS over TCP is looked for in a stream to *port* that begins with *begun*: at its ports whatever that
-    is, at others where it may be a query.
+    is (what is read at that of DNS over TLS was opened), at others where it may be a query.
     """
-    return port in PORTS or framing(begun) is not Framing.OTHER
+    return port in PORTS or port == TLS_PORT or framing(begun) is not Framing.OTHER

@@ -10,6 +10,7 @@ from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address
 
 from embargo.core.address import Address, plain
+from embargo.core.dns_wire import MalformedMessage, Names
 
 HEADER = struct.Struct("!HHHHHH")  # id, flags, and the counts of the four sections (RFC 1035, 4.1.1)
 LONGEST = 65_535  # octets: what the length before a message over TCP can say (RFC 1035, 4.2.2)
@@ -17,9 +18,6 @@ IN = 1  # class
 _RECORD = struct.Struct("!HHIH")  # type, class, TTL, length of the data (RFC 1035, 4.1.3)
 _QUESTION = struct.Struct("!HH")
 MOST_QUESTIONS = 64  # more than any server answers (RFC 9619 allows one); a message of 64 KiB could hold 13,000
-_MOST_POINTERS = 127  # compression pointers in one name: it has no more labels (RFC 1035, 2.3.4)
-LONGEST_WIRE_NAME = 255  # octets (RFC 1035, 2.3.4)
-_PLAIN = frozenset(range(0x21, 0x7F)) - frozenset(b".\\")
 _IPV4_HINT, _IPV6_HINT = 4, 6  # SvcParamKeys (RFC 9460, 14.3.2)
 
 
@@ -62,10 +60,6 @@ _TARGET_AT: dict[int, int] = {  # where in the data the name stands to which a r
 }
 
 
-class MalformedMessage(ValueError):
-    """Bytes that are no DNS message."""
-
-
 @dataclass(frozen=True, slots=True)
 class Question:
     """One question."""
@@ -87,7 +81,6 @@ class Record:
 
     owner: str
     type: int
-    class_: int  # of OPT: the size of datagrams that the sender takes
     ttl: int  # seconds; of OPT: extended response code, version, flags
     target: str | None = None  # the name to which it leads
     addresses: tuple[Address, ...] = ()  # that it gives, hints of HTTPS and SVCB included
@@ -101,9 +94,7 @@ class Message:
     flags: int
     questions: tuple[Question, ...]
     answers: tuple[Record, ...] = ()
-    authorities: tuple[Record, ...] = ()
     additionals: tuple[Record, ...] = ()
-    whole: bool = True  # False where it breaks off
 
     @property
     def is_query(self) -> bool:
@@ -148,13 +139,9 @@ def type_name(number: int) -> str:
 
 def parse(data: bytes) -> Message:
     """The message in *data*. Raises MalformedMessage where not even its header and questions can be read."""
-    if len(data) < HEADER.size:
-        raise MalformedMessage(f"{len(data)} octets, of which a header takes {HEADER.size}")
-    identifier, flags, *counts = HEADER.unpack_from(data)
-    if counts[0] > MOST_QUESTIONS:
-        raise MalformedMessage(f"{counts[0]} questions")
     reader = Reader(data)
-    questions = tuple(reader.question() for _ in range(counts[0]))
+    identifier, flags, *counts = reader.header()
+    asked = tuple(reader.question() for _ in range(counts[0]))
     sections: list[tuple[Record, ...]] = []
     whole = True
     for count in counts[1:]:
@@ -168,12 +155,16 @@ def parse(data: bytes) -> Message:
     return Message(
         id=identifier,
         flags=flags,
-        questions=questions,
+        questions=asked,
         answers=sections[0],
-        authorities=sections[1],
         additionals=sections[2],
-        whole=whole,
     )
+
+
+def questions(data: bytes) -> tuple[Question, ...]:
+    """The questions alone of the message in *data*. Raises MalformedMessage as `parse` does."""
+    reader = Reader(data)
+    return tuple(reader.question() for _ in range(reader.header()[2]))
 
 
 class Reader:
@@ -182,30 +173,40 @@ class Reader:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._position = HEADER.size
+        self._names = Names(data)
+
+    def header(self) -> tuple[int, ...]:
+        """The numbers of the header, which is read where it stands."""
+        if len(self._data) < HEADER.size:
+            raise MalformedMessage(f"{len(self._data)} octets, of which a header takes {HEADER.size}")
+        numbers = HEADER.unpack_from(self._data)
+        if numbers[2] > MOST_QUESTIONS:
+            raise MalformedMessage(f"{numbers[2]} questions")
+        return numbers
 
     def question(self) -> Question:
         """The next question."""
-        wire, self._position = self._name(self._position)
+        name, self._position = self._names.at(self._position)
         kind, class_ = self._unpack(_QUESTION)
-        return Question(_text(wire), kind, class_, wire)
+        return Question(name.text, kind, class_, name.wire)
 
     def record(self) -> Record:
         """The next record."""
-        wire, self._position = self._name(self._position)
+        owner, self._position = self._names.at(self._position)
         kind, class_, ttl, length = self._unpack(_RECORD)
         start, end = self._position, self._position + length
         if end > len(self._data):
             raise MalformedMessage("a record that breaks off")
         self._position = end
-        owner = _text(wire)
         if kind in (Type.A, Type.AAAA):
-            return Record(owner, kind, class_, ttl, None, _addresses(self._data[start:end], 4 if kind == 1 else 16))
+            addresses = _addresses(self._data[start:end], 4 if kind == Type.A else 16)
+            return Record(owner.text, kind, ttl, None, addresses)
         at = _TARGET_AT.get(kind)
         if at is None or class_ != IN or start + at >= end:
-            return Record(owner, kind, class_, ttl)
-        target, after = self._name(start + at)
+            return Record(owner.text, kind, ttl)
+        target, after = self._names.at(start + at)
         hints = _hints(self._data[after:end]) if kind in (Type.SVCB, Type.HTTPS) else ()
-        return Record(owner, kind, class_, ttl, _text(target), hints)
+        return Record(owner.text, kind, ttl, target.text, hints)
 
     def _unpack(self, form: struct.Struct) -> tuple[int, ...]:
         try:
@@ -214,57 +215,6 @@ class Reader:
             raise MalformedMessage("a message that breaks off") from short
         self._position += form.size
         return values
-
-    def _name(self, position: int) -> tuple[bytes, int]:
-        """The name at *position*, uncompressed, and where what follows it begins (RFC 1035, 4.1.4)."""
-        data, wire = self._data, b""
-        after: int | None = None
-        pointers = 0
-        while True:
-            if position >= len(data):
-                raise MalformedMessage("a name that breaks off")
-            size = data[position]
-            if size >= 0xC0:
-                if position + 2 > len(data):
-                    raise MalformedMessage("a name that breaks off")
-                after = position + 2 if after is None else after
-                position = int.from_bytes(data[position : position + 2]) & 0x3FFF
-                pointers += 1
-                if pointers > _MOST_POINTERS:
-                    raise MalformedMessage("a name that points to itself")
-                continue
-            if size > 63:
-                raise MalformedMessage("a label of an unknown kind")
-            label = data[position : position + 1 + size]
-            if len(label) != 1 + size:
-                raise MalformedMessage("a name that breaks off")
-            wire += label
-            position += len(label)
-            if len(wire) > LONGEST_WIRE_NAME:
-                raise MalformedMessage("a name of more than 255 octets")
-            if not size:
-                return wire, position if after is None else after
-
-
-def _text(wire: bytes) -> str:
-    """The text form of an uncompressed name; what stands for no character of it is escaped (RFC 1035, 5.1)."""
-    labels = []
-    position = 0
-    while size := wire[position]:
-        labels.append(_label(wire[position + 1 : position + 1 + size]))
-        position += 1 + size
-    return ".".join(labels)
-
-
-def _label(label: bytes) -> str:
-    if _PLAIN.issuperset(label):
-        return label.decode("ascii")
-    if b"\\" not in label and b"." not in label and not label.isascii():
-        try:
-            return label.decode()  # as multicast DNS spells it (RFC 6762, 16)
-        except UnicodeDecodeError:
-            pass
-    return "".join(chr(octet) if octet in _PLAIN or octet == 0x20 else f"\\{octet:03d}" for octet in label)
 
 
 def _addresses(data: bytes, size: int) -> tuple[Address, ...]:

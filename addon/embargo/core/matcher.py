@@ -92,11 +92,10 @@ UNKNOWN = Known((), (), (), True)  # one value for all the hosts that no pattern
 
 def suffixes(host: str) -> list[str]:
     """*host* and its parents by whole labels, the longest first: ``notqq.com`` never meets ``qq.com``."""
-    found = [host]
-    start = host.find(".") + 1
-    while start:
-        found.append(host[start:])
-        start = host.find(".", start) + 1
+    found = []
+    while host:
+        found.append(host)
+        host = host.partition(".")[2]
     return found
 
 

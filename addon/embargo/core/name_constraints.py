@@ -40,6 +40,11 @@ class NameConstraints:
         """Whether there is a name that the authority may not sign for."""
         return self.unmet is not None or self.permitted_names is not None or bool(self.excluded_names)
 
+    @property
+    def names_few(self) -> bool:
+        """Whether the authority may sign for certain names alone."""
+        return self.unmet is not None or (self.permitted_names is not None and "" not in self.permitted_names)
+
 
 def permits(constraints: Iterable[NameConstraints], host: Host) -> bool:
     """Whether every certificate of a chain permits *host*."""

@@ -125,6 +125,10 @@ class Rule:
     layer: str = ""  # the file it stands in
     line: int = 0  # its line there, from 1
 
+    def fits(self, role: Role, shared: bool) -> bool:
+        """Whether it is for an endpoint of *role* that is *shared* or not."""
+        return (not self.roles or role in self.roles) and (self.shared is None or self.shared is shared)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
@@ -176,3 +180,8 @@ class Policy:
         enabled = [rule for rule in self.rules if rule.enabled]
         rules_of = {app.id: tuple(rule for rule in enabled if rule.apps.selects(app)) for app in self.apps.values()}
         object.__setattr__(self, "rules_of", rules_of)
+
+    def kinds_of(self, app: App) -> set[tuple[Role, bool]]:
+        """The roles of the endpoints of *app*, each with whether one of that role is shared."""
+        found = {(endpoint.role, endpoint.shared) for endpoint in app.endpoints}
+        return found | {(names.role, names.shared) for names in self.lists if names.app == app.id}

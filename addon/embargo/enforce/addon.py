@@ -53,6 +53,7 @@ class Runtime:
         self._status: StatusServer | None = None
         self._options: tuple[tuple[Path, ...], Path] | None = None  # policy files and log directory in use
         self._following: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None  # the CA against a policy that was there before we ran
         self._status_task: asyncio.Task[None] | None = None
         self._running = False
 
@@ -80,12 +81,14 @@ class Runtime:
         self._status = StatusServer(runtime_directory(), self.describe)
         self._status_task = asyncio.create_task(self._status.run())
         self._warn_of_settings()
-        self.gate.ca.check(self.gate.policy, now())
+        self.gate.ca.check(now())
+        if self.gate.policy is not None:
+            self._checking = asyncio.create_task(self._check_ca(self.gate.policy))
 
     def done(self) -> None:
         """The process ends: what is in the queue is written."""
         self.identity.stop()
-        for task in (self._following, self._status_task):
+        for task in (self._following, self._checking, self._status_task):
             if task is not None:
                 task.cancel()
         if self._status is not None:
@@ -108,6 +111,7 @@ class Runtime:
         if self._following is not None:
             self._following.cancel()
         self.reloader = Reloader(self.gate, paths, _state_directory(), log)
+        self.reloader.before_policy = self._check_ca
         self.reloader.on_policy = self._follow_policy
         self._following = asyncio.create_task(_supervised(self.reloader))
         self._options = (paths, log)
@@ -129,8 +133,14 @@ class Runtime:
     def _follow_policy(self, policy: Policy) -> None:
         if self.journal is not None:
             self.journal.settings = policy.settings.log
-        if self._running:
-            self.gate.ca.check_policy(policy, now())
+
+    async def _check_ca(self, policy: Policy) -> None:
+        if not self._running:  # mitmproxy has loaded no CA yet
+            return
+        try:
+            await self.gate.ca.check_policy(policy, now())
+        except Exception as error:  # noqa: BLE001 - what is told only must not keep a policy from taking effect
+            logger.warning("embargo: what the CA does not permit could not be found: %s", error)
 
     def _set_look(self, block_page: str, console: str) -> None:
         try:

@@ -4,12 +4,9 @@ mitmproxy logs an exception in a hook and lets the flow go on (measured), so eve
 `Gate.run`: what raises there refuses that flow, writes an error record and is counted.
 """
 
-import logging
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from traceback import format_exception
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from mitmproxy import connection as mitm
@@ -22,50 +19,20 @@ from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.request import Name, Request, Surface
 from embargo.core.rules import Policy
 from embargo.core.unread import unread
+from embargo.enforce.accounts import Counters, Sink
 from embargo.enforce.connection import Connection
 from embargo.enforce.datagrams.datagram_layer import say_goodbye
 from embargo.enforce.dns.resolved import Resolved
-from embargo.enforce.identity.secret import secrets_of, without
+from embargo.enforce.failures import Failures, surface_of
 from embargo.enforce.judgement import Judgement
 from embargo.enforce.tls.ca import SigningCa
 from embargo.enforce.tls.rejections import Rejections
 from embargo.journal.event import Event, Judged, Outcome
 from embargo.journal.identifier import uuid7
 
-logger = logging.getLogger("embargo")
-
 _SHARE_A_RECORD = frozenset(  # one record a connection and verdict (DESIGN 7)
     {Surface.CONNECT, Surface.TLS, Surface.QUIC, Surface.TCP, Surface.UDP, Surface.SERVER}
 )
-
-
-class Sink(Protocol):
-    """Where records go: the journal."""
-
-    def offer(self, event: Event) -> bool:
-        """Take *event* if there is room, at once."""
-        ...
-
-    async def put(self, event: Event) -> bool:
-        """Take *event*, waiting for room; False where it was lost."""
-        ...
-
-    def submit(self, event: Event) -> bool:
-        """Take *event* if there is room, else count it as lost: for those who cannot wait."""
-        ...
-
-
-@dataclass(slots=True)
-class Counters:
-    """What was decided since the process started."""
-
-    judged: int = 0
-    blocked: int = 0
-    logged: int = 0
-    allowed: int = 0
-    passed: int = 0
-    nameless: int = 0  # connections that went on with nothing but an address known: a blind spot
-    errors: int = 0
 
 
 def now() -> datetime:
@@ -91,7 +58,7 @@ class Gate:
         self.judged: WeakKeyDictionary[mitm_flow.Flow, Judgement] = WeakKeyDictionary()
         self._waiting: list[Event] = []  # events that found the journal's queue full in the current hook
         self._in_hook = False
-        self._reported_errors = 0
+        self._failures = Failures()
         self.incident: str | None = None  # id of the record of the newest failure
         self.identify: Callable[[Connection], None] = lambda connection: None  # finds out who asks
 
@@ -127,42 +94,21 @@ class Gate:
 
     def _fail[T](self, error: Exception, data: T, refuse: Callable[[T, Decision], None], peer: mitm.Client) -> None:
         self.counters.errors += 1
-        said = self._told(error, data)
+        judged = data[0] if isinstance(data, tuple) else data  # of a held body: its flow stands before it
+        said = self._failures.told(error, judged)
         decision = monitored(self.policy, Decision(verdict=Verdict.BLOCK, reason=Reason.ERROR, error=said[:1024]))
         self.incident = None
         try:
-            surface, connection = _surface_of(data), self.connection(peer)
+            surface, connection = surface_of(judged), self.connection(peer)
             self.incident = self.record(decision, surface, connection, error_type=type(error).__name__)
         except Exception as again:  # noqa: BLE001 - the gate: one that cannot be recorded is refused all the same
-            self._told(again, data)
+            self._failures.told(again, judged)
         if decision.blocked:
             try:
                 refuse(data, decision)
             except Exception as again:  # noqa: BLE001 - the gate: the last resort is to cut the client off
-                self._told(again, data)
+                self._failures.told(again, judged)
                 close(peer)
-
-    def _told(self, error: Exception, data: object) -> str:
-        """Report *error* to the operator; what a record may say of it, free of passwords."""
-        kind = type(error).__name__
-        try:
-            secrets = secrets_of(data)
-            self._report(error, secrets)
-            return without(f"{kind}: {error}", secrets)
-        except Exception:  # noqa: BLE001 - the gate: it must not fail for words; which of them are secret is not known
-            logger.warning("embargo could not judge a flow and refused it: %s", kind)
-            return kind
-
-    def _report(self, error: Exception, secrets: Sequence[str]) -> None:
-        """Say it in the operator's log, with a traceback, but not a thousand times."""
-        self._reported_errors += 1
-        if self._reported_errors <= 20 or self._reported_errors % 1000 == 0:
-            logger.warning(
-                "embargo could not judge a flow and refused it (%d so far): %s\n%s",
-                self._reported_errors,
-                without(str(error), secrets),
-                without("".join(format_exception(error)), secrets),
-            )
 
     # -- deciding
 
@@ -174,12 +120,14 @@ class Gate:
             decision = decide(self.policy, request)
         return decision
 
-    def decide_unread(self, request: Request, *, opened: bool = False) -> Decision:
-        """The decision on what is in no protocol that is read, or shows no name: `settings.unknown_protocol` too.
+    def decide_unread(self, request: Request) -> Decision:
+        """The decision on what is in no protocol that is read, or shows no name: `settings.unknown_protocol` too."""
+        return unread(self.policy, request, self.decide(request))
 
-        For raw streams, datagrams, and TLS without a name (*opened*: what is inside gets judged by itself).
-        """
-        return unread(self.policy, request, self.decide(request), opened=opened)
+    def undecided(self, error: str, name: Name | None = None) -> Decision:
+        """The decision on what never became something that can be judged: refused, or with monitor recorded."""
+        decision = Decision(verdict=Verdict.BLOCK, reason=Reason.UNDECIDED, name=name, error=error)
+        return monitored(self.policy, decision)
 
     def named(self, request: Request) -> Request:
         """*request* with the name that its client asked DNS for, where it shows nothing but addresses."""
@@ -320,16 +268,3 @@ def release(peer: mitm.Client) -> None:
     for transport in handler.transports.values() if handler is not None else ():
         if transport.writer is not None:
             transport.writer.close()
-
-
-def _surface_of(data: object) -> Surface:
-    """The surface of a hook's argument, for the record of a failure."""
-    name = type(data).__name__
-    return {
-        "HTTPFlow": Surface.HTTP,
-        "TCPFlow": Surface.TCP,
-        "UDPFlow": Surface.UDP,
-        "DNSFlow": Surface.DNS,
-        "ServerConnectionHookData": Surface.SERVER,
-        "Datagram": Surface.UDP,
-    }.get(name, Surface.TLS)

@@ -49,16 +49,14 @@ class Refusals:
         refused = refusal(self.gate.policy, decision, incident or "", console=self.look.console)
         flow.response = connect_answer(refused, flow.request, self._template(decision))
 
-    def request(self, flow: http.HTTPFlow, decision: Decision, incident: str | None) -> None:
-        """Refuse a request: an answer where its body is short enough to be read first, else a close.
+    def request(self, flow: http.HTTPFlow, decision: Decision, status: int | None, incident: str | None = None) -> None:
+        """Refuse a request: an answer where its body is short enough to be read first, else a close, as *status* says.
 
         mitmproxy sends an answer that was set early only after the whole body, and a body that is streamed
         already cannot be answered (NotImplementedError in its core).
         """
-        if not _is_answered(flow, decision):
-            flow.response = None
-            if flow.killable:
-                flow.kill()
+        if status is None:
+            answer(flow, None)
             return
         refused = refusal(
             self.gate.policy,
@@ -67,9 +65,7 @@ class Refusals:
             accept_language=flow.request.headers.get("accept-language", ""),
             console=self.look.console,
         )
-        flow.response = http_answer(refused, flow.request, self._template(decision))
-        if _may_have_body(flow.request):
-            asyncio.get_running_loop().call_later(PATIENCE, _end, weakref.ref(flow))
+        answer(flow, http_answer(refused, flow.request, self._template(decision)))
 
     def status(self, flow: http.HTTPFlow, decision: Decision) -> int | None:
         """The HTTP status that `request` will answer with; None where it closes the connection."""
@@ -89,7 +85,7 @@ class Refusals:
 
     def failed_http(self, flow: http.HTTPFlow, decision: Decision) -> None:
         """A request that could not be judged."""
-        self.request(flow, decision, self.gate.incident)
+        self.request(flow, decision, self.status(flow, decision), self.gate.incident)
 
     def failed_layer(self, data: layer.NextLayer, decision: Decision) -> None:
         """A connection whose next protocol could not be judged."""
@@ -99,25 +95,16 @@ class Refusals:
         """A handshake that could not be judged."""
         close(data.context.client)
 
-    def failed_second_hello(self, data: SecondHello, decision: Decision) -> None:
-        """A second ClientHello that could not be judged."""
-        data.refused = True
-
-    def failed_endless_head(self, data: EndlessHead, decision: Decision) -> None:
-        """A request head without end that could not be judged."""
+    def failed_question(self, data: SecondHello | EndlessHead, decision: Decision) -> None:
+        """What a layer of ours asked about could not be judged."""
         data.refused = True
 
     def failed_server(self, data: ServerConnectionHookData, decision: Decision) -> None:
         """An upstream connection that could not be judged."""
         data.server.error = "the destination could not be checked"
 
-    def failed_tcp(self, flow: tcp.TCPFlow, decision: Decision) -> None:
-        """A raw stream that could not be judged."""
-        drop_message(flow)
-        close(self.gate.connection(flow.client_conn).peer)
-
-    def failed_udp(self, flow: udp.UDPFlow, decision: Decision) -> None:
-        """A flow of datagrams that could not be judged."""
+    def failed_messages(self, flow: tcp.TCPFlow | udp.UDPFlow, decision: Decision) -> None:
+        """A raw stream, or a flow of datagrams, that could not be judged."""
         drop_message(flow)
         close(self.gate.connection(flow.client_conn).peer)
 
@@ -147,9 +134,23 @@ def drop_message(flow: tcp.TCPFlow | udp.UDPFlow) -> None:
         flow.messages[-1].content = b""
 
 
+def can_answer(request: http.Request) -> bool:
+    """Whether an answer to *request* can be given before its body is there, which has to be read first."""
+    return not request.stream and _body_is_short(request)
+
+
+def answer(flow: http.HTTPFlow, response: http.Response | None) -> None:
+    """Give *response*, for which the body is waited for a while; or none, and close the connection."""
+    flow.response = response
+    if response is None:
+        if flow.killable:
+            flow.kill()
+    elif _may_have_body(flow.request):
+        asyncio.get_running_loop().call_later(PATIENCE, _end, weakref.ref(flow))
+
+
 def _is_answered(flow: http.HTTPFlow, decision: Decision) -> bool:
-    wants_reset = decision.response_on(Surface.HTTP) is Respond.RESET
-    return not flow.request.stream and not wants_reset and _body_is_short(flow.request)
+    return decision.response_on(Surface.HTTP) is not Respond.RESET and can_answer(flow.request)
 
 
 def _may_have_body(request: http.Request) -> bool:

@@ -19,11 +19,13 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-FEW_DAYS = 30  # below so many the operator is warned of the CA's end (as `review.certificate` has it)
+from embargo.core.ca_findings import expiry_findings, not_permitted
+
 PATIENCE = 2.0  # seconds for a process to connect and answer in
 _LONGEST_ANSWER = 4 * 1024 * 1024  # bytes; a refusal lists its problems
 _AT_ONCE = 16  # sockets asked side by side
@@ -91,13 +93,11 @@ class Status:
         if ca.get("error"):
             yield f"opens nothing, since the CA cannot be read: {ca['error']}"
         days = ca.get("days_left")
-        if type(days) is int and days < 0:
-            yield "the CA has expired: no client takes its certificates"
-        elif type(days) is int and days < FEW_DAYS:
-            yield f"the CA expires in {days} day{'' if days == 1 else 's'}"
+        if type(days) is int:
+            yield from expiry_findings(days, _instant(ca.get("not_before")), datetime.now(UTC))
         names = ca.get("not_permitted")
         for name in names if isinstance(names, list) else ():
-            yield f"the CA does not permit {name}: what the policy bans inside it passes"
+            yield not_permitted(str(name))
 
 
 def crews(statuses: Iterable[Status]) -> dict[int, list[Status]]:
@@ -149,6 +149,15 @@ def ask(path: Path, patience: float = PATIENCE) -> Status:
     if not isinstance(answer, dict):
         return Status(path=str(path), liveness=Liveness.UNREADABLE, error="its answer is no JSON object")
     return Status(path=str(path), liveness=Liveness.RUNNING, answer=answer)
+
+
+def _instant(value: object) -> datetime | None:
+    """The time in *value*; None where it is none."""
+    try:
+        found = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
 
 
 def _read(path: Path, deadline: float) -> bytes:

@@ -196,12 +196,7 @@ class _Linter:
 
     def _offers(self, app: App, rule: Rule) -> bool:
         """Whether *app* has an endpoint of the role and sharing that *rule* asks for."""
-        kinds = {(endpoint.role, endpoint.shared) for endpoint in app.endpoints}
-        kinds |= {(names.role, names.shared) for names in self.policy.lists if names.app == app.id}
-        return any(
-            (not rule.roles or role in rule.roles) and (rule.shared is None or rule.shared is shared)
-            for role, shared in kinds or {(Role.API, False)}
-        )
+        return any(rule.fits(role, shared) for role, shared in self.policy.kinds_of(app) or {(Role.API, False)})
 
     def _groups(self) -> Iterator[Problem]:
         used = {group.id for rule in self.policy.rules for group in (*rule.groups, *rule.not_groups)}

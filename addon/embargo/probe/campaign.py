@@ -170,13 +170,14 @@ async def _outward(line: Line, control: str) -> Control:
 
 def _innocent(name: str, what: str, response: Response | None) -> Control:
     if response is None:
-        return Control(name, False, f"{what}: closed without an answer")
+        return Control(name, False, f"{what}: closed without an answer", refused=True)
     if response.is_refusal:
-        return Control(name, False, f"{what}: refused by embargo with {response.status}, so it refuses everything")
+        detail = f"{what}: refused by embargo with {response.status}, so it refuses everything"
+        return Control(name, False, detail, refused=True)
     if response.status == 407:
-        return Control(name, False, f"{what}: 407, the proxy asks who it is (--user)")
+        return Control(name, False, f"{what}: 407, the proxy asks who it is (--user)", refused=True)
     if 400 <= response.status < 500:
-        return Control(name, False, f"{what}: {response.status} from something that is not embargo")
+        return Control(name, False, f"{what}: {response.status} from something that is not embargo", refused=True)
     return Control(name, True, f"{what}: {'opened' if response.status == 200 else f'tried, {response.status}'}")
 
 
@@ -197,7 +198,7 @@ async def _socks(line: Line) -> Control:
     what = f"a SOCKS tunnel back to {line.sink}"
     async with trap(line.sink, bind=line.bind) as net, opened(line.listeners[Listener.SOCKS]) as channel:
         if not await tunnel(channel, net.address, line.login):
-            return Control(Listener.SOCKS, False, f"{what}: not opened")
+            return Control(Listener.SOCKS, False, f"{what}: not opened", refused=True)
         channel.send(f"GET / HTTP/1.1\r\nHost: {INNOCENT}\r\nUser-Agent: {AGENT}\r\n\r\n".encode())
         await channel.response()
         return Control(Listener.SOCKS, bool(net.received), f"{what}: {'opened' if net.received else 'nothing came'}")
@@ -211,7 +212,7 @@ async def _tls(line: Line) -> Control:
             await channel.until(7)
             if net.received or tls_finding(bytes(channel.received)).outcome is not Outcome.REFUSED:
                 return Control(Surface.TLS, True, "an innocent ClientHello: passed")
-        return Control(Surface.TLS, False, "an innocent ClientHello: refused")
+        return Control(Surface.TLS, False, "an innocent ClientHello: refused", refused=True)
 
 
 async def _dns(line: Line, control: str, patience: float) -> Control:
@@ -225,7 +226,7 @@ async def _dns(line: Line, control: str, patience: float) -> Control:
         except TimeoutError:  # upstream may be out of reach; a refusal would have come at once
             return Control(Listener.DNS, True, f"DNS for {host}: no answer, and so no refusal")
     if said is not None and said.ours:
-        return Control(Listener.DNS, False, f"DNS for {host}: refused by embargo")
+        return Control(Listener.DNS, False, f"DNS for {host}: refused by embargo", refused=True)
     return Control(Listener.DNS, True, f"DNS for {host}: {said.text if said else 'answered'}")
 
 
@@ -238,4 +239,5 @@ async def _quic(line: Line, patience: float) -> Control:
                 refused = is_refusal(await protocol.answers.get(), begun)
         except TimeoutError:
             refused = False
-    return Control(Listener.QUIC, not refused, f"QUIC for an innocent name: {'refused' if refused else 'not refused'}")
+    what = f"QUIC for an innocent name: {'refused' if refused else 'not refused'}"
+    return Control(Listener.QUIC, not refused, what, refused=refused)

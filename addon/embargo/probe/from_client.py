@@ -5,7 +5,8 @@ Made by `embargo probe --from-client`. It connects straight to a few banned host
 resolvers, by TCP and UDP, and sends no more than a greeting: a ClientHello, a question for the address of the innocent
 host, a packet that asks a QUIC server for its versions. Where anything answers, traffic can leave beside the proxy.
 
-Exit 0: nothing answered. 1: a way round is open. 2: not even the proxy answered, so nothing is proven.
+Exit 0: nothing answered, and the proxy did. 1: a way round is open. 2: not even the proxy answered, or none is named
+(`--proxy`), so nothing is proven.
 """
 
 import argparse
@@ -250,7 +251,7 @@ def main() -> int:
     with concurrent.futures.ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         tried = list(pool.map(lambda trial: trial.run(), trials(options)))
     ways_open = [trial for trial in tried if trial.outcome == OPEN]
-    alive = proxy is None or proxy.outcome == OPEN
+    alive = proxy is not None and proxy.outcome == OPEN  # else an unplugged cable looks like a closed firewall
     code = 1 if ways_open else 0 if alive else 2
     settings = dict(urllib.request.getproxies())
     if options.json:
@@ -270,7 +271,9 @@ def main() -> int:
         cells = (trial.outcome, trial.way, trial.where)
         print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths)) + "  " + trial.detail)
     print("\nproxy settings of this machine: %s" % (json.dumps(settings) if settings else "none"))
-    if code == 2:
+    if proxy is None and code == 2:
+        print("nothing answered, but no proxy is named (--proxy HOST:PORT): nothing is proven")
+    elif code == 2:
         print("the proxy does not answer either: nothing is proven")
     elif ways_open:
         count = "1 way round the proxy is" if len(ways_open) == 1 else "%d ways round the proxy are" % len(ways_open)

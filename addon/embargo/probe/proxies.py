@@ -1,5 +1,6 @@
 """Which proxy runs here: from what its processes say on their status sockets, where to ask it."""
 
+import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +32,20 @@ class Running:
     digests: tuple[str, ...]
     files: tuple[Path, ...]  # of the policy in force
     addresses: frozenset[Address]  # all on which they listen
+    everywhere: frozenset[Address]  # those that stand for every address of this machine
     mode: str | None  # `monitor` where any process monitors
     warnings: tuple[str, ...]
+
+    def listens_on(self, given: Address) -> bool:
+        """Whether *given*, of which a host name is resolved, is one of theirs."""
+        host, port = given
+        try:
+            found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+        except (OSError, UnicodeError):
+            found = set()
+        if any((each, port) in self.addresses for each in {host, *found}):
+            return True
+        return any(port == listening for _, listening in self.everywhere) and any(map(_is_ours, found))
 
 
 def running(statuses: Iterable[Status]) -> Running:
@@ -40,10 +53,14 @@ def running(statuses: Iterable[Status]) -> Running:
     alive = [status for status in statuses if status.liveness is Liveness.RUNNING]
     listeners: dict[Listener, Address] = {}
     ports: set[tuple[str, Address]] = set()
+    everywhere: set[Address] = set()
     warnings = []
     for status in alive:
-        for mode, address in _listening(status):
+        for mode, host, port in _listening(status):
+            address = (_ANY.get(host, host), port)
             ports.add((mode, address))
+            if host in _ANY:
+                everywhere.add(address)
             if (listener := _MODES.get(mode)) is not None:
                 listeners.setdefault(listener, address)
     for mode, (host, port) in sorted(ports):
@@ -63,6 +80,7 @@ def running(statuses: Iterable[Status]) -> Running:
         digests=tuple(digest for digest in digests if digest),
         files=_files(alive[0]) if alive else (),
         addresses=frozenset(address for _, address in ports),
+        everywhere=frozenset(everywhere),
         mode="monitor" if "monitor" in modes else next(iter(modes), None),
         warnings=tuple(warnings),
     )
@@ -101,8 +119,19 @@ def _files(status: Status) -> tuple[Path, ...]:
     )
 
 
-def _listening(status: Status) -> list[tuple[str, Address]]:
-    """Each mode of a process, with the first address on which it listens, as it can be reached from here."""
+def _is_ours(host: str) -> bool:
+    """Whether *host*, an address, is one of this machine: nobody else's can be bound."""
+    try:
+        family, kind, *_, place = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.bind(place)
+    except OSError:
+        return False
+    return True
+
+
+def _listening(status: Status) -> list[tuple[str, str, int]]:
+    """Each mode of a process, with the first host and port on which it listens."""
     found = []
     modes = status.answer.get("modes")
     for entry in modes if isinstance(modes, list) else ():
@@ -110,5 +139,5 @@ def _listening(status: Status) -> list[tuple[str, Address]]:
         if isinstance(listen, list) and listen:
             host, _, port = str(listen[0]).rpartition(":")
             if port.isdigit():
-                found.append((str(mode), (_ANY.get(host, host), int(port))))
+                found.append((str(mode), host, int(port)))
     return found

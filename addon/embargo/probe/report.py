@@ -40,6 +40,7 @@ class Control:
     name: str
     passed: bool
     detail: str
+    refused: bool = False  # answered, and not let through
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,10 +78,15 @@ class Report:
 
     @property
     def exit(self) -> int:
-        """0: all was refused; 1: something was not; 2: nothing could be asked, so nothing is proven."""
+        """0: all was refused; 1: something was not; 2: nothing could be asked, or what is innocent was refused."""
         if self.findings:
             return 1
-        return 0 if self.asked else 2
+        return 0 if self.asked and not self.refused_innocent else 2
+
+    @property
+    def refused_innocent(self) -> str | None:
+        """What innocent attempt was refused, so that refusals prove nothing; None where all were let through."""
+        return next((control.detail for control in self.controls if control.refused), None)
 
     def rows(self) -> Iterator[tuple[str, Surface, Counter[Outcome]]]:
         """App, surface, and how many attempts came to what."""

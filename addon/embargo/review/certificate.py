@@ -1,6 +1,6 @@
 """A CA's certificates, read: who it is, how long it lasts, what it may sign for (X.509, RFC 5280)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_network
@@ -9,12 +9,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from embargo.core.address import Network
+from embargo.core.ca_findings import expiry_findings
+from embargo.core.catalogue import DomainList
 from embargo.core.hostname import Host
 from embargo.core.name_constraints import NameConstraints, permits
-from embargo.core.opening import Opening, openings
+from embargo.core.opening import Opening, lists_inside, openings
 from embargo.core.rules import Policy
-
-FEW_DAYS = 30  # below so many days the operator is warned: signing a new one takes a company weeks
 
 
 class CertificateError(ValueError):
@@ -64,17 +64,6 @@ class CaFacts:
         }
 
 
-def expiry_findings(days_left: int, not_before: datetime | None, now: datetime) -> list[str]:
-    """What is wrong with the time in which a CA is valid; nothing where all is well."""
-    if not_before is not None and now < not_before:
-        return [f"the CA is not valid before {not_before:%Y-%m-%d}"]
-    if days_left < 0:
-        return ["the CA has expired: no client takes its certificates"]
-    if days_left < FEW_DAYS:
-        return [f"the CA expires in {days_left} day{'' if days_left == 1 else 's'}"]
-    return []
-
-
 def read_chain(pem: bytes) -> list[x509.Certificate]:
     """The certificates in *pem*, in its order; keys in it are passed over. Raises CertificateError."""
     try:
@@ -104,11 +93,6 @@ def fingerprint(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(hashes.SHA256()).hex()
 
 
-def colons(fingerprint: str) -> str:
-    """A fingerprint as openssl and browsers show it."""
-    return ":".join(fingerprint[start : start + 2] for start in range(0, len(fingerprint), 2)).upper()
-
-
 def constraints_of(chain: Sequence[x509.Certificate]) -> tuple[NameConstraints, ...]:
     """The name constraints of those in *chain* that have any. Raises CertificateError for ones that cannot be read."""
     found = []
@@ -126,6 +110,16 @@ def constraints_of(chain: Sequence[x509.Certificate]) -> tuple[NameConstraints, 
 def unpermitted(policy: Policy, ca: CaFacts, now: datetime) -> tuple[Opening, ...]:
     """What *policy* needs opened and *ca* may not sign for."""
     return tuple(opening for opening in openings(policy, now) if not ca.permits(Host(opening.name)))
+
+
+def missing_names(missing: Iterable[Opening]) -> tuple[str, ...]:
+    """The names of *missing* whose verdict depends on what is inside, each once."""
+    return tuple(dict.fromkeys(each.name for each in missing if each.why.decides))
+
+
+def missing_lists(policy: Policy, ca: CaFacts, now: datetime) -> tuple[DomainList, ...]:
+    """The lists whose verdicts depend on what is inside, where *ca* signs for certain names alone."""
+    return lists_inside(policy, now) if any(each.names_few for each in ca.constraints) else ()
 
 
 def _constraints(value: x509.NameConstraints) -> NameConstraints:

@@ -41,7 +41,7 @@ def install(directory: Path, installation: Installation) -> list[Path]:
     The key is never readable to others, not for an instant. Raises OSError; what was there is in force until the last
     step, and after a failure still.
     """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make(directory)
     kept = _set_aside(directory, installation)
     certificate = x509.load_pem_x509_certificate(installation.certificate)
     archive = pkcs12.serialize_key_and_certificates(b"mitmproxy", None, certificate, None, serialization.NoEncryption())
@@ -55,11 +55,14 @@ def install(directory: Path, installation: Installation) -> list[Path]:
 def write_private(path: Path, content: bytes, mode: int = 0o600, *, fresh: bool = False) -> None:
     """Write *content* to *path* by rename, so that it is there whole or not at all.
 
+    Written by root it belongs to whom its directory belongs to: the proxy, which is not root, has to read it.
     Raises OSError; FileExistsError where *fresh* and there is such a file, which is never replaced then.
     """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            if (owner := _owner_of(path.parent)) is not None:
+                os.fchown(file.fileno(), *owner)
             os.fchmod(file.fileno(), mode)  # whatever the umask
             file.write(content)
             file.flush()
@@ -72,6 +75,25 @@ def write_private(path: Path, content: bytes, mode: int = 0o600, *, fresh: bool 
     except OSError:
         beside.unlink(missing_ok=True)
         raise
+
+
+def _make(directory: Path) -> None:
+    """Make *directory*, and those above it that are missing: by root, each for whom the one above belongs to."""
+    if directory.is_dir():
+        return
+    if not directory.parent.exists():
+        _make(directory.parent)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    if (owner := _owner_of(directory.parent)) is not None:
+        os.chown(directory, *owner, follow_symlinks=False)
+
+
+def _owner_of(directory: Path) -> tuple[int, int] | None:
+    """User and group to whom *directory* belongs, where we are root; else what we write is ours in any case."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return None
+    found = directory.stat()
+    return found.st_uid, found.st_gid
 
 
 def _set_aside(directory: Path, installation: Installation) -> list[Path]:

@@ -7,7 +7,8 @@ policy, not what a law asks for.
 from dataclasses import dataclass
 from datetime import datetime
 
-from embargo.core.opening import Opening, Why, openings
+from embargo.core.catalogue import App
+from embargo.core.opening import Opening, Why, always_holds, openings
 from embargo.core.rules import Decrypt, Mode, Policy, Recording, Rule
 from embargo.review.unmet import hours_of, when
 
@@ -41,7 +42,8 @@ REMAINING = (
 )
 NEVER = (
     "passwords, of the proxy or of a URL",
-    "cookies, and headers other than User-Agent and Host",
+    "cookies, and headers other than User-Agent and Host, and than those by which a front proxy names user and "
+    "client (embargo_front_proxies)",
     "bodies of requests and responses, messages of WebSockets",
     "fragments of URLs",
 )
@@ -59,6 +61,8 @@ READERS = (
     "certificate.",
     "The client that is refused sees app, message, authority, contact and an incident id; never a rule's reason, "
     "ticket, approver or group.",
+    "Whoever reads the proxy's standard output: a stock mitmdump prints a line a connection, with client and "
+    "server, of what passes too, unless termlog_verbosity is warn; `embargo run` does not.",
     "Copies that the operator sends elsewhere are not known to this program.",
 )
 
@@ -148,7 +152,7 @@ def annex(policy: Policy, time: datetime) -> Annex:
         time=time,
         openings=found,
         rules=tuple(_account(policy, rule) for rule in rules),
-        by_default=tuple(app for app in policy.apps if not any(_catches_all(rule) for rule in policy.rules_of[app])),
+        by_default=tuple(app.id for app in policy.apps.values() if _may_default(policy, app, time)),
     )
 
 
@@ -192,5 +196,7 @@ def _about(rule: Rule) -> str:
     return "; ".join(parts) or "everybody"
 
 
-def _catches_all(rule: Rule) -> bool:
-    return not rule.shadow and _about(rule) == "everybody"
+def _may_default(policy: Policy, app: App, time: datetime) -> bool:
+    """Whether no rule need hold for some endpoint of *app*."""
+    sure = [rule for rule in policy.rules_of[app.id] if not rule.shadow and always_holds(rule, time)]
+    return any(not any(rule.fits(role, shared) for rule in sure) for role, shared in policy.kinds_of(app))

@@ -14,7 +14,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from embargo.core.opening import Opening, Why, openings, spared, subtrees
+from embargo.core.ca_findings import too_many
+from embargo.core.catalogue import DomainList
+from embargo.core.opening import Opening, Why, lists_inside, openings, spared, subtrees
 from embargo.core.rules import Decrypt, Policy
 from embargo.policy.suffix import suffixes
 
@@ -59,6 +61,9 @@ def scope(policy: Policy, now: datetime, *, pages: bool = True) -> Scope:
     if policy.settings.decrypt is Decrypt.NONE:
         raise NothingToSign("settings.decrypt is none: nothing is opened, so no CA is needed")
     found = tuple(each for each in openings(policy, now) if pages or each.why is not Why.PAGE)
+    inside = lists_inside(policy, now)
+    if not found and inside:
+        raise NothingToSign("; ".join(map(too_many, inside)))
     if not found:
         raise NothingToSign("the policy blocks nothing that has to be opened, so no CA is needed")
     permitted = subtrees(found)
@@ -75,7 +80,7 @@ def scope(policy: Policy, now: datetime, *, pages: bool = True) -> Scope:
         excluded=excluded,
         openings=found,
         listed=sum(names.count for names in policy.lists),
-        warnings=tuple(_warnings(policy)),
+        warnings=tuple(_warnings(policy, inside)),
     )
 
 
@@ -142,14 +147,14 @@ def _wide(found: Sequence[Opening], permitted: Sequence[str]) -> tuple[tuple[str
     return tuple(sorted(wide.items()))
 
 
-def _warnings(policy: Policy) -> list[str]:
+def _warnings(policy: Policy, inside: Sequence[DomainList]) -> list[str]:
     warnings = []
     if policy.settings.decrypt is Decrypt.ALL:
         warnings.append(
             "settings.decrypt is all: with this CA only the names above are opened, all other TLS stays closed; "
             "`needed` says the same"
         )
-    if policy.lists:
-        count = sum(names.count for names in policy.lists)
+    warnings += map(too_many, inside)
+    if count := sum(names.count for names in policy.lists if names not in inside):
         warnings.append(f"{count} names of lists (endpoints_from) are left out: they are refused without a page")
     return warnings

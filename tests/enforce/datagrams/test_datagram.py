@@ -180,6 +180,17 @@ def test_a_flow_that_ended_is_judged_by_the_policy_of_now(rules: Policy, reason:
     assert made.sink.judged[-1].decision.reason is reason
 
 
+def test_a_flow_that_ended_is_judged_by_who_asks_now() -> None:
+    made = bench(by())
+    made.flow().send(INNOCENT)
+    again = made.flow()
+    made.gate.connection(again.context.client).user = "carol"
+    again.send(SHORT)
+    request = made.gate.connection(again.context.client).tunnel_request
+    assert request is not None
+    assert request.user == "carol"
+
+
 LATE: dict[str, tuple[tuple[str, int], int, bool]] = {  # case: (place, port of the client, whether it goes on)
     "the same flow": (("198.51.100.7", 4433), 50_000, True),
     "another flow to where QUIC was seen": (("198.51.100.7", 4433), 50_001, False),

@@ -43,6 +43,7 @@ CASES = {  # case: (query, decision, code, what the answers hold, whether there 
     "a zone transfer": (query("www.banned.test", type=252), blocked(), REFUSED, [], False),
     "no host": (query(b"\0"), failed(Reason.MALFORMED), REFUSED, [], False),
     "no question": (query(), failed(Reason.NAMELESS), REFUSED, [], False),
+    "a response without a question": (query(flags=0x8400), blocked(), REFUSED, [], False),
     "no policy yet": (query("www.banned.test"), failed(Reason.NO_POLICY), SERVFAIL, [], False),
     "a fault": (query("www.banned.test"), failed(Reason.ERROR), SERVFAIL, [], False),
 }  # fmt: skip

@@ -1,5 +1,6 @@
 """DNS inside HTTP, on flows as mitmproxy makes them; `e2e/test_dns.py` has it on the wire."""
 
+import asyncio
 import base64
 import gzip
 import json
@@ -13,6 +14,7 @@ from dns_reading import read
 from dns_writing import CNAME, HTTPS, A, query, record, wire
 from embargo.core.rules import Mode, Policy
 from embargo.enforce.dns.doh import Doh
+from embargo.enforce.dns.doh_request import JSON, MESSAGE
 from embargo.enforce.dns.questions import Questions
 from embargo.enforce.gate import Gate
 from sample import app, policy, rule
@@ -33,9 +35,12 @@ class Surface:
         self.doh = Doh(self.gate, Questions(self.gate))
 
     def ask(self, flow: http.HTTPFlow) -> None:
+        asyncio.run(self._ask(flow))
+
+    async def _ask(self, flow: http.HTTPFlow) -> None:
         with taddons.context(Proxyserver()):
             self.doh.headers(flow, self.gate.connection(flow.client_conn))
-            if flow.response is None:
+            if flow.response is None and flow.error is None:
                 self.doh.complete(flow)
 
     def answer(self, flow: http.HTTPFlow, kind: str, body: bytes) -> None:
@@ -55,11 +60,11 @@ def get_message(message: bytes) -> http.HTTPFlow:
     return get("/dns-query?dns=" + base64.urlsafe_b64encode(message).decode())
 
 
-def post(body: bytes, **headers: str) -> http.HTTPFlow:
+def post(body: bytes, kind: str = MESSAGE, **headers: str) -> http.HTTPFlow:
     made = tflow.tflow()
     made.request.method, made.request.path = "POST", "/dns-query"
     made.request.headers = http.Headers(
-        [(b"content-type", b"application/dns-message"), (b"content-length", str(len(body)).encode())]
+        [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
         + [(key.replace("_", "-").encode(), value.encode()) for key, value in headers.items()]
     )
     made.request.data.content = body
@@ -162,6 +167,90 @@ def test_answers() -> None:
     assert (read(flow.response.content or b"").code, flow.response.status_code) == (3, 200)
     (event,) = surface.taken.judged
     assert event.question == "innocent.test"
+
+
+BOTH = "&name=innocent.test"
+ALIAS = bytearray(query("innocent.test", flags=0x8180))
+ALIAS[7] = 1
+ALIAS += record(b"\xc0\x0c", CNAME, wire("cdn.banned.test"))
+JSON_ALIAS = entries(("innocent.test.", CNAME, "cdn.banned.test."))
+AS_THEY_ARE = {  # case: (request, type of the answer, the answer)
+    "both forms asked": (lambda: get(get_message(query("innocent.test")).request.path + BOTH), MESSAGE, ALIAS),
+    "both forms asked, JSON": (lambda: get(get_message(query("innocent.test")).request.path + BOTH), JSON, JSON_ALIAS),
+    "the draft's type": (lambda: get_message(query("innocent.test")), "application/dns-udpwireformat", ALIAS),
+    "no type": (lambda: get_message(query("innocent.test")), "application/octet-stream", ALIAS),
+    "a message where JSON was asked": (lambda: get("/resolve?name=innocent.test"), MESSAGE, ALIAS),
+    "JSON where a message was asked": (lambda: get_message(query("innocent.test")), JSON, JSON_ALIAS),
+}
+
+
+@pytest.mark.parametrize(("make", "kind", "body"), AS_THEY_ARE.values(), ids=AS_THEY_ARE)
+def test_answers_are_judged_by_what_they_are(make, kind: str, body: bytes) -> None:
+    surface, flow = Surface(), make()
+    surface.ask(flow)
+    surface.answer(flow, kind, bytes(body))
+    assert flow.response is not None
+    refused = flow.response.content or b""
+    assert (json.loads(refused)["Status"] if flow.response.headers["content-type"] == JSON else read(refused).code) == 3
+    assert (flow.response.headers["content-type"] == JSON) is (kind == JSON)
+
+
+LOOKALIKES = {  # case: request that an innocent site may be sent
+    "an option": lambda: get("/resolve?dns=true&url=x"),
+    "an address": lambda: get("/api/dns-query?dns=8.8.8.8&name=example.test"),
+    "JSON": lambda: post(b'{"name": "example.test"}', "application/json"),
+    "a form": lambda: post(b"user=John", "application/x-www-form-urlencoded"),
+    "an upload": lambda: post(bytes(70_000), "image/png"),
+}
+
+
+@pytest.mark.parametrize("make", LOOKALIKES.values(), ids=LOOKALIKES)
+def test_what_only_looks_like_dns_passes(make) -> None:
+    surface, flow = Surface(), make()
+    surface.ask(flow)
+    assert flow.response is flow.error is None
+    surface.answer(flow, "text/html", bytes(700_000))
+    assert flow.response is not None
+    assert flow.response.content == bytes(700_000)
+    assert surface.taken.judged == []
+
+
+def test_a_query_whose_body_does_not_end_is_not_answered() -> None:
+    """An answer could be sent only behind it."""
+    for length in ("2000000", None):
+        surface, flow = Surface(), get_message(query("www.banned.test"))
+        flow.request.method, flow.request.http_version = "POST", "HTTP/1.1"
+        flow.request.headers = (
+            http.Headers(content_length=length) if length else http.Headers(transfer_encoding="chunked")
+        )
+        surface.ask(flow)
+        assert flow.response is None
+        assert flow.error is not None
+        assert [event.status for event in surface.taken.judged] == [None]
+
+
+def streamed_answer(kind: str, body: bytes) -> tuple[Surface, http.HTTPFlow, bytes]:
+    """What of an answer that mitmproxy streams goes on."""
+    surface, flow = Surface(), get("/resolve?name=innocent.test")
+    surface.ask(flow)
+    flow.response = http.Response.make(200, b"", {"content-type": kind})
+    flow.response.stream = True
+    with taddons.context(Proxyserver()):
+        surface.doh.response_headers(flow)
+        feed = flow.response.stream
+        assert callable(feed)
+        pieces = [body[start : start + 16_384] for start in range(0, len(body), 16_384)]
+        return surface, flow, b"".join(piece for data in (*pieces, b"") for piece in feed(data))
+
+
+def test_a_streamed_answer_may_be_as_long_as_json_is() -> None:
+    body = entries(*[("innocent.test.", A, "192.0.2.1")] * 2000)
+    assert len(body) > 100_000
+    assert streamed_answer("application/json", body)[2] == body
+    page = b"<html>" + bytes(1_000_000)
+    assert streamed_answer("text/html", page)[2] == page
+    surface, flow, passed = streamed_answer("application/json", b"{" + b" " * 600_000)
+    assert (passed, flow in surface.gate.refused) == (b"", True)
 
 
 def test_other_answers_pass() -> None:

@@ -8,11 +8,12 @@ from mitmproxy.test import tutils
 
 from dns_writing import AAAA, A, query
 from embargo.core.dns_message import parse
-from embargo.enforce.dns.doh_request import Form, has_query_body, in_url
+from embargo.enforce.dns.doh_request import Form, has_query_body, in_body, in_url
 
 MESSAGE = query("www.banned.test", edns=True)
 TEXT = base64.urlsafe_b64encode(MESSAGE).rstrip(b"=").decode()
 STANDARD = base64.b64encode(query("~~~.banned.test", id=0xFBFF)).decode()  # holds both of + and /
+RESERVED = base64.urlsafe_b64encode(query("banned.test", flags=0x0140)).decode()  # a bit that is always zero
 
 
 def request(path: str, method: str = "GET", **headers: str) -> http.Request:
@@ -44,6 +45,9 @@ ASKS = {  # case: (request, names asked for)
     "no query string": (request("/dns-query"), []),
     "another parameter": (request(f"/x?mydns={TEXT}&hostname=banned.test"), []),
     "an address": (request("/x?dns=192.0.2.1"), []),
+    "an address at a resolver's path": (request("/dns-query?dns=192.0.2.1&name=a.test"), ["a.test"]),
+    "an option at the path for JSON": (request("/resolve?dns=true&url=x"), []),
+    "what a lenient server may read": (request("/dns-query?name=a.test&dns=" + RESERVED), ["banned.test", "a.test"]),
     "any base64": (request("/x?dns=" + base64.b64encode(b"some other text, long enough to be one").decode()), []),
     "a response": (request("/x?dns=" + base64.urlsafe_b64encode(query("a.test", flags=0x8180)).decode()), []),
     "a name elsewhere": (request("/people?name=banned.test"), []),
@@ -77,6 +81,27 @@ BODIES = {  # case: (request, whether its body is a query)
     "of another type": (request("/any", "POST", content_type="application/json"), False),
     "no body": (request("/dns-query", "GET", content_type="application/dns-message"), False),
 }
+
+
+IN_BODY = {  # case: (content-type, body, names asked for; None: what cannot be read)
+    "by its type": ("application/dns-message", MESSAGE, ["www.banned.test"]),
+    "by its type alone": ("application/dns-message", b"{}", [None]),
+    "of no type": ("", MESSAGE, ["www.banned.test"]),
+    "of no type, and none": ("", b"{}", [None]),
+    "of another type, and one": ("application/octet-stream", MESSAGE, ["www.banned.test"]),
+    "JSON": ("application/json", b'{"name": "banned.test"}', []),
+    "long": ("application/json", bytes(70_000), []),
+    "fields of a form": ("application/x-www-form-urlencoded", b"type=A&name=banned.test", ["banned.test"]),
+    "another form": ("application/x-www-form-urlencoded", b"user=John", []),
+}
+
+
+@pytest.mark.parametrize(("kind", "body", "names"), IN_BODY.values(), ids=IN_BODY)
+def test_in_body(kind: str, body: bytes, names: list[str | None]) -> None:
+    asking = request("/dns-query", "POST", **({"content_type": kind} if kind else {}))
+    assert has_query_body(asking)
+    found = [carried.query for carried in in_body(asking, body)]
+    assert [parse(query).questions[0].name if len(query) > 12 else None for query in found] == names
 
 
 @pytest.mark.parametrize(("asking", "is_one"), BODIES.values(), ids=BODIES)

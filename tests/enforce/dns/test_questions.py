@@ -9,7 +9,7 @@ from mitmproxy.test import taddons, tflow
 
 from dns_writing import CNAME, TXT, A, query, record, wire
 from embargo.core.decision import Decision, Reason, Verdict
-from embargo.core.rules import Mode, Policy
+from embargo.core.rules import Action, Mode, Policy
 from embargo.enforce.dns.questions import Dns, Questions
 from embargo.enforce.gate import Gate
 from sample import app, policy, rule
@@ -69,6 +69,13 @@ def address(name: str, text: str) -> bytes:
     return answered(name, record(wire(name), A, ip_address(text).packed))
 
 
+def announcement(name: str) -> bytes:
+    """As multicast DNS has it: nothing is asked."""
+    message = bytearray(query(flags=0x8400))
+    message[7] = 1
+    return bytes(message) + record(wire(name), A, ip_address("192.0.2.1").packed)
+
+
 QUERIES = {  # case: (query, code of the refusal, verdicts recorded)
     "innocent": (query("innocent.test"), None, []),
     "banned": (query("www.banned.test"), 3, ["block"]),
@@ -80,6 +87,7 @@ QUERIES = {  # case: (query, code of the refusal, verdicts recorded)
     "the root": (query(b"\0", type=2), None, []),
     "a label that holds a dot": (query(b"\x0bbanned.test\0"), 3, ["block"]),
     "a name that cannot be sent on": (query(b"\1.\4test\0"), 1, ["block"]),
+    "an announcement": (announcement("www.banned.test"), 5, ["block"]),
     "a response that a client sends": (alias("innocent.test", "cdn.banned.test"), 3, ["block"]),
 }
 
@@ -118,6 +126,33 @@ ANSWERS = {  # case: (name asked, answer, code, verdicts recorded)
     "an answer to another question": ("innocent.test", address("www.banned.test", "192.0.2.1"), 3, ["block"]),
     "an empty answer": ("innocent.test", answered("innocent.test"), 0, []),
 }
+
+
+BY_DEFAULT = policy(
+    [app("bad", "banned.test"), app("free", "free.test")], [rule("ban", "block", "bad")], default=Action.ALLOW
+)
+NOT_EXEMPT = {  # case: (policy, query, answer)
+    "no rule allowed it": (BY_DEFAULT, query("free.test"), alias("free.test", "cdn.banned.test")),
+    "another was asked too": (
+        POLICY,
+        query("known.test", "innocent.test"),
+        alias("innocent.test", "cdn.banned.test"),
+    ),
+    "the answer is to another": (POLICY, query("known.test"), alias("innocent.test", "cdn.banned.test")),
+}
+
+
+@pytest.mark.parametrize(("rules", "asked", "message"), NOT_EXEMPT.values(), ids=NOT_EXEMPT)
+def test_what_a_rule_allowed_alone_is_exempt(rules: Policy, asked: bytes, message: bytes) -> None:
+    surface, flow = Surface(rules), new_flow()
+    assert surface.ask(flow, asked) is None
+    assert surface.answer(flow, message) == 3
+
+
+def test_an_exemption_knows_a_name_in_mixed_case() -> None:
+    surface, flow = Surface(POLICY), new_flow()
+    assert surface.ask(flow, query("known.test")) is None
+    assert surface.answer(flow, alias("Known.Test", "cdn.banned.test")) == 0
 
 
 @pytest.mark.parametrize(("name", "message", "code", "verdicts"), ANSWERS.values(), ids=ANSWERS)

@@ -1,5 +1,6 @@
 """What addresses mean to those who asked for them: never an innocent's harm."""
 
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address
 
@@ -8,6 +9,7 @@ import pytest
 from embargo.core.address import Address
 from embargo.core.decide import decide
 from embargo.core.request import Name, Request, Source, Surface
+from embargo.core.rules import Mode
 from embargo.enforce.dns.resolved import LONGEST, MOST_ADDRESSES, MOST_NAMES, SHORTEST, Resolved
 from sample import NOW, app, policy, rule
 
@@ -62,6 +64,13 @@ def test_judged(memory: Resolved, request_: Request, added: str | None, verdict:
     assert [name.text for name in named.names if name.source is Source.RESOLVED] == ([added] if added else [])
     assert named.names[: len(request_.names)] == request_.names
     assert str(decide(POLICY, named).verdict) == verdict
+
+
+def test_monitor_takes_the_name_that_enforce_would() -> None:
+    monitor = replace(POLICY, settings=replace(POLICY.settings, mode=Mode.MONITOR))
+    named = learnt("watched.test", "banned.test").named(stream(AT), lambda request: decide(monitor, request))
+    assert named.names[-1].text == "watched.test"
+    assert decide(monitor, named).would is None
 
 
 def test_it_is_bounded() -> None:

@@ -207,6 +207,13 @@ def test_stream(messages: list[bytes], passages: list[Passage]) -> None:
     assert [_found(stream.feed(message)) for message in messages] == [_found(passage) for passage in passages]
 
 
+def test_tls_that_was_judged_before() -> None:
+    stream = RawStream(tls=True)
+    assert stream.feed(HELLO[:9]) == Passage(b"")
+    assert stream.feed(HELLO[9:]) == Passage(HELLO)
+    assert stream.feed(SECOND) == Passage(SECOND, snis=("second.test",))
+
+
 def _found(passage: Passage) -> Passage:
     """An empty name is no name that could be judged; only what is found beside it matters."""
     return Passage(passage.release, tuple(filter(None, passage.names)), passage.snis, passage.refuse)

@@ -30,6 +30,10 @@ CASES = {  # case: (bytes of the client, what is known then)
         GREETING + b"\x05\x01\x00\x04" + bytes(15) + b"\x01\x00\x50",
         Progress(Step.ASKED, "::1", 25),
     ),
+    "5: a reserved octet that is not zero": (
+        GREETING + b"\x05\x01\x07" + NAMED[3:],
+        Progress(Step.ASKED, "banned.test", 21),
+    ),
     "5: no command that there is": (GREETING + b"\x05\x09\x00\x01", NOT),
     "5: no address type that there is": (GREETING + b"\x05\x01\x00\x07\x00", NOT),
     "5: TLS instead of a request": (GREETING + b"\x16\x03\x01", NOT),

@@ -1,7 +1,10 @@
 """The CA in use: what it permits, the certificates it makes, what the operator hears."""
 
+import asyncio
 import logging
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,12 +17,14 @@ from mitmproxy.test import taddons
 from mitmproxy.test.tflow import tclient_conn, tserver_conn
 
 from certificates import Signed, limits, sign
+from embargo.core.catalogue import DomainList
 from embargo.core.hostname import canonical
 from embargo.core.request import Surface
 from embargo.core.rules import Action, Decrypt
-from embargo.enforce.tls.ca import SigningCa, missing_names
+from embargo.enforce.tls import ca as ca_module
+from embargo.enforce.tls.ca import SigningCa
 from embargo.enforce.tls.decrypt import must_open
-from embargo.review.certificate import facts
+from embargo.review.certificate import facts, missing_names, unpermitted
 from embargo.review.directory import install
 from embargo.review.installation import prepare
 from sample import NOW, app, endpoint, policy, request, rule
@@ -32,6 +37,10 @@ POLICY = policy(
     [app("a", "banned.test", endpoint("url:pages.test/bad"), endpoint("url:later.test/bad"))],
     [rule("block", "block")],
     decrypt=Decrypt.ALL,
+)
+LISTED = replace(
+    policy([app("a")], [rule("http", "block", surfaces=frozenset({Surface.HTTP}))], decrypt=Decrypt.NEEDED),
+    lists=(DomainList("a", "lists/a.txt", 1200),),
 )
 
 
@@ -57,7 +66,8 @@ def use(config: TlsConfig, signed: Signed) -> SigningCa:
     return SigningCa()
 
 
-def test_without_a_proxy_nothing_is_forbidden() -> None:
+def test_without_a_proxy_nothing_is_forbidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("mitmproxy.ctx.master", raising=False)  # of a test before
     assert SigningCa().permits(canonical("bank.test"))
     assert SigningCa().describe(NOW) is None
 
@@ -107,7 +117,7 @@ def test_what_is_left_closed_is_counted_and_told_once(config: TlsConfig, caplog:
     told = ca.describe(NOW)
     assert told is not None
     assert (told["not_opened"], told["not_permitted"]) == (6, []), "no innocent is named"
-    ca.check_policy(POLICY, NOW)
+    asyncio.run(ca.check_policy(POLICY, NOW))
     assert ca.describe(NOW) == {**told, "not_permitted": ["later.test"]}
 
 
@@ -120,7 +130,9 @@ def test_what_cannot_be_opened_is_not_cut(config: TlsConfig) -> None:
 def test_the_operator_hears_at_the_start(config: TlsConfig, caplog: pytest.LogCaptureFixture) -> None:
     ending = sign("ending", ROOT, constraints=LIMITS, days=20)
     with caplog.at_level(logging.INFO):
-        use(config, ending).check(POLICY, NOW)
+        ca = use(config, ending)
+        ca.check(NOW)
+        asyncio.run(ca.check_policy(POLICY, NOW))
     said = [record.getMessage() for record in caplog.records if record.name == "embargo"]
     assert said[0].startswith("embargo: the CA expires in 19 days (SHA-256 ")
     assert said[1:] == [
@@ -135,11 +147,35 @@ def test_many_names_are_not_all_told(config: TlsConfig, caplog: pytest.LogCaptur
         default=Action.BLOCK,
         decrypt=Decrypt.NEEDED,
     )
-    use(config, CONSTRAINED).check_policy(many, NOW)
+    asyncio.run(use(config, CONSTRAINED).check_policy(many, NOW))
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 11
     assert said[-1] == "embargo: and 15 names more; `embargo ca show` lists them"
-    assert len(missing_names(many, facts([CONSTRAINED.certificate]), NOW)) == 25
+    assert len(missing_names(unpermitted(many, facts([CONSTRAINED.certificate]), NOW))) == 25
+
+
+@pytest.mark.parametrize(("signed", "looked"), [(CONSTRAINED, 1), (FREE, 0)], ids=["constrained", "free"])
+def test_a_policy_is_looked_through_aside_and_only_where_names_may_lack(
+    config: TlsConfig, monkeypatch: pytest.MonkeyPatch, signed: Signed, looked: int
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def seen(*given: Any) -> Any:
+        threads.append(threading.current_thread())
+        return unpermitted(*given)
+
+    monkeypatch.setattr(ca_module, "unpermitted", seen)
+    ca = use(config, signed)
+    ca.not_permitted = ("of.another.ca.test",)
+    asyncio.run(ca.check_policy(POLICY, NOW))
+    assert len(threads) == looked
+    assert threading.main_thread() not in threads
+    assert ca.not_permitted == (("later.test",) if looked else ())
+
+
+def test_lists_beyond_a_certificate_are_told(config: TlsConfig, caplog: pytest.LogCaptureFixture) -> None:
+    asyncio.run(use(config, CONSTRAINED).check_policy(LISTED, NOW))
+    assert "embargo: 1200 names of lists/a.txt need to be opened for what is inside" in caplog.text
 
 
 def test_constraints_that_cannot_be_read_close_everything(config: TlsConfig, caplog: pytest.LogCaptureFixture) -> None:
@@ -147,7 +183,7 @@ def test_constraints_that_cannot_be_read_close_everything(config: TlsConfig, cap
     broken = x509.load_der_x509_certificate(_with_broken_constraints())
     config.certstore.default_chain_certs = [SimpleNamespace(to_cryptography=lambda: broken)]  # type: ignore[list-item]
     assert not ca.permits(canonical("banned.test"))
-    ca.check(POLICY, NOW)
+    ca.check(NOW)
     assert "nothing is opened, since the CA cannot be read" in caplog.text
     told = ca.describe(NOW)
     assert told is not None

@@ -54,6 +54,20 @@ def test_who_goes_away_is_believed_the_second_time(error: str) -> None:
     assert rejections.describe(NOW)["listed"][0]["why"] == "went away"
 
 
+BEFORE = {"went away": [EARLY], "went away twice": [EARLY, EARLY], "said so": [SAID.format("unknown ca")]}
+
+
+@pytest.mark.parametrize("errors", BEFORE.values(), ids=BEFORE)
+def test_what_failed_without_a_page_withholds_none(errors: list[str]) -> None:
+    rejections = Rejections()
+    for error in errors:
+        rejections.failed(client(page=False), error, NOW)
+    rejections.failed(client(), EARLY, NOW)
+    assert not rejections.rejects(client(), NOW), "the page itself was left once"
+    rejections.failed(client(), EARLY, NOW)
+    assert rejections.rejects(client(), NOW)
+
+
 @pytest.mark.parametrize(
     "error", ["no shared cipher", "Client and mitmproxy cannot agree on a TLS version to use.", ""]
 )
@@ -114,3 +128,36 @@ def test_memory_is_bounded() -> None:
     assert told["listed"][0]["user_agent"].startswith(f"said {MOST + 9}x")
     assert max(len(each["user_agent"]) for each in told["listed"]) == 256
     assert len(rejections._left) == MOST
+
+
+def test_who_goes_away_a_day_later_has_done_so_once() -> None:
+    rejections = Rejections()
+    rejections.failed(client(), LEFT, NOW)
+    rejections.failed(client(), LEFT, NOW + REJECTED_FOR)
+    assert not rejections.rejects(client(), NOW + REJECTED_FOR)
+    rejections.failed(client(), LEFT, NOW + REJECTED_FOR + timedelta(hours=1))
+    assert rejections.rejects(client(), NOW + REJECTED_FOR + timedelta(hours=1))
+
+
+def test_who_was_refused_for_a_day_has_to_go_away_twice_again() -> None:
+    rejections = Rejections()
+    rejections.failed(client(), SAID.format("unknown ca"), NOW)
+    rejections.failed(client(), LEFT, NOW + REJECTED_FOR)
+    assert not rejections.rejects(client(), NOW + REJECTED_FOR)
+
+
+def test_what_is_old_is_forgotten_without_being_asked_for() -> None:
+    rejections = Rejections()
+    for agent in ("one", "two"):
+        rejections.failed(client(agent), SAID.format("unknown ca"), NOW)
+        rejections.failed(client(agent + " left"), LEFT, NOW)
+    rejections.failed(client("three"), LEFT, NOW + REJECTED_FOR)
+    assert (len(rejections._clients), len(rejections._left)) == (0, 1)
+
+
+def test_who_was_refused_for_a_day_has_to_leave_a_page_twice_though_seen_since() -> None:
+    rejections = Rejections()
+    rejections.failed(client(), SAID.format("unknown ca"), NOW)
+    rejections.failed(client(page=False), SAID.format("unknown ca"), NOW + timedelta(hours=20))
+    rejections.failed(client(), LEFT, NOW + REJECTED_FOR)
+    assert not rejections.rejects(client(), NOW + REJECTED_FOR)

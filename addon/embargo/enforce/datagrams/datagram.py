@@ -12,10 +12,9 @@ from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.tls import HTTP_ALPNS
 
 from embargo.core import dns_framing
-from embargo.core.decide import monitored
-from embargo.core.decision import Decision, Reason, Verdict
+from embargo.core.decision import Decision
 from embargo.core.request import Name, Request, Source, Surface
-from embargo.core.rules import Decrypt, Mode, Policy
+from embargo.core.rules import Decrypt, Mode
 from embargo.core.unread import nameless, unread
 from embargo.enforce.connection import Connection
 from embargo.enforce.datagrams.datagram_flow import DatagramFlow, Kind, Look, Protocol
@@ -109,7 +108,7 @@ class Datagrams:
         request = self._gate.named(datagram_request(connection, address, now(), Surface.UDP, ()))
         past = self._passed.get(_flow(context))
         if past is not None:
-            request = replace(past, time=request.time)
+            request = replace(past, time=request.time, client=request.client, user=request.user)
         elif self._may_be_quic(address) and is_late(datagram.content):
             self._undecided(datagram, connection, look, "a QUIC connection whose beginning was not seen")
             return
@@ -186,7 +185,7 @@ class Datagrams:
         request = datagram_request(
             connection, datagram.context.server.address, now(), surface_of(look), connection.snis
         )
-        decision = undecided(self._gate.policy, error)
+        decision = self._gate.undecided(error)
         self._record(connection, request, decision, look)
         if decision.blocked:
             self._refuse(datagram, look)
@@ -238,11 +237,6 @@ class Datagrams:
             asked=next(iter(request.names), None),
             protocol=look.protocol.value if look.protocol is not None else None,
         )
-
-
-def undecided(policy: Policy | None, error: str) -> Decision:
-    """What becomes of a datagram that may begin a connection, to whom cannot be told."""
-    return monitored(policy, Decision(verdict=Verdict.BLOCK, reason=Reason.UNDECIDED, error=error))
 
 
 def surface_of(look: Look) -> Surface:

@@ -5,7 +5,7 @@ from mitmproxy import udp
 from embargo.core.decision import Decision
 from embargo.core.request import Request, Surface
 from embargo.enforce.connection import Connection
-from embargo.enforce.datagrams.datagram import names_of, surface_of, undecided
+from embargo.enforce.datagrams.datagram import names_of, surface_of
 from embargo.enforce.datagrams.datagram_flow import DatagramFlow, Kind
 from embargo.enforce.gate import Gate, close, now
 from embargo.enforce.gather import datagram_request
@@ -49,7 +49,7 @@ class UdpFlows:
             return
         decision = self._gate.decide(request)
         if not decision.blocked and look.kind is not Kind.HELLO:
-            decision = undecided(self._gate.policy, look.error or "a version of QUIC that is not read")
+            decision = self._gate.undecided(look.error or "a version of QUIC that is not read")
         if decision.blocked:
             watched.refused(look)
         self._act(flow, connection, request, decision)

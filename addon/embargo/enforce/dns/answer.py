@@ -36,8 +36,8 @@ _SOA = b"\7embargo\7invalid\0" + b"\12hostmaster\7embargo\7invalid\0" + struct.p
 def refusal(query: Message, decision: Decision, incident: str | None) -> bytes:
     """The answer to *query*, which *decision* blocks; *incident* is the id of its record.
 
-    `respond` chooses between NXDOMAIN (the usual one), REFUSED and a null address. A zone transfer, an update and
-    what cannot be read are answered REFUSED whatever it says, what cannot be judged now SERVFAIL.
+    `respond` chooses between NXDOMAIN (the usual one), REFUSED and a null address. A zone transfer, an update, what
+    asks nothing and what cannot be read are answered REFUSED whatever it says, what cannot be judged now SERVFAIL.
     """
     code = _code(query, decision)
     answers = authorities = b""
@@ -82,7 +82,9 @@ def unreadable(data: bytes) -> bytes:
 def _code(query: Message, decision: Decision) -> int:
     if decision.reason in (Reason.NO_POLICY, Reason.ERROR):
         return _SERVFAIL
-    if decision.reason in _UNREADABLE or query.opcode or any(q.type in _ZONE_TRANSFERS for q in query.questions):
+    if decision.reason in _UNREADABLE or query.opcode or not query.questions:
+        return _REFUSED
+    if any(question.type in _ZONE_TRANSFERS for question in query.questions):
         return _REFUSED
     match decision.response_on(Surface.DNS):
         case Respond.REFUSED:

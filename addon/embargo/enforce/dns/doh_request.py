@@ -14,8 +14,9 @@ from embargo.core.dns_message import HEADER, IN, LONGEST, Type
 from embargo.core.request import Name, Source
 
 MESSAGE, JSON = "application/dns-message", "application/dns-json"  # media types
-_BODIES = (b"application/dns-message", b"application/dns-udpwireformat")  # the second is a draft's, still taken by some
-_PATHS = ("/dns-query", "/resolve")  # resolvers' own: RFC 8484's example, and Google's for JSON
+BODIES = (b"application/dns-message", b"application/dns-udpwireformat")  # the second is a draft's, still taken by some
+_FORM = b"application/x-www-form-urlencoded"  # some servers read its fields like those of a URL
+_MESSAGE_PATH, _JSON_PATH = "/dns-query", "/resolve"  # resolvers' own: RFC 8484's example, and Google's for JSON
 _MAY_ASK = re.compile(  # a parameter `dns` or `name`, percent-encoded or not
     rb"[?&;](?:(?:d|%[46]4)(?:n|%[46]e)(?:s|%[57]3)|(?:n|%[46]e)(?:a|%[46]1)(?:m|%[46]d)(?:e|%[46]5))=", re.IGNORECASE
 )
@@ -41,13 +42,17 @@ def in_url(request: http.Request) -> list[Carried]:
     """The queries in the URL of *request*.
 
     A parameter `dns` counts wherever it holds a query, a `name` at a resolver's usual path or where the answer is
-    wanted as DNS; other sites use these words too.
+    wanted as DNS; other sites use these words too. What may be a message that only a lenient server reads counts at
+    a resolver's path; what is shorter than any message, only where nothing else is asked there.
     """
     if _MAY_ASK.search(request.data.path) is None:
         return []
-    path, _, query = request.data.path.decode("utf-8", "replace").partition("?")
+    return _in_parameters(request, request.data.path.decode("utf-8", "replace").partition("?")[2])
+
+
+def _in_parameters(request: http.Request, query: str) -> list[Carried]:
+    path = _path(request)
     accept = request.headers.get("accept", "").lower()
-    at_resolver = unquote(path).lower().rstrip("/").endswith(_PATHS)
     wants_json = JSON in accept
     found = []
     values: dict[str, list[str]] = {}
@@ -57,9 +62,10 @@ def in_url(request: http.Request) -> list[Carried]:
     wants_json |= any(JSON in unquote(value).lower() for value in values.get("ct", ()))
     for value in values.get("dns", ()):
         message = _decoded(value)
-        if _is_query(message) or at_resolver or MESSAGE in accept:
+        may_be_one = path.endswith(_MESSAGE_PATH) and (len(message) >= HEADER.size or "name" not in values)
+        if _is_query(message) or may_be_one or MESSAGE in accept:
             found.append(Carried(Form.MESSAGE, message))
-    if at_resolver or wants_json:
+    if path.endswith((_MESSAGE_PATH, _JSON_PATH)) or wants_json:
         kinds = [_type(unquote(value)) for value in values.get("type", ())] or [Type.A]
         for value in values.get("name", ()):
             message = _question(unquote(value.replace("+", " ")), kinds)
@@ -69,13 +75,37 @@ def in_url(request: http.Request) -> list[Carried]:
 
 
 def has_query_body(request: http.Request) -> bool:
-    """Whether the body of *request* is a DNS query, by what its head says."""
+    """Whether the body of *request* may be a DNS query, by what its head says; see `in_body`."""
     if request.data.method in (b"GET", b"HEAD", b"OPTIONS", b"CONNECT"):
         return False
-    for key, value in request.data.headers.fields:
-        if len(key) == 12 and key.lower() == b"content-type" and value.strip().lower().startswith(_BODIES):
-            return True
-    return request.data.path.partition(b"?")[0].lower().rstrip(b"/").endswith(b"/dns-query")
+    return any(kind.startswith(BODIES) for kind in _types(request)) or _path(request).endswith(_MESSAGE_PATH)
+
+
+def must_be_query(request: http.Request) -> bool:
+    """Whether a body that `has_query_body` tells of is a query or cannot be read: nothing says that it is else."""
+    kinds = _types(request)
+    return not kinds or any(kind.startswith(BODIES) for kind in kinds)
+
+
+def in_body(request: http.Request, body: bytes) -> list[Carried]:
+    """The queries in the *body* of *request*, which may be one. Where its type says otherwise, what it is counts."""
+    if must_be_query(request):
+        return [Carried(Form.MESSAGE, body if len(body) <= LONGEST else b"")]
+    if _is_query(body):
+        return [Carried(Form.MESSAGE, body)]
+    if any(kind.startswith(_FORM) for kind in _types(request)) and len(body) <= LONGEST:
+        return _in_parameters(request, body.decode("utf-8", "replace"))
+    return []
+
+
+def _path(request: http.Request) -> str:
+    return unquote(request.data.path.partition(b"?")[0].decode("utf-8", "replace")).lower().rstrip("/")
+
+
+def _types(request: http.Request) -> list[bytes]:
+    """What its head says of its body."""
+    fields = request.data.headers.fields
+    return [value.strip().lower() for key, value in fields if len(key) == 12 and key.lower() == b"content-type"]
 
 
 def _decoded(value: str) -> bytes:

@@ -14,8 +14,9 @@ from mitmproxy import dns
 
 from embargo.core.decide import monitored
 from embargo.core.decision import PASS, Decision, Reason, Verdict
-from embargo.core.dns_message import MalformedMessage, Message, Question, parse
+from embargo.core.dns_message import Message, Question, parse
 from embargo.core.dns_names import name_asked, names_led_to
+from embargo.core.dns_wire import MalformedMessage
 from embargo.core.request import Name, Request, Source, Surface
 from embargo.enforce.connection import Connection
 from embargo.enforce.dns.answer import refusal, unreadable
@@ -42,7 +43,7 @@ class Questions:
     def ask(self, connection: Connection, data: bytes, transport: str, **facts: Any) -> Asked:
         """Judge the query in *data*: each of its questions by itself, and the strictest verdict stands.
 
-        *facts* are further fields of the records.
+        *facts* are further fields of the records; `status` is for a refusal alone.
         """
         time = now()
         try:
@@ -71,15 +72,19 @@ class Questions:
     def answered(self, connection: Connection, asked: Asked, data: bytes, transport: str) -> Asked:
         """Judge the answer in *data* to *asked* by the names and addresses to which it leads; learn what passes.
 
-        A question that a rule allows is not held up by its aliases: whoever allowed the name knew it.
+        A lone question that a rule allows is not held up by its aliases: whoever allowed the name knew it.
         """
         try:
             message = parse(data)
         except MalformedMessage as error:
-            decision = self._unreadable(f"a DNS answer that cannot be read: {error}")
-            incident = self._record(decision, connection, _request(connection, (), now(), transport))
-            return replace(asked, decision=decision, incident=incident)
+            return self.unread_answer(connection, asked, str(error), transport)
         return self.judge_answer(connection, asked, message, transport)
+
+    def unread_answer(self, connection: Connection, asked: Asked, error: str, transport: str) -> Asked:
+        """As `answered`, of an answer that cannot be read."""
+        decision = self._unreadable(f"a DNS answer that cannot be read: {error}")
+        incident = self._record(decision, connection, _request(connection, (), now(), transport))
+        return replace(asked, decision=decision, incident=incident)
 
     def judge_answer(self, connection: Connection, asked: Asked, message: Message, transport: str) -> Asked:
         """As `answered`, of an answer that has been read."""
@@ -88,7 +93,7 @@ class Questions:
             return asked
         time = now()
         decision, request = PASS, None
-        if asked.decision.verdict is not Verdict.ALLOW:
+        if not _exempts(asked.decision, query, message):
             request = self._answer_request(connection, query, message, time)
             decision = self._gate.decide(request) if request.names else PASS
         worse = decision.verdict > asked.decision.verdict or (decision.held_back and not asked.decision.held_back)
@@ -102,14 +107,11 @@ class Questions:
         return asked
 
     def _answer_request(self, connection: Connection, query: Message, message: Message, time: datetime) -> Request:
-        names: dict[tuple[str, bool], Name] = {}
-        for question in (*query.questions, *message.questions):
-            name = name_asked(question)
+        names: dict[str, Name] = {}  # by host
+        asked = (name_asked(question) for question in (*query.questions, *message.questions))
+        for name in (*asked, *names_led_to(message)):
             if name is not None and name.host is not None:
-                names.setdefault((name.host.text, False), name)
-        for name in names_led_to(message):
-            if name.host is not None:
-                names.setdefault((name.host.text, False), name)
+                names.setdefault(name.host.text, name)
         # No transport: a cidr that is banned for one alone says nothing of the question.
         return _request(connection, tuple(names.values()), time, "")
 
@@ -140,8 +142,8 @@ class Questions:
         led_to = decision.name.host if decision.name is not None and decision.name.source is Source.ANSWER else None
         if led_to is not None and led_to.address is not None:  # a name stands among `embargo.names`
             facts["destination_address"] = led_to.text
-        if decision.blocked and "method" in facts:
-            facts["status"] = 200  # over HTTP the refusal is an answer like any other
+        if not decision.blocked:
+            facts.pop("status", None)
         return self._gate.record(
             decision, Surface.DNS, connection, request=request, asked=_asked(request), protocol="dns", **facts
         )
@@ -245,6 +247,17 @@ def _request(connection: Connection, names: tuple[Name, ...], time: datetime, tr
         user=connection.user,
         transport=transport,
     )
+
+
+def _exempts(decision: Decision, query: Message, answer: Message) -> bool:
+    """Whether *decision* on *query* frees *answer*: a rule allowed the one question, and none but it is answered."""
+    if decision.verdict is not Verdict.ALLOW or decision.reason is not Reason.RULE or len(query.questions) != 1:
+        return False
+    return {_key(question) for question in answer.questions} <= {_key(query.questions[0])}
+
+
+def _key(question: Question) -> tuple[bytes, int, int]:
+    return question.wire.lower(), question.type, question.class_
 
 
 def _telling(request: Request, decision: Decision) -> tuple[Name, ...]:

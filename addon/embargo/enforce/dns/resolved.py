@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from embargo.core.address import Address
-from embargo.core.decision import Decision
+from embargo.core.decision import Decision, Verdict
 from embargo.core.request import Name, Request, Source
 
 SHORTEST = 300.0  # seconds: apps keep addresses for longer than a TTL of seconds says
@@ -73,7 +73,7 @@ class Resolved:
         if not self._names or request.client is None or not request.names:
             return request
         best: Request | None = None
-        mildest: Decision | None = None
+        mildest: tuple[bool, Verdict] | None = None
         for name in request.names:
             if name.host is None or name.host.address is None:
                 return request  # it shows a name, be it one that cannot be read
@@ -82,6 +82,7 @@ class Resolved:
             for text in self.names(request.client, shown.host.address, request.time):
                 learnt = replace(request, names=(*request.names, Name.parse(Source.RESOLVED, text, shown.port)))
                 decision = decide(learnt)
-                if mildest is None or decision.verdict < mildest.verdict:
-                    best, mildest = learnt, decision
+                strictness = (decision.held_back, decision.verdict)  # what monitor holds back, enforce blocks
+                if mildest is None or strictness < mildest:
+                    best, mildest = learnt, strictness
         return request if best is None else best

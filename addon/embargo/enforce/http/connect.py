@@ -41,13 +41,13 @@ class Connect:
         """After all others: the user is known, and what they changed or undid is judged again."""
         connection = self._gate.connection(flow.client_conn)
         self._identity.settle(flow, connection)
+        asked, connection.asked = connection.asked, None  # its headers may hold a password
         refused = self._gate.refused.get(flow)
         if refused is not None:
             self._insist(flow, connection, refused)
             return
         if flow.error is not None or (flow.response is not None and flow.response.status_code >= 300):
             return  # refused by another addon: 407
-        asked = connection.asked
         if asked is None or asked.request.user != connection.user or asked.state != self._state(flow):
             request = self._begin(flow, connection)
             asked = Judgement((), request, self._gate.decide(request))
@@ -61,7 +61,7 @@ class Connect:
     def ended(self, flow: http.HTTPFlow) -> None:
         """The CONNECT was refused, by us or others, or failed: what the client asks next has no part in its name."""
         connection = self._gate.connection(flow.client_conn)
-        connection.tunnel = connection.tunnel_request = None
+        connection.tunnel = connection.tunnel_request = connection.asked = None
         connection.snis = ()
 
     def _state(self, flow: http.HTTPFlow) -> tuple[object, ...]:

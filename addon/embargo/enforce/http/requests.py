@@ -9,6 +9,7 @@ from embargo.core.decision import Decision, Verdict
 from embargo.core.request import Request, Source
 from embargo.enforce.connection import Connection
 from embargo.enforce.dns.doh import Doh
+from embargo.enforce.dns.doh_request import has_query_body
 from embargo.enforce.gate import Gate, close, now
 from embargo.enforce.gather import http_request
 from embargo.enforce.identity.users import Identity
@@ -24,14 +25,17 @@ class Http:
         self._refusals = refusals
         self._doh = doh
         self._identity = identity
-        self._pending: WeakKeyDictionary[http.HTTPFlow, Error] = WeakKeyDictionary()  # a user may change their verdict
+        # Those for which `last` has not been asked; with an error where that alone may let them go on.
+        self._pending: WeakKeyDictionary[http.HTTPFlow, Error | None] = WeakKeyDictionary()
+        self._bodies: WeakKeyDictionary[http.HTTPFlow, bytes | None] = WeakKeyDictionary()  # DNS, as it was judged
 
     def first(self, flow: http.HTTPFlow) -> None:
         """`requestheaders` before all other addons."""
         connection = self._gate.connection(flow.client_conn)
         if connection.page is not None:
-            self._refusals.request(flow, connection.page.decision, connection.page.incident)
-            self._gate.refused[flow] = connection.page.decision
+            page = connection.page
+            self._refusals.request(flow, page.decision, self._refusals.status(flow, page.decision), page.incident)
+            self._gate.refused[flow] = page.decision
             return
         if flow.request.data.method == b"CONNECT":
             return  # judged as such
@@ -43,7 +47,8 @@ class Http:
             self._refuse(flow, connection, request, decision)
             return
         self._gate.judged[flow] = Judgement(_state(flow), request, decision)
-        if decision.blocked and flow.error is None:
+        self._pending[flow] = None
+        if decision.blocked and flow.error is None:  # a user may change that
             # It stays killed where another addon's `AddonHalt` keeps `last` from being asked.
             flow.error = self._pending[flow] = Error(Error.KILLED_MESSAGE)
 
@@ -82,6 +87,14 @@ class Http:
             self._gate.refused[flow] = judged.decision
             self._record(flow, connection, judged.request, judged.decision)
 
+    def resume(self, flow: http.HTTPFlow) -> None:
+        """`request` before all other addons: their `AddonHalt` keeps `complete` from being asked, or kept `last`."""
+        if flow in self._pending:
+            self.last(flow)
+        if flow not in self._gate.refused and flow.response is None and has_query_body(flow.request):
+            self._bodies[flow] = flow.request.raw_content
+            self._doh.complete(flow)
+
     def complete(self, flow: http.HTTPFlow) -> None:
         """`request` after all others: map_remote and scripts may have turned it elsewhere since."""
         if self._insists(flow):
@@ -98,8 +111,9 @@ class Http:
             if decision.blocked:
                 self._refuse(flow, connection, request, decision)
                 return
+            self._bodies.pop(flow, None)  # its encoding may be another
             self._doh.headers(flow, connection)
-        if flow.response is None:
+        if flow.response is None and (flow not in self._bodies or self._bodies[flow] != flow.request.raw_content):
             self._doh.complete(flow)
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
@@ -108,7 +122,7 @@ class Http:
             return
         if flow in self._gate.refused:
             flow.websocket.messages[-1].drop()
-            close(flow.client_conn)
+            close(self._gate.connection(flow.client_conn).peer)
         if not self._gate.keep_messages:
             del flow.websocket.messages[:-1]  # a long-lived connection would hold all it ever carried
 
@@ -121,15 +135,26 @@ class Http:
             flow.request.stream = False  # a script's wish, with which an answer cannot be given (measured)
         elif flow.error is None:
             page = self._gate.connection(flow.client_conn).page
-            self._refusals.request(flow, refused, page.incident if page is not None else None)
+            status = self._refusals.status(flow, refused)
+            self._refusals.request(flow, refused, status, page.incident if page is not None else None)
         return True
 
     def _refuse(self, flow: http.HTTPFlow, connection: Connection, request: Request, decision: Decision) -> None:
-        incident = self._record(flow, connection, request, decision)
+        status = self._refusals.status(flow, decision)
+        incident = self._record(flow, connection, request, decision, status=status)
         self._gate.refused[flow] = decision
-        self._refusals.request(flow, decision, incident)
+        self._refusals.request(flow, decision, status, incident)
 
-    def _record(self, flow: http.HTTPFlow, connection: Connection, request: Request, decision: Decision) -> str | None:
+    def _record(
+        self,
+        flow: http.HTTPFlow,
+        connection: Connection,
+        request: Request,
+        decision: Decision,
+        *,
+        status: int | None = None,
+    ) -> str | None:
+        """Write the record of *decision*; *status* is that of the answer, where one is given."""
         data = flow.request.data
         asked = decision.name
         if asked is None or asked.host is None or asked.source not in _URL_HOST[:3]:
@@ -149,7 +174,7 @@ class Http:
             host=host,
             target=data.path.decode("utf-8", "replace"),
             method=data.method.decode("ascii", "replace"),
-            status=self._refusals.status(flow, decision) if decision.blocked else None,
+            status=status,
             protocol="http",
         )
 

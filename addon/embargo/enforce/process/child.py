@@ -17,6 +17,7 @@ from typing import IO, Any
 from embargo.paths import runtime_directory
 
 SILENT = 30  # looks of the supervisor, a second apart, without a sign of life: it hangs
+UNREADY = 90  # looks after its start by which it has to serve; of these it may wait 30 for a policy
 UNWELL = 5  # looks after which it does not count as healthy
 _LONGEST_LINE = 65_536  # bytes of output that are held back for their end
 _LAST_WORDS = 1.0  # seconds for what it printed before its end
@@ -48,8 +49,8 @@ class Child:
         self.alone: tuple[str, ...] = ()  # modes of which worker 1 alone serves all or a part
         self.shared = True  # whether there is anything for other workers to serve
         self.health: Mapping[str, Any] = {}
-        self.silent = 0  # looks since the last sign of life
-        self.hangs = False  # killed because it gave no sign of life
+        self.silent = 0  # looks since the last sign of life, or since the start
+        self.hangs: str | None = None  # why it was killed
         self.reload_due = False  # told to read the policy when it could not hear
         self._told: set[int] = set()  # ids of deaths
         self._say = say
@@ -120,6 +121,17 @@ class Child:
             self._told.add(death.id)
             self._writer.write(json.dumps(death.message()).encode() + b"\n")
 
+    def look(self) -> None:
+        """Count a look at it; what gives no sign of life, or never comes to serve, is killed."""
+        self.silent += 1
+        if self.hangs is None and self.silent >= (SILENT if self.ready.is_set() else UNREADY):
+            self.hangs = "gave no sign of life" if self.ready.is_set() else "did not come to serve"
+            self.signal(signal.SIGKILL)
+
+    def ending(self, code: int) -> str:
+        """How it ended, in words."""
+        return f"{self.hangs} and was killed" if self.hangs is not None else _in_words(code)
+
     def trouble(self) -> str | None:
         """Why no clients should be sent to it; None: it refuses what is banned, and records it."""
         if not self.ready.is_set():
@@ -189,8 +201,7 @@ async def _ended(process: subprocess.Popen[bytes]) -> int:
     return await code
 
 
-def ending(code: int) -> str:
-    """How a process ended, in words."""
+def _in_words(code: int) -> str:
     if code >= 0:
         return f"ended by itself with code {code}"
     try:

@@ -10,13 +10,14 @@ workers see their channel close, and end.
 import asyncio
 import contextlib
 import itertools
+import math
 import signal
 import socket
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from embargo.enforce.process.child import SILENT, UNWELL, Child, Death, ending
+from embargo.enforce.process.child import SILENT, UNWELL, Child, Death
 from embargo.enforce.process.hangup import follow_hangups
 from embargo.enforce.process.health import HealthServer
 from embargo.enforce.process.notify import Notifier
@@ -61,6 +62,7 @@ class Supervisor:
         self._notify = Notifier()
         self._ready_said = False  # and none of its reloads is under way
         self._reloading: dict[int, int] = {}  # pid of a worker that was told to read: its count before
+        self._reload_ends = math.inf  # time of the loop at which the reload under way is over in any case
 
     async def run(self) -> int:
         """Serve; the exit code."""
@@ -147,15 +149,16 @@ class Supervisor:
                 if code not in (0, -signal.SIGTERM):
                     self._code = self._code or 1
                     say(
-                        f"embargo: worker {number} (process {child.pid}) {ending(code)} while it was to end", error=True
+                        f"embargo: worker {number} (process {child.pid}) {child.ending(code)} while it was to end",
+                        error=True,
                     )
                 return
             if not self._started:
-                self._give_up(f"worker {number} could not start: it {ending(code)}", code)
+                self._give_up(f"worker {number} could not start: it {child.ending(code)}", code)
                 return
             self._failed = 0 if child.ready.is_set() else self._failed + 1
             if self._failed >= MOST_FAILED and not any(each.ready.is_set() for each in self._others(number)):
-                self._give_up(f"no worker can be started: the last {ending(code)}", code)
+                self._give_up(f"no worker can be started: the last {child.ending(code)}", code)
                 return
             if loop.time() - began >= SETTLED:
                 pause = FIRST_PAUSE
@@ -168,9 +171,8 @@ class Supervisor:
 
     def _died(self, child: Child, code: int, pause: float) -> None:
         child.ready.clear()
-        how = "gave no sign of life and was killed" if child.hangs else ending(code)
         others = sum(each.ready.is_set() for each in self._others(child.number))
-        told = f"worker {child.number} {how}"
+        told = f"worker {child.number} {child.ending(code)}"
         say(
             f"embargo: {told} (process {child.pid}); {others} other{'' if others == 1 else 's'} "
             f"serve{'s' if others == 1 else ''}, it is started again in {pause:g} s",
@@ -229,7 +231,7 @@ class Supervisor:
         self._reloading = {
             child.pid: child.health.get("read", 0) for child in self._children.values() if child.ready.is_set()
         }
-        asyncio.get_running_loop().call_later(LONGEST_RELOAD, self._reloading.clear)
+        self._reload_ends = asyncio.get_running_loop().time() + LONGEST_RELOAD
         for child in self._children.values():
             child.reload()
 
@@ -237,11 +239,7 @@ class Supervisor:
         """Look after the workers, and tell systemd what is news."""
         while True:
             for child in self._children.values():
-                if child.ready.is_set():
-                    child.silent += 1
-                    if child.silent >= SILENT and not child.hangs:
-                        child.hangs = True
-                        child.signal(signal.SIGKILL)
+                child.look()
             self._have_recorded()
             self._tell()
             await self._wait(_LOOK)
@@ -258,13 +256,27 @@ class Supervisor:
                 self._reloading.pop(child.pid, None)
         alive = {child.pid for child in children}
         self._reloading = {pid: count for pid, count in self._reloading.items() if pid in alive}
+        overdue = asyncio.get_running_loop().time() >= self._reload_ends
+        if overdue:
+            self._report_overdue(children)
         enforced = self._started and all(child.health.get("policy") for child in children)
-        if enforced and not self._reloading and not self._ready_said:
+        if ((enforced and not self._reloading) or overdue) and not self._ready_said:
             self._ready_said = True
+            self._reload_ends = math.inf
             say(f"embargo: ready, {status}, port {self._port}")
             self._notify.ready(status)
         else:
             self._notify.status(status)
+
+    def _report_overdue(self, children: Sequence[Child]) -> None:
+        late = [str(child.number) for child in children if child.pid in self._reloading]
+        self._reloading.clear()
+        if late:
+            say(
+                f"embargo: worker{'' if len(late) == 1 else 's'} {', '.join(late)} did not read the policy within "
+                f"{LONGEST_RELOAD:g} s of being told to",
+                error=True,
+            )
 
     async def _feed_watchdog(self) -> None:
         period = self._notify.watchdog

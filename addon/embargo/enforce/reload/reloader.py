@@ -7,7 +7,7 @@ end while an editor writes it can be valid YAML with fewer endpoints.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,6 +36,10 @@ class Refused:
     files: tuple[str, ...]
 
 
+async def _nothing(policy: Policy) -> None:
+    pass
+
+
 class Reloader:
     """Keeps `Gate.policy` at the newest policy that loaded whole."""
 
@@ -46,6 +50,7 @@ class Reloader:
         self._store = log / "policies"
         self._watch: tuple[Path, ...] = self._paths
         self._loaded: Signature | None = None
+        self.before_policy: Callable[[Policy], Awaitable[None]] = _nothing  # while the old one is still in force
         self.on_policy: Callable[[Policy], None] = lambda policy: None
         self.refused: Refused | None = None
         self.since: datetime | None = None
@@ -128,6 +133,7 @@ class Reloader:
             await asyncio.to_thread(remove, compiled.snapshot)
             raise
         stricter, milder = await asyncio.to_thread(summarize, old, policy, now())
+        await self.before_policy(policy)
         self._swap(policy, stricter=stricter, milder=milder)
         try:
             await asyncio.to_thread(mark_good, self._state, self._paths, compiled.snapshot)
@@ -150,6 +156,7 @@ class Reloader:
         if policy is None:
             logger.warning("embargo: there is no policy that ever loaded: EVERYTHING IS REFUSED until one does")
             return
+        await self.before_policy(policy)
         logger.warning("embargo: ENFORCING THE LAST KNOWN GOOD POLICY %s instead", policy.digest[:12])
         self._swap(policy)
 

@@ -7,14 +7,11 @@ the same: a server may see the end elsewhere, and so a request where we see a bo
 import re
 
 from embargo.enforce.streams.passage import Passage
-from embargo.enforce.tls.first_bytes import LONGEST_HEAD, hosts_in, unfinished
+from embargo.enforce.tls.first_bytes import BLANK_LINE, LONGEST_HEAD, SPACE, TOKEN, hosts_in, unfinished
 
-_SPACE = rb"[ \t\x0b\x0c\r]"
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # RFC 9110, 5.6.2
-_REQUEST_LINE = re.compile(rb"\n%b*%b+%b+[^\n]*HTTP/[^\n]*\n" % (_SPACE, _TOKEN, _SPACE), re.IGNORECASE)
-_REQUEST_BEGUN = re.compile(rb"%b*%b+%b+[^ \t\x0b\x0c\r]" % (_SPACE, _TOKEN, _SPACE))
-_BLANK_LINE = re.compile(rb"\n\r?\n")
-_FIELD = re.compile(rb"(%b+):[ \t]*([^\r\n]*?)[ \t]*" % _TOKEN)
+_REQUEST_LINE = re.compile(rb"\n%b*%b+%b+[^\n]*HTTP/[^\n]*\n" % (SPACE, TOKEN, SPACE), re.IGNORECASE)
+_REQUEST_BEGUN = re.compile(rb"%b*%b+%b+[^ \t\x0b\x0c\r]" % (SPACE, TOKEN, SPACE))
+_FIELD = re.compile(rb"(%b+):[ \t]*([^\r\n]*?)[ \t]*" % TOKEN)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _UNFRAMED = frozenset({b"transfer-encoding", b"upgrade", b"http2-settings"})
 
@@ -31,7 +28,7 @@ class HttpText:
         text = b"\n" + self._text + data
         gone = len(text) - len(data) - self._held  # what of *text* went on before
         rest = unfinished(text)
-        begun = len(text) if ends else max(_head_begun(text), gone)
+        begun = len(text) if ends else max(_head_begun(text, rest), gone)
         refuse = None
         if rest is None:
             refuse = "a line of a request head that does not end"
@@ -44,16 +41,15 @@ class HttpText:
         return Passage(text[gone:begun], tuple(hosts_in(text[:begun])))  # a name that is cut is no name
 
 
-def _head_begun(text: bytes) -> int:
-    """Where in *text* a request head begins that is not whole; its length where none does."""
+def _head_begun(text: bytes, rest: bytes | None) -> int:
+    """Where in *text*, with its unfinished *rest*, a request head begins that is not whole; else its length."""
     found = None
     for found in _REQUEST_LINE.finditer(text):  # noqa: B007 - the last one
         pass
-    if found is not None and _BLANK_LINE.search(text, found.end() - 1) is None:
+    if found is not None and BLANK_LINE.search(text, found.end() - 1) is None:
         return found.start() + 1
     line = text.rfind(b"\n") + 1
-    kept = unfinished(text)
-    if kept is not None and kept != b"." and _REQUEST_BEGUN.match(text, line) is not None:
+    if rest is not None and rest != b"." and _REQUEST_BEGUN.match(text, line) is not None:
         return line
     return len(text)
 

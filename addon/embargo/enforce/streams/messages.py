@@ -7,11 +7,11 @@ from weakref import WeakKeyDictionary
 
 from mitmproxy import ctx, tcp
 
-from embargo.core.decide import monitored
-from embargo.core.decision import Decision, Reason, Verdict
+from embargo.core.decision import Decision
 from embargo.core.dns_framing import Frames, carries_dns
-from embargo.core.dns_message import MalformedMessage, parse
+from embargo.core.dns_message import questions
 from embargo.core.dns_names import name_asked
+from embargo.core.dns_wire import MalformedMessage
 from embargo.core.request import Request, Surface
 from embargo.enforce.connection import Connection
 from embargo.enforce.gate import Gate, close, now
@@ -61,7 +61,7 @@ class Stream:
         if not message.from_client:
             stream.answered(message.content)
             return
-        questions = self._questions(flow, message.content)
+        asked = self._questions(flow, message.content)
         passage = stream.feed(message.content)
         if len(passage.release) != len(message.content) or flow in self._held:
             self._hold(flow, message.content, len(passage.release))
@@ -69,10 +69,9 @@ class Stream:
         address = flow.server_conn.address
         if passage.refuse is not None:
             request = raw_request(connection, address, now())
-            decision = Decision(verdict=Verdict.BLOCK, reason=Reason.UNDECIDED, error=passage.refuse)
-            self._act(flow, connection, request, monitored(self._gate.policy, decision))
-        elif passage.names or passage.snis or questions:
-            hosts = (*passage.names, *questions)
+            self._act(flow, connection, request, self._gate.undecided(passage.refuse))
+        elif passage.names or passage.snis or asked:
+            hosts = (*passage.names, *asked)
             request = raw_request(connection, address, now(), hosts=hosts, snis=passage.snis or ())
             self._judge(flow, connection, request, self._gate.decide(request))
 
@@ -99,22 +98,22 @@ class Stream:
         flow = waiting()
         if flow is None or flow not in self._held or not flow.live:
             return
-        full = self._gate.run(
-            self._overdue, flow, lambda late, _: close(late.client_conn), lambda late: late.client_conn
-        )
+        full = self._gate.run(self._overdue, flow, self._failed, lambda late: late.client_conn)
         if full is not None:  # the journal: the record waits for room there
             writing = asyncio.ensure_future(full)
             self._writing.add(writing)
             writing.add_done_callback(self._writing.discard)
+
+    def _failed(self, flow: tcp.TCPFlow, decision: Decision) -> None:
+        """The end of a wait that could not be judged."""
+        close(self._gate.connection(flow.client_conn).peer)  # a stream of QUIC has a client of its own
 
     def _overdue(self, flow: tcp.TCPFlow) -> None:
         """What is held has not become a name in time: the stream ends, or with monitor goes on unread."""
         data = self._held.pop(flow).data
         connection = self._gate.connection(flow.client_conn)
         request = raw_request(connection, flow.server_conn.address, now())
-        error = "bytes that became no name in time"
-        undecided = Decision(verdict=Verdict.BLOCK, reason=Reason.UNDECIDED, error=error)
-        decision = monitored(self._gate.policy, undecided)
+        decision = self._gate.undecided("bytes that became no name in time")
         self._gate.record(decision, Surface.TCP, connection, request=request)
         if decision.blocked:
             self._gate.refused[flow] = decision
@@ -132,7 +131,7 @@ class Stream:
         found: list[str] = []
         for message in frames.feed(data) if frames is not None else ():
             try:
-                asked = [name_asked(question) for question in parse(message).questions]
+                asked = [name_asked(question) for question in questions(message)]
             except MalformedMessage:
                 continue  # no question that a server could answer
             found += [str(name.host) for name in asked if name is not None and name.host is not None]

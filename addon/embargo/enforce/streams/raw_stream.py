@@ -25,12 +25,13 @@ _OVERLAP = 7  # bytes of the last message in which a ClientHello's first eight m
 class RawStream:
     """Feeds messages through, holding what is not yet a whole name."""
 
-    def __init__(self, *, begun: bool = False) -> None:
-        """*begun*: the first bytes have been looked at already."""
+    def __init__(self, *, begun: bool = False, tls: bool = False) -> None:
+        """*begun*: the first bytes have been looked at already. *tls*: so has the ClientHello with which it begins."""
         self._held = b""
         self._given_up = False
         self._started = begun  # whether the first bytes have been read
-        self._handshake: Handshake | None = None  # once a ClientHello has gone by: nothing else can be read
+        # Once a ClientHello has gone by: nothing else can be read.
+        self._handshake: Handshake | None = Handshake() if tls else None
         self._seen = 0  # bytes that have gone by unread; a hidden ClientHello is looked for in the first 64 KiB
         self._tail = b""  # the last of them
         self._socks: bytes | None = b""  # what came, while it may be SOCKS

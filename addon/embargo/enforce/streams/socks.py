@@ -70,8 +70,8 @@ def _read_version_5(data: bytes) -> Progress:
         rest = rest[3 + rest[1] + rest[2 + rest[1]] :]
     if not rest:
         return GREETED
-    if rest[0] != _VERSION_5 or (len(rest) > 1 and rest[1] not in _COMMANDS) or rest[2:3] > b"\0":
-        return NOT
+    if rest[0] != _VERSION_5 or (len(rest) > 1 and rest[1] not in _COMMANDS):
+        return NOT  # the octet behind is reserved, which servers read whatever it holds
     if len(rest) < 5:
         return HOLD
     sizes = {_IPV4: 4, _NAME: 1 + rest[4], _IPV6: 16}

@@ -4,6 +4,7 @@ A certificate outside the CA's name constraints would be refused by every client
 they forbid a name, its TLS stays closed, and a banned one is refused at CONNECT in place of the page.
 """
 
+import asyncio
 import ipaddress
 import logging
 from collections.abc import Callable
@@ -14,11 +15,13 @@ from cryptography import x509
 from mitmproxy import certs, ctx
 from mitmproxy.proxy.context import Context
 
+from embargo.core.ca_findings import colons, not_permitted, too_many
+from embargo.core.catalogue import DomainList
 from embargo.core.hostname import Host, MalformedHost, canonical
 from embargo.core.request import Name, Request, Source
 from embargo.core.rules import Decrypt, Policy
 from embargo.enforce.tls.decrypt import can_block_inside, can_stay_closed
-from embargo.review.certificate import CaFacts, CertificateError, colons, facts, unpermitted
+from embargo.review.certificate import CaFacts, CertificateError, facts, missing_lists, missing_names, unpermitted
 
 logger = logging.getLogger("embargo")
 
@@ -37,6 +40,7 @@ class SigningCa:
         self.not_permitted: tuple[str, ...] = ()  # names that the policy in force needs opened
         self._told: set[str] = set()  # names that were not opened although a verdict depends on what is inside
         self._store: certs.CertStore | None = None
+        self._checked: Policy | None = None  # against the CA, or about to be
 
     def permits(self, host: Host | None) -> bool:
         """Whether a certificate for *host* can be signed; of what is no host, only by a CA without constraints."""
@@ -67,8 +71,8 @@ class SigningCa:
         """Whether TLS that was left closed may go on under *policy*: what cannot be opened is not cut for it."""
         return can_stay_closed(policy, request) or not self.may_open(request)
 
-    def check(self, policy: Policy | None, now: datetime) -> None:
-        """Say at the start what is wrong with the CA, and what it does not permit that *policy* needs."""
+    def check(self, now: datetime) -> None:
+        """Say at the start what is wrong with the CA."""
         known = self._current()
         if self.unreadable is not None:
             logger.warning("embargo: nothing is opened, since the CA cannot be read: %s", self.unreadable)
@@ -78,18 +82,27 @@ class SigningCa:
         if "onboarding" in ctx.options and ctx.options.onboarding:
             host = ctx.options.onboarding_host
             logger.warning("embargo: http://%s hands the CA's certificate to whoever asks; set onboarding=false", host)
-        if policy is not None:
-            self.check_policy(policy, now)
 
-    def check_policy(self, policy: Policy, now: datetime) -> None:
-        """Say which names the CA does not permit although a verdict of *policy* depends on what is inside."""
-        known = self._current()
-        missing = self.not_permitted = missing_names(policy, known, now) if known is not None else ()
+    async def check_policy(self, policy: Policy, now: datetime) -> None:
+        """Say which names the CA does not permit although a verdict of *policy* depends on what is inside.
+
+        Found in a thread: ten thousand names take 0.1 s, and clients do not wait for it. The newest policy counts.
+        """
+        known, self._checked = self._current(), policy
+        if known is None or not known.constrained:
+            self.not_permitted = ()
+            return
+        missing, lists = await asyncio.to_thread(_missing, policy, known, now)
+        if self._checked is not policy:
+            return
+        self.not_permitted = missing
         for name in missing[:_MOST_TOLD]:
-            logger.warning("embargo: the CA does not permit %s: what the policy bans inside it passes", name)
+            logger.warning("embargo: %s", not_permitted(name))
         if len(missing) > _MOST_TOLD:
             logger.warning("embargo: and %d names more; `embargo ca show` lists them", len(missing) - _MOST_TOLD)
-        if known is not None and known.constrained and policy.settings.decrypt is Decrypt.ALL:
+        for names in lists:
+            logger.warning("embargo: %s", too_many(names))
+        if policy.settings.decrypt is Decrypt.ALL:
             logger.warning("embargo: decrypt is all, but the CA does not permit every name: other TLS stays closed")
 
     def describe(self, now: datetime) -> dict[str, Any] | None:
@@ -127,9 +140,9 @@ class SigningCa:
             config.get_cert = _certificate_of(config)
 
 
-def missing_names(policy: Policy, known: CaFacts, now: datetime) -> tuple[str, ...]:
-    """The names whose verdict depends on what is inside, and that the CA does not permit."""
-    return tuple(dict.fromkeys(each.name for each in unpermitted(policy, known, now) if each.why.decides))
+def _missing(policy: Policy, known: CaFacts, now: datetime) -> tuple[tuple[str, ...], tuple[DomainList, ...]]:
+    """The names and lists of which verdicts of *policy* depend on what is inside, beyond what the CA permits."""
+    return missing_names(unpermitted(policy, known, now)), missing_lists(policy, known, now)
 
 
 def _asked(names: tuple[Name, ...]) -> Host | None:

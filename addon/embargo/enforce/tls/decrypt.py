@@ -58,11 +58,7 @@ def _blocks_inside(policy: Policy, inside: Request) -> bool:
 def _url_can_block(policy: Policy, inside: Request, name: Name) -> bool:
     if name.host is None:
         return False
-    owners = [
-        Owner(entry.app, entry.endpoint, entry.endpoint.pattern.specificity)
-        for entry in policy.matcher.urls_of_host(name.host.text)
-        if not entry.excluded
-    ]
+    owners = [entry.owner for entry in policy.matcher.urls_of_host(name.host.text) if not entry.excluded]
     if any(_first_action(policy, inside, name, owner) is Action.BLOCK for owner in owners):
         return True
     # a rule that selects by url blocks only inside, for whichever owner the name has already

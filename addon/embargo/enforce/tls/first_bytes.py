@@ -11,6 +11,7 @@ from enum import Enum, auto
 
 from mitmproxy.proxy.layers.tls import get_client_hello
 
+from embargo.core.proxy_protocol import LONGEST_1, SIGNATURE_1, SIGNATURE_2
 from embargo.enforce.tls.server_names import server_names
 
 LONGEST_LINE = 4096  # bytes of an unfinished line that are remembered; a host name is 253
@@ -22,28 +23,24 @@ _OTHER_RECORDS = (b"\x14", b"\x15", b"\x17")  # change_cipher_spec, alert, appli
 _HANDSHAKE_HEADER = 4  # octets: type and length
 _CLIENT_HELLO = 0x01  # handshake type
 _NEWEST_RECORD_VERSION = 0x03  # TLS 1.2 and 1.3 write 03 03; servers ignore the byte, mitmproxy takes 00 to 03
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # RFC 9110, 5.6.2
-_SPACE = rb"[ \t\x0b\x0c\r]"  # what a lenient server takes for a space in the request line (RFC 9112, 3)
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # RFC 9110, 5.6.2
+SPACE = rb"[ \t\x0b\x0c\r]"  # what a lenient server takes for a space in the request line (RFC 9112, 3)
 _BLANK = rb"[ \t\x0b\x0c]"  # and between a header's name and its colon
-_METHOD = re.compile(rb"%b+" % _TOKEN)  # of any length: some servers take any
-_LONG_METHOD = re.compile(rb"%b{65}" % _TOKEN)
+_METHOD = re.compile(rb"%b+" % TOKEN)  # of any length: some servers take any
+_LONG_METHOD = re.compile(rb"%b{65}" % TOKEN)
 _OLD_REQUEST = re.compile(rb"GET[ \t]+/\S*\s*")  # HTTP/0.9: some servers still speak it, mitmproxy does not
-_BEGINS_LIKE_TEXT = re.compile(rb"(?:%b{1,64}(?:%b.*)?)?" % (_TOKEN, _SPACE), re.DOTALL)
-_BLANK_LINE = re.compile(rb"\n\r?\n")
+_BEGINS_LIKE_TEXT = re.compile(rb"(?:%b{1,64}(?:%b.*)?)?" % (TOKEN, SPACE), re.DOTALL)
+BLANK_LINE = re.compile(rb"\n\r?\n")
 _VERSION = re.compile(rb"HTTP/[\d.]+", re.IGNORECASE)
 _HELLO = re.compile(  # in a record of up to 2^14 + 2048 octets, or of one
     rb"\x16\x03.(?:[\x00-\x48].\x01\x00|\x00\x01\x01\x16\x03)", re.DOTALL
 )
-_PROXY_V2 = b"\r\n\r\n\0\r\nQUIT\n"
-_LONGEST_PROXY_V1 = 107  # octets, the line break included
 _HOST_LINE = re.compile(rb"\nhost%b*:[ \t]*([^\r\n]*(?:\r?\n[ \t]+[^\r\n]*)*)" % _BLANK, re.IGNORECASE)
-_ABSOLUTE_TARGET = re.compile(rb"\n%b*\S{1,64}%b+[a-z][a-z0-9+.\-]*://([^/?#\s]*)" % (_SPACE, _SPACE), re.IGNORECASE)
-_CONNECT_TARGET = re.compile(rb"\nCONNECT%b+([^/\s]+)%b+HTTP/" % (_SPACE, _SPACE), re.IGNORECASE)
+_ABSOLUTE_TARGET = re.compile(rb"\n%b*\S{1,64}%b+[a-z][a-z0-9+.\-]*://([^/?#\s]*)" % (SPACE, SPACE), re.IGNORECASE)
+_CONNECT_TARGET = re.compile(rb"\nCONNECT%b+([^/\s]+)%b+HTTP/" % (SPACE, SPACE), re.IGNORECASE)
 _BARE_RETURN = re.compile(rb"\r(?!\n)")  # ends a line for some servers, Python's own among them
 _OPEN_HOST = re.compile(rb"\nhost%b*:[^\n]*\n(?:[ \t][^\n]*\n)*(?:[ \t][^\n]*)?\Z" % _BLANK, re.IGNORECASE)
-_NAME_TO_COME = re.compile(
-    rb"%b*(?:host%b*:.*|%b{0,64}%b*)" % (_SPACE, _BLANK, _TOKEN, _SPACE), re.IGNORECASE | re.DOTALL
-)
+_NAME_TO_COME = re.compile(rb"%b*(?:host%b*:.*|%b{0,64}%b*)" % (SPACE, _BLANK, TOKEN, SPACE), re.IGNORECASE | re.DOTALL)
 
 
 class Kind(Enum):
@@ -137,22 +134,22 @@ def preface_length(data: bytes) -> int | None:
 
     An origin that takes one reads the ClientHello or the request behind it.
     """
-    signature = data[: len(_PROXY_V2)]
-    if (len(data) >= 2 and _PROXY_V2.startswith(signature)) or data.startswith(_PROXY_V2):
+    signature = data[: len(SIGNATURE_2)]
+    if (len(data) >= 2 and SIGNATURE_2.startswith(signature)) or data.startswith(SIGNATURE_2):
         if len(data) < 16:
             return None
         length = 16 + int.from_bytes(data[14:16])
         return length if len(data) >= length else None
-    if data.startswith(b"PROXY "):
+    if data.startswith(SIGNATURE_1):
         end = data.find(b"\n")
-        return end + 1 if end >= 0 else (None if len(data) <= _LONGEST_PROXY_V1 else 0)
+        return end + 1 if end >= 0 else (None if len(data) <= LONGEST_1 else 0)
     return 0
 
 
 def request_head(data: bytes) -> bytes | None:
     """The head of the HTTP request that *data* begins with; None while it is incomplete."""
     body = data.lstrip(b"\r\n")
-    end = _BLANK_LINE.search(body)
+    end = BLANK_LINE.search(body)
     return body[: end.end()] if end is not None else None
 
 

@@ -4,19 +4,15 @@ Runs before mitmproxy's own `NextLayer`, which takes a split ClientHello for raw
 the choice itself wherever the verdict depends on it.
 """
 
-import re
-
 from mitmproxy import tls
 from mitmproxy.exceptions import AddonHalt
-from mitmproxy.proxy import events, layer
-from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer, ServerTLSLayer, TCPLayer, modes
+from mitmproxy.proxy import layer
+from mitmproxy.proxy.layers import ClientTLSLayer, HttpLayer, TCPLayer
 from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.tls import HTTP_ALPNS
-from mitmproxy.proxy.mode_specs import ReverseMode
 
 from embargo.core import dns_framing
-from embargo.core.decide import monitored
-from embargo.core.decision import Decision, Reason, Verdict
+from embargo.core.decision import Decision
 from embargo.core.proxy_protocol import begins, may_begin
 from embargo.core.request import Name, Request, Source, Surface
 from embargo.core.rules import Policy
@@ -28,13 +24,20 @@ from embargo.enforce.gather import raw_request, tls_request
 from embargo.enforce.identity.proxy_protocol import Balancers
 from embargo.enforce.refusals import refuse_layer
 from embargo.enforce.streams.raw_stream import RawStream
-from embargo.enforce.tls.decrypt import must_open
+from embargo.enforce.tls.decrypt import can_block_inside, must_open
 from embargo.enforce.tls.first_bytes import Kind, read
 from embargo.enforce.tls.layers import ClosedTLS, DnsMessages, SecondHello
+from embargo.enforce.tls.surroundings import (
+    can_be_opened,
+    drop_leading_lines,
+    is_dns,
+    is_first_of_explicit_proxy,
+    may_be_dns,
+    opening,
+    reverse_scheme,
+    server_tls,
+)
 from embargo.enforce.tls.undecided import EndlessHead, Undecided
-
-_VERIFIABLE = re.compile(r"(?:[0-9a-z_]+(?:-+[0-9a-z_]+)*(?:\.(?!$)|$))+", re.IGNORECASE)  # as OpenSSL has it
-_DNS_OVER_TLS = b"dot"  # application protocol (RFC 7858, IANA's registry of ALPN ids)
 
 
 class NextProtocol:
@@ -51,7 +54,7 @@ class NextProtocol:
         if context.client.transport_protocol != "tcp":
             self._datagrams.next_layer(data)
             return
-        if _is_first_of_explicit_proxy(data):
+        if is_first_of_explicit_proxy(data):
             self._own(data)
             return
         connection = self._gate.connection(context.client)
@@ -59,7 +62,7 @@ class NextProtocol:
             # Whatever tcp_hosts or ignore_hosts say, and whoever speaks first: over HTTP/2 that is the server.
             data.layer = HttpLayer(context, HTTPMode.transparent)
             return
-        if connection.page is None and _is_dns(data):
+        if connection.page is None and is_dns(data):
             data.layer = DnsMessages(context)  # sends nothing on that it cannot read
             return
         client_bytes, server_bytes = data.data_client(), data.data_server()
@@ -67,7 +70,7 @@ class NextProtocol:
             if server_bytes:
                 self._raw(data, connection)
             return
-        if connection.page is None and _may_be_dns(data):
+        if connection.page is None and may_be_dns(data):
             match dns_framing.framing(client_bytes):
                 case dns_framing.Framing.QUERY:
                     data.layer = DnsMessages(context)
@@ -81,11 +84,11 @@ class NextProtocol:
                 self._wait(data, connection)
             case Kind.TLS:
                 self._tls(data, connection, reading.names)
-            case Kind.HTTP if _reverse_scheme(data) in ("tcp", "tls"):
+            case Kind.HTTP if reverse_scheme(data) in ("tcp", "tls"):
                 self._raw(data, connection)  # bytes, in the operator's words; the names in them are judged all the same
             case Kind.HTTP:
-                _drop_leading_lines(data)
-                server = _server_tls(data)
+                drop_leading_lines(data)
+                server = server_tls(data)
                 http = HttpLayer(context, HTTPMode.transparent)
                 if server is not None:
                     server.child_layer = http
@@ -128,15 +131,16 @@ class NextProtocol:
         request = self._gate.named(tls_request(connection, address, now()))
         decision = self._gate.decide(request)
         policy = self._gate.policy
-        is_server = _reverse_scheme(data) in ("http", "https")  # the proxy is, so it is nobody else's TLS
+        is_server = reverse_scheme(data) in ("http", "https")  # the proxy is, so it is nobody else's TLS
         opened = policy is None or decision.blocked or is_server or self._opens(policy, request)
         if nameless(request):
             decision = unread(policy, request, decision, opened=opened)
-        if opened and not decision.blocked and not all(map(_can_be_opened, connection.snis or request.names)):
-            if self._undecided(connection, address, "a server name for which TLS cannot be opened"):
+        if opened and not decision.blocked and not all(map(can_be_opened, connection.snis or request.names)):
+            needed = is_server or policy is None or can_block_inside(policy, request)
+            if needed and self._undecided(connection, address, "a server name for which TLS cannot be opened"):
                 refuse_layer(data, alert=True)
                 return
-            opened = False  # monitor
+            opened = False  # nothing inside can be blocked, or monitor
         self._record(connection, request, decision)
         if decision.blocked:
             refuse_layer(data, alert=True)
@@ -144,9 +148,12 @@ class NextProtocol:
         connection.tunnel_request = request
         if not opened:
             connection.sealed = True
-            data.layer = ClosedTLS(context)  # byte for byte, with the origin's own certificate
+            # Byte for byte, with the origin's own certificate. A server of DNS may skip what is none, and go on behind.
+            data.layer = (
+                self._raw_layer(data, connection, RawStream(tls=True)) if may_be_dns(data) else ClosedTLS(context)
+            )
         else:
-            data.layer = _opened(data)  # whatever ignore_hosts, allow_hosts and tcp_hosts say: the verdict needs it
+            data.layer = opening(data)  # whatever ignore_hosts, allow_hosts and tcp_hosts say: the verdict needs it
 
     def _own(self, data: layer.NextLayer) -> None:
         """The client's own conversation with the proxy is HTTP, whatever it begins with; balancers were read before."""
@@ -166,7 +173,7 @@ class NextProtocol:
     def _page(self, data: layer.NextLayer, snis: list[Name]) -> None:
         """Open a tunnel that only shows the page, unless its server name is another one that cannot be signed for."""
         if all(self._gate.ca.permits(name.host) for name in snis):
-            data.layer = _opened(data)
+            data.layer = opening(data)
         else:
             refuse_layer(data, alert=True)
 
@@ -181,8 +188,7 @@ class NextProtocol:
         decision = self._gate.decide(request)
         if not decision.blocked and (data.error is not None or connection.snis != first):
             error = data.error or "a second ClientHello with another name than the first"
-            undecided = Decision(verdict=Verdict.BLOCK, reason=Reason.UNDECIDED, name=connection.tunnel, error=error)
-            decision = monitored(self._gate.policy, undecided)
+            decision = self._gate.undecided(error, connection.tunnel)
         self._record(connection, request, decision)
         data.refused = decision.blocked
         if not decision.blocked:
@@ -222,19 +228,22 @@ class NextProtocol:
 
     def _undecided(self, connection: Connection, address: tuple[str, int] | None, error: str) -> bool:
         """Record that a connection cannot be judged; whether it is refused."""
-        undecided = Decision(verdict=Verdict.BLOCK, reason=Reason.UNDECIDED, name=connection.tunnel, error=error)
-        decision = monitored(self._gate.policy, undecided)
+        decision = self._gate.undecided(error, connection.tunnel)
         self._record(connection, tls_request(connection, address, now()), decision)
         return decision.blocked
 
     def _relay(self, data: layer.NextLayer, connection: Connection, stream: RawStream) -> None:
-        server = _server_tls(data)
-        raw = TCPLayer(data.context)
-        assert raw.flow is not None
-        connection.raw[raw.flow.id] = stream
+        server = server_tls(data)
+        raw = self._raw_layer(data, connection, stream)
         if server is not None:
             server.child_layer = raw
         data.layer = server or raw
+
+    def _raw_layer(self, data: layer.NextLayer, connection: Connection, stream: RawStream) -> TCPLayer:
+        raw = TCPLayer(data.context)
+        assert raw.flow is not None
+        connection.raw[raw.flow.id] = stream
+        return raw
 
     def _record(self, connection: Connection, request: Request, decision: Decision) -> None:
         self._gate.record(
@@ -245,67 +254,3 @@ class NextProtocol:
             asked=next(iter(request.names), None),
             protocol="tls" if request.surface is Surface.TLS else None,
         )
-
-
-def _can_be_opened(name: Name) -> bool:
-    """Whether mitmproxy can speak TLS to a server of that name.
-
-    It lets OpenSSL verify the certificate by it, which takes no label that begins or ends in a hyphen and no final
-    dot; the handshake would hang (measured, 12.2.3). What is no host at all, it does not use.
-    """
-    return name.host is None or name.host.address is not None or _VERIFIABLE.fullmatch(name.text) is not None
-
-
-def _is_first_of_explicit_proxy(data: layer.NextLayer) -> bool:
-    """Whether this is the client's own conversation with the proxy: HTTP, and never raw."""
-    layers = data.context.layers
-    return len(layers) == 1 and isinstance(layers[0], modes.HttpProxy | modes.HttpUpstreamProxy)
-
-
-def _is_dns(data: layer.NextLayer) -> bool:
-    """Whether both sides have agreed on DNS before a byte of it."""
-    layers, client = data.context.layers, data.context.client
-    if len(layers) == 1 and isinstance(client.proxy_mode, ReverseMode):
-        return client.proxy_mode.scheme == "dns"
-    return client.alpn == _DNS_OVER_TLS and isinstance(layers[-1], ClientTLSLayer)
-
-
-def _may_be_dns(data: layer.NextLayer) -> bool:
-    """Whether it goes where DNS is spoken; that alone says nothing, so what comes is looked at."""
-    address = data.context.server.address
-    if address is None:
-        return False
-    inside_tls = isinstance(data.context.layers[-1], ClientTLSLayer)
-    return address[1] in dns_framing.PORTS or (inside_tls and address[1] == dns_framing.TLS_PORT)
-
-
-def _drop_leading_lines(data: layer.NextLayer) -> None:
-    """Drop empty lines before a request (RFC 9112, 2.2): mitmproxy's HTTP layer would wait behind them."""
-    for event in data.events:
-        if isinstance(event, events.DataReceived) and event.connection is data.context.client:
-            event.data = event.data.lstrip(b"\r\n")
-            if event.data:
-                return
-
-
-def _opened(data: layer.NextLayer) -> layer.Layer:
-    if _reverse_scheme(data) in ("http", "tcp"):
-        return ClientTLSLayer(data.context)  # the server behind speaks in the clear
-    server = ServerTLSLayer(data.context)
-    server.child_layer = ClientTLSLayer(data.context)
-    return server
-
-
-def _reverse_scheme(data: layer.NextLayer) -> str | None:
-    """How a reverse proxy speaks to its server; None in other modes."""
-    mode = data.context.client.proxy_mode
-    return mode.scheme if isinstance(mode, ReverseMode) else None
-
-
-def _server_tls(data: layer.NextLayer) -> ServerTLSLayer | None:
-    """The layer for TLS to the server of a reverse proxy whose client speaks in the clear; None where none is due."""
-    if _reverse_scheme(data) not in ("https", "tls"):
-        return None
-    if any(isinstance(below, ServerTLSLayer) for below in data.context.layers):
-        return None
-    return ServerTLSLayer(data.context)

@@ -42,27 +42,30 @@ class Rejections:
     def __init__(self) -> None:
         self.handshakes = 0  # that failed for it
         self._clients: OrderedDict[_Key, Rejecting] = OrderedDict()
-        self._left: OrderedDict[_Key, None] = OrderedDict()  # those that once went away in the handshake
+        # When one went away in the handshake for once, told apart by whether it would have shown a page.
+        self._left: OrderedDict[tuple[_Key, bool], datetime] = OrderedDict()
 
     def failed(self, connection: Connection, error: str, time: datetime) -> None:
         """A handshake in which *connection*'s client got our certificate failed with mitmproxy's *error*."""
-        key = _key(connection)
+        self._forget(time)
+        key, shows_page = _key(connection), connection.page is not None
+        known = self._clients.get(key)
         alert = _ALERT.search(error)
         if alert is None:
             if not any(word in error for word in _LEFT):
                 return  # they agree on no version or cipher: nothing is said of the certificate
-            if key not in self._left and key not in self._clients:
-                _bounded(self._left, key, None)
+            believed = self.rejects(connection, time) or (known is not None and not shows_page)
+            if not believed and (key, shows_page) not in self._left:
+                _bounded(self._left, (key, shows_page), time)
                 return
-        self._left.pop(key, None)
+        self._left.pop((key, shows_page), None)
         self.handshakes += 1
-        known = self._clients.get(key)
-        if known is None or _over(known, time):
+        if known is None:
             known = Rejecting(time, time, "")
         else:
             known.times += 1
         known.last, known.why = time, alert[1] if alert is not None else "went away"
-        if connection.page is not None:
+        if shows_page:
             known.until = time + REJECTED_FOR
         _bounded(self._clients, key, known)
 
@@ -73,8 +76,7 @@ class Rejections:
 
     def describe(self, time: datetime) -> dict[str, Any]:
         """What `embargo status` shows."""
-        for key in [key for key, known in self._clients.items() if _over(known, time)]:
-            del self._clients[key]
+        self._forget(time)
         latest = list(reversed(self._clients.items()))[:LISTED]
         return {
             "clients": len(self._clients),
@@ -92,12 +94,15 @@ class Rejections:
             ],
         }
 
+    def _forget(self, time: datetime) -> None:
+        """Drop what is a day old: those least lately seen stand first."""
+        while self._clients and time - next(iter(self._clients.values())).last >= REJECTED_FOR:
+            self._clients.popitem(last=False)
+        while self._left and time - next(iter(self._left.values())) >= REJECTED_FOR:
+            self._left.popitem(last=False)
 
-def _over(known: Rejecting, time: datetime) -> bool:
-    return time - known.last >= REJECTED_FOR
 
-
-def _bounded[V](memory: OrderedDict[_Key, V], key: _Key, value: V) -> None:
+def _bounded[K, V](memory: OrderedDict[K, V], key: K, value: V) -> None:
     memory[key] = value
     memory.move_to_end(key)
     while len(memory) > MOST:

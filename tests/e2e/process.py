@@ -1,0 +1,30 @@
+"""What the kernel says of a process that a test watches."""
+
+from pathlib import Path
+
+
+def own_memory(pid: int) -> int:
+    """Bytes that a process holds for itself, in memory or swapped out: what it shares changes as others end."""
+    held = 0
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith(("Anonymous:", "Swap:")):
+            held += int(line.split()[1]) * 1024
+    assert held, "nothing measured"
+    return held
+
+
+def open_files(pid: int) -> int:
+    """How many descriptors a process has."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process, that need not be a child of ours, runs no more, with all its threads: until then its sockets
+    are open.
+    """
+    process = Path(f"/proc/{pid}")
+    try:
+        state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+        return state in "ZX" and len(list((process / "task").iterdir())) <= 1
+    except OSError:
+        return True
