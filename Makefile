@@ -1,12 +1,13 @@
 # Everything sets itself up: `make run` and `make test` work on a fresh machine with Python 3.12 or newer.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test fuzz check-static bench format goldens clean
+.PHONY: help setup run test fuzz soak check-static bench format goldens clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PORT ?= 8080
 FUZZ_SECONDS ?= 600
+SOAK_SECONDS ?= 1800
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +30,11 @@ test: setup  ## all tests and static checks; installs what they need first
 
 fuzz: setup  ## look for what passes or breaks for ten minutes (FUZZ_SECONDS=60 for another time)
 	EMBARGO_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest tests/fuzz
+
+soak: setup  ## half an hour of mixed traffic with faults, and gigabytes (SOAK_SECONDS=300); draws docs/images/soak.svg
+	tools/install-test-tools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group soak
+	EMBARGO_SOAK_SECONDS=$(SOAK_SECONDS) EMBARGO_SOAK_REPORT=docs $(BIN)/python -m pytest tests/soak -rP
 
 check-static: setup  ## ruff, mypy and the import contracts
 	$(BIN)/ruff check addon tests

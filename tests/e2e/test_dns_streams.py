@@ -85,6 +85,24 @@ def test_http_on_a_dns_port_is_judged_as_http(enforcing: Fronts, server: DnsOrig
     assert server.received == b""
 
 
+def test_a_query_in_a_body(enforcing: Fronts, server: DnsOrigin) -> None:
+    """To a server of DNS a request is the beginning of a long message that it cannot read."""
+    head = b"POST / HTTP/1.1\r\nHost: resolver.test\r\nContent-Length: %d\r\n\r\n"
+    behind = 2 + int.from_bytes(head[:2])  # where the next message begins
+    query_there = framed(query("www.banned.test"))
+    whole = head % 24_000
+    whole += bytes(behind - len(whole)) + query_there
+    before = enforcing.proxy.settled()
+    with tunnel(enforcing.proxy, "resolver.test:53") as connection:
+        connection.sendall(whole.ljust(len(head) + 24_000, b"\0"))
+        read_all(connection)
+    assert server.received == b""
+    assert field(enforcing.proxy.wait_decisions(before, 1)[-1], "embargo.reason") == "undecided"
+    with tunnel(enforcing.proxy, "resolver.test:53") as connection:  # without a body there is nothing to skip
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: resolver.test\r\n\r\n")
+        enforcing.proxy.wait(lambda: server.received.startswith(b"GET / "), "the innocent request")
+
+
 def test_a_query_behind_what_is_none(enforcing: Fronts, server: DnsOrigin) -> None:
     """A server skips a message that it cannot read, and answers the next."""
     skipped = framed(b"\x38" + bytes(range(13)))

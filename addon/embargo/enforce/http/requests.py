@@ -5,6 +5,7 @@ from weakref import WeakKeyDictionary
 from mitmproxy import http
 from mitmproxy.flow import Error
 
+from embargo.core import dns_framing
 from embargo.core.decision import Decision, Verdict
 from embargo.core.request import Request, Source
 from embargo.enforce.connection import Connection
@@ -42,7 +43,7 @@ class Http:
         # Of a tunnel; requests of several users may follow one another where there is none.
         self._identity.begin(flow, connection)
         request = http_request(connection, flow, now())
-        decision = self._gate.decide(request)
+        decision = self._decide(flow, request)
         if decision.blocked and not self._identity.may_change(decision, request, connection):
             self._refuse(flow, connection, request, decision)
             return
@@ -65,7 +66,7 @@ class Http:
         user, state = connection.user, _state(flow)
         if judged is None or user != judged.request.user or judged.decision.blocked or judged.state != state:
             request = http_request(connection, flow, now())
-            judged = Judgement(_state(flow), request, self._gate.decide(request))
+            judged = Judgement(_state(flow), request, self._decide(flow, request))
             self._gate.judged[flow] = judged
         if flow.response is not None and flow.response.status_code == 407:
             return  # another addon asks for a password first
@@ -106,7 +107,7 @@ class Http:
             connection = self._gate.connection(flow.client_conn)
             self._identity.settle(flow, connection)  # other streams may have come between
             request = http_request(connection, flow, now())
-            decision = self._gate.decide(request)
+            decision = self._decide(flow, request)
             self._gate.judged[flow] = Judgement(_state(flow), request, decision)
             if decision.blocked:
                 self._refuse(flow, connection, request, decision)
@@ -125,6 +126,14 @@ class Http:
             close(self._gate.connection(flow.client_conn).peer)
         if not self._gate.keep_messages:
             del flow.websocket.messages[:-1]  # a long-lived connection would hold all it ever carried
+
+    def _decide(self, flow: http.HTTPFlow, request: Request) -> Decision:
+        decision = self._gate.decide(request)
+        if not decision.blocked and flow.request.data.port in _DNS_PORTS and _has_body(flow.request):
+            return self._gate.undecided(
+                "a body to a server of DNS, which may skip it up to a query in it", decision.name
+            )
+        return decision
 
     def _insists(self, flow: http.HTTPFlow) -> bool:
         """Refuse again what another addon has let go; whether the flow was refused before."""
@@ -179,9 +188,17 @@ class Http:
         )
 
 
+_DNS_PORTS = dns_framing.PORTS | {dns_framing.TLS_PORT}
 _URL_HOST = (Source.AUTHORITY, Source.HOST, Source.URL, Source.CONNECT)  # whose host the URL of a record has
 
 
 def _state(flow: http.HTTPFlow) -> tuple[object, ...]:
     data = flow.request.data
     return (data.host, data.port, data.authority, data.path, data.headers.fields)
+
+
+def _has_body(request: http.Request) -> bool:
+    """Whether a body may follow the head; HTTP/2 and HTTP/3 need not say so."""
+    if request.is_http2 or request.is_http3:
+        return True
+    return "content-length" in request.headers or "transfer-encoding" in request.headers
