@@ -24,6 +24,7 @@ ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "enforce/datagrams/datagram_layer.py": "e2e/test_quic.py",
     "enforce/entries.py": "e2e/test_other_addons.py",
     "enforce/process/hangup.py": "e2e/test_signals.py",
+    "enforce/process/reloading.py": "enforce/process/test_supervisor.py",
     "enforce/process/output.py": "e2e/test_fault_machine.py",
     "enforce/http/requests.py": "e2e/test_refusals.py",
     "enforce/identity/options.py": "e2e/test_identity.py",

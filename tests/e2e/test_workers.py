@@ -192,6 +192,19 @@ def test_sigterm_drains_both(two: Crew, origin: Origin) -> None:
     assert "Traceback" not in proxy.text()
 
 
+def test_balancers_are_warned_before_the_port_closes(start: Start, origin: Origin) -> None:
+    flags = ["--workers", "2", "--health", "0", "--drain-delay", "600"]
+    crew = Crew(start(SMALL, command="embargo", flags=flags, ready=False))
+    proxy = crew.proxy
+    assert health(crew) == (200, "ok")
+    proxy.process.terminate()
+    proxy.wait(lambda: health(crew) == (503, "draining"), "the warning")
+    assert [curl(proxy, f"http://{host}.test/").status for host in ("innocent", "banned")] == [200, 403]
+    proxy.process.terminate()
+    assert proxy.process.wait(PATIENCE) == 0
+    assert "drains in 600 s" in proxy.text()
+
+
 def test_a_second_signal_ends_at_once(two: Crew, origin: Origin) -> None:
     """Whichever of them it is."""
     proxy = two.proxy

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -64,6 +65,13 @@ from embargo.cli.options import log_option
     help="Answer balancers there: GET /healthz is 200 while a policy is enforced and recorded. [127.0.0.1]",
 )
 @click.option(
+    "--drain-delay",
+    type=click.FloatRange(0, 3600),
+    default=0.0,
+    metavar="SECONDS",
+    help="At SIGTERM go on serving for so long while /healthz says 503, so that balancers turn away first. [0]",
+)
+@click.option(
     "--stock-hooks",
     is_flag=True,
     help="Call hooks as stock mitmproxy does, for a script that adds hooks to itself while it runs.",
@@ -82,6 +90,7 @@ def command(
     identities: Path | None,
     workers: int | None,
     health: tuple[str, int] | None,
+    drain_delay: float,
     stock_hooks: bool,
     mitmproxy_options: tuple[str, ...],
 ) -> None:
@@ -103,26 +112,27 @@ def command(
         arguments += ["--set", f"embargo_identities={identities}"]
     arguments += mitmproxy_options
     if workers is not None or health is not None or os.environ.get("NOTIFY_SOCKET"):
-        sys.exit(_supervise(arguments, workers or 1, host, port, health, stock_hooks=stock_hooks))
+        supervised = {"health": health, "drain_delay": drain_delay, "stock_hooks": stock_hooks}
+        sys.exit(_supervise(arguments, host, port, count=workers or 1, **supervised))
+    if drain_delay:
+        raise click.UsageError("--drain-delay is for balancers, which ask the health endpoint: add --health.")
     from embargo.enforce.process.launcher import run  # not before it is needed: mitmproxy takes a third of a second
 
     run(["--listen-host", host, "--listen-port", str(port), *arguments], cached_hooks=not stock_hooks)
 
 
-def _supervise(
-    arguments: Sequence[str], workers: int, host: str, port: int, health: tuple[str, int] | None, *, stock_hooks: bool
-) -> int:
+def _supervise(arguments: Sequence[str], host: str, port: int, *, count: int, **supervised: Any) -> int:
     """Run the workers; the exit code."""
     import asyncio
 
     from embargo.enforce.process.supervisor import Supervisor
 
-    if workers > 1 and sys.platform != "linux":
+    if count > 1 and sys.platform != "linux":
         raise click.UsageError("Several workers need Linux, which spreads a port's connections over processes.")
     for argument in arguments:
         if argument in ("--listen-port", "--listen-host") or argument.startswith(_OF_THE_ADDRESS):
             raise click.UsageError(f"With --workers or --health the address is given by --host and --port: {argument}")
-    supervisor = Supervisor(arguments, count=workers, host=host, port=port, health=health, stock_hooks=stock_hooks)
+    supervisor = Supervisor(arguments, count=count, host=host, port=port, **supervised)
     return asyncio.run(supervisor.run())
 
 
@@ -135,8 +145,9 @@ def _workers(text: str | None) -> int | None:
     if text is None:
         return None
     if text == "auto":
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        return min(cores or 1, _MOST_WORKERS)
+        from embargo.enforce.process.cores import usable_cores
+
+        return min(usable_cores(), _MOST_WORKERS)
     if text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST_WORKERS:
         return int(text)
     raise click.BadParameter(f"{text!r} is neither auto nor a number from 1 to {_MOST_WORKERS}.")

@@ -10,7 +10,6 @@ workers see their channel close, and end.
 import asyncio
 import contextlib
 import itertools
-import math
 import signal
 import socket
 import sys
@@ -22,12 +21,12 @@ from embargo.enforce.process.hangup import follow_hangups
 from embargo.enforce.process.health import HealthServer
 from embargo.enforce.process.notify import Notifier
 from embargo.enforce.process.port import join, reserve
+from embargo.enforce.process.reloading import Reloading
 
 LONGEST_END = 20.0  # seconds from SIGTERM to SIGKILL: 8 of draining, 5 for the log, and some
 SETTLED = 30.0  # seconds that a worker has lived before its death counts as the first again
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 15.0  # seconds before a worker is started again
 MOST_FAILED = 5  # starts in a row that came to nothing, with no worker running, after which there is no point
-LONGEST_RELOAD = 150.0  # seconds until systemd is told that a reload is over, whatever became of it
 _LOOK = 1.0  # seconds between looks at the workers
 _MOST_DEATHS = 100  # that wait to be recorded, while no worker runs to do so
 
@@ -43,13 +42,19 @@ class Supervisor:
         host: str,
         port: int,
         health: tuple[str, int] | None = None,
+        drain_delay: float = 0.0,
         stock_hooks: bool = False,
     ) -> None:
-        """*arguments* are mitmdump's, without the address. *health*: address and port of the health endpoint."""
+        """*arguments* are mitmdump's, without the address. *health*: address and port of the health endpoint.
+
+        *drain_delay*: seconds from SIGTERM in which all is served as ever, while the health endpoint says no.
+        """
         self._arguments = tuple(arguments)
         self._count = count
         self._host, self._port = host, port
         self._health_at = health
+        self._drain_delay = drain_delay
+        self._leaving: asyncio.TimerHandle | None = None  # in the delay
         self._stock_hooks = stock_hooks
         self._children: dict[int, Child] = {}  # by number; as they are now
         self._held: list[socket.socket] = []  # bound, never listening
@@ -61,8 +66,7 @@ class Supervisor:
         self._death_ids = itertools.count(1)
         self._notify = Notifier()
         self._ready_said = False  # and none of its reloads is under way
-        self._reloading: dict[int, int] = {}  # pid of a worker that was told to read: its count before
-        self._reload_ends = math.inf  # time of the loop at which the reload under way is over in any case
+        self._reloading = Reloading()
 
     async def run(self) -> int:
         """Serve; the exit code."""
@@ -197,6 +201,7 @@ class Supervisor:
     def _give_up(self, why: str, code: int) -> None:
         say(f"error: {why}", error=True)
         self._code = code if code > 0 else 1
+        self._drain_delay = 0.0  # nobody is served
         self._end()
 
     def _hold(self, first: Child) -> None:
@@ -212,11 +217,21 @@ class Supervisor:
     # -- being told
 
     def _end(self) -> None:
-        """Drain; the second time the workers, told again, end at once."""
+        """Drain, after the delay if there is one; told again, at once, and the workers, told again, end at once."""
         if not self._ending.is_set():
             self._ending.set()
             self._notify.stopping()
-            asyncio.get_running_loop().call_later(LONGEST_END, self._kill)
+            if self._drain_delay:
+                say(f"embargo: drains in {self._drain_delay:g} s; until then clients are served and balancers warned")
+                self._leaving = asyncio.get_running_loop().call_later(self._drain_delay, self._drain)
+                return
+        self._drain()
+
+    def _drain(self) -> None:
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+        asyncio.get_running_loop().call_later(LONGEST_END, self._kill)
         for child in self._children.values():
             child.signal(signal.SIGTERM)
 
@@ -228,10 +243,7 @@ class Supervisor:
         say("embargo: told to read the policy")
         self._ready_said = False
         self._notify.reloading()
-        self._reloading = {
-            child.pid: child.health.get("read", 0) for child in self._children.values() if child.ready.is_set()
-        }
-        self._reload_ends = asyncio.get_running_loop().time() + LONGEST_RELOAD
+        self._reloading.begin(self._children.values())
         for child in self._children.values():
             child.reload()
 
@@ -251,32 +263,17 @@ class Supervisor:
         policies = {child.health.get("policy") for child in children if child.ready.is_set()}
         shown = ", ".join(sorted(str(digest)[:12] if digest else "none" for digest in policies)) or "none"
         status = f"{sum(child.trouble() is None for child in children)} of {self._count} workers, policy {shown}"
-        for child in children:
-            if child.health.get("read", 0) > self._reloading.get(child.pid, 0):
-                self._reloading.pop(child.pid, None)
-        alive = {child.pid for child in children}
-        self._reloading = {pid: count for pid, count in self._reloading.items() if pid in alive}
-        overdue = asyncio.get_running_loop().time() >= self._reload_ends
-        if overdue:
-            self._report_overdue(children)
+        reading = self._reloading.look(children)
+        overdue = self._reloading.is_overdue()
         enforced = self._started and all(child.health.get("policy") for child in children)
-        if ((enforced and not self._reloading) or overdue) and not self._ready_said:
+        if ((enforced and not reading) or overdue) and not self._ready_said:
             self._ready_said = True
-            self._reload_ends = math.inf
+            if late := self._reloading.end(children):
+                say(late, error=True)
             say(f"embargo: ready, {status}, port {self._port}")
             self._notify.ready(status)
         else:
             self._notify.status(status)
-
-    def _report_overdue(self, children: Sequence[Child]) -> None:
-        late = [str(child.number) for child in children if child.pid in self._reloading]
-        self._reloading.clear()
-        if late:
-            say(
-                f"embargo: worker{'' if len(late) == 1 else 's'} {', '.join(late)} did not read the policy within "
-                f"{LONGEST_RELOAD:g} s of being told to",
-                error=True,
-            )
 
     async def _feed_watchdog(self) -> None:
         period = self._notify.watchdog
