@@ -43,6 +43,7 @@ check-static: setup  ## ruff, mypy and the import contracts
 	$(BIN)/lint-imports --no-cache
 
 bench: setup  ## every figure beside its peer, in one run
+	tools/install-test-tools wrk
 	$(BIN)/python -m tests.bench
 
 format: setup  ## bring the code into its form

@@ -47,7 +47,7 @@ def main() -> None:
             decided = deciding.measure(sizes)
             started = start.measure(directory / "start", sizes, http, https, progress)
             reloaded = start.measure_reload(directory / "reload", sizes, http, https, progress)
-            shared = workers.measure(directory / "workers", http, https, origin.pid, progress)
+            shared = workers.measure(directory / "workers", https, progress)
             figures = _operations(directory / "run", sizes, http, https, arguments, progress)
         finally:
             origin.communicate("")

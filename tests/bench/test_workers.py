@@ -14,5 +14,5 @@ CASES = {  # case: (rate of two over one, cores that others took in each round, 
 
 @pytest.mark.parametrize(("ratio", "others", "said"), CASES.values(), ids=CASES)
 def test_lines(ratio: float, others: list[float], said: str) -> None:
-    rounds = [{1: Turn(100.0, 9.0, loud), 2: Turn(100.0 * ratio, 9.0, loud)} for loud in others]
+    rounds = [{1: Turn(100.0, 9.0, 0.1, loud), 2: Turn(100.0 * ratio, 9.0, 0.1, loud)} for loud in others]
     assert any(line.endswith(said) for line in lines(Throughput(rounds, {1: 90.0, 2: 150.0})))

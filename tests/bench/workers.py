@@ -1,16 +1,15 @@
 """What a second worker brings: requests a second of `embargo run --workers 2` over those of `--workers 1`.
 
-The load generator and the origin share the cores with the workers, so both are made to cost little: one thread that
-asks without blocking, and answers of three bytes. What they take all the same is missing from the figure. So is what
-other programs take: a round in which they took more than `QUIET` does not count.
+The load generator and the origin share the cores with the workers, so both are programs in C that take little: wrk,
+and an HAProxy that answers by itself. What they take all the same is missing from the figure, and shown beside it. So
+is what other programs take: a round in which they took more than `QUIET` does not count.
 """
 
 import contextlib
-import errno
 import os
-import selectors
+import re
+import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import time
@@ -19,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.progress import Progress
-from tests.bench.clients import REQUEST, WrongOutcome
+from tests.bench.clients import WrongOutcome
 from tests.bench.subjects import BIN, PATIENCE, REDIRECT, embargo, free_port
 
 from embargo.journal.status import running
@@ -27,10 +26,26 @@ from embargo.journal.status import running
 COUNTS = (1, 2)
 ROUNDS = 9  # that count
 MOST_ROUNDS = 16
-SECONDS = 1.5  # a turn
+SECONDS = 3  # a turn
 QUIET = 0.15  # cores
-CLIENTS = 32  # connections at a time: the kernel spreads them by hash, and few are spread badly
+CLIENTS = 64  # connections at a time: the kernel spreads them by hash, and few are spread badly
 GOAL = 1.75
+HOST = "site.innocent.test"
+REQUEST = f"""
+request = function()
+  return "GET http://{HOST}/ HTTP/1.1\\r\\nHost: {HOST}\\r\\nConnection: close\\r\\n\\r\\n"
+end
+"""
+ORIGIN = """
+defaults
+    mode http
+    timeout client 30s
+    timeout server 30s
+    timeout connect 5s
+frontend origin
+    bind 127.0.0.1:{port}
+    http-request return status 200 content-type text/plain string ok
+"""
 
 
 @dataclass(frozen=True)
@@ -39,6 +54,7 @@ class Turn:
 
     rate: float  # requests a second
     cost: float  # CPU µs of the workers a request
+    load: float  # cores that wrk and the origin took
     others: float  # cores that other programs took
 
 
@@ -55,18 +71,22 @@ class Throughput:
         return [each for each in self.rounds if all(turn.others <= QUIET for turn in each.values())]
 
 
-def measure(directory: Path, http: int, https: int, origin: int, progress: Progress) -> Throughput:
-    """Both in turns; *origin* is the pid of the origin's process. Raises WrongOutcome where a worker got no share."""
+def measure(directory: Path, https: int, progress: Progress) -> Throughput:
+    """Both in turns. Raises WrongOutcome where a worker got no share or a request did not pass."""
     found = Throughput()
     task = progress.add_task("two workers over one", total=ROUNDS)
+    directory.mkdir(parents=True, exist_ok=True)
+    script = directory / "request.lua"
+    script.write_text(REQUEST)
     with contextlib.ExitStack() as stack:
+        http, origin = stack.enter_context(_origin(directory))
         ports = {count: stack.enter_context(_crew(directory / str(count), count, http, https)) for count in COUNTS}
         pids = {count: _pids(directory / str(count)) for count in COUNTS}
         for port in ports.values():
-            _rate(port, SECONDS)  # warm
+            _ask(port, script)  # warm
         for number in range(MOST_ROUNDS):
             order = COUNTS if number % 2 else COUNTS[::-1]
-            found.rounds.append({count: _turn(ports[count], pids[count], origin) for count in order})
+            found.rounds.append({count: _turn(ports[count], pids[count], origin, script) for count in order})
             progress.update(task, completed=len(found.quiet))
             if len(found.quiet) == ROUNDS:
                 break
@@ -78,13 +98,55 @@ def measure(directory: Path, http: int, https: int, origin: int, progress: Progr
     return found
 
 
-def _turn(port: int, pids: list[int], origin: int) -> Turn:
-    workers, ours, busy = _cpu(pids), _cpu([os.getpid(), origin]), _busy()
+def _turn(port: int, pids: list[int], origin: int, script: Path) -> Turn:
     begun = time.perf_counter()
-    rate = _rate(port, SECONDS)
+    workers, served, busy = _cpu(pids), _cpu([origin]), _busy()
+    answered, asking = _ask(port, script)
     took = time.perf_counter() - begun
-    workers, ours, busy = _cpu(pids) - workers, _cpu([os.getpid(), origin]) - ours, _busy() - busy
-    return Turn(rate, workers / (rate * took) * 1e6, max(0.0, busy - workers - ours) / took)
+    workers, load, busy = _cpu(pids) - workers, _cpu([origin]) - served + asking, _busy() - busy
+    return Turn(answered / took, workers / answered * 1e6, load / took, max(0.0, busy - workers - load) / took)
+
+
+def _ask(port: int, script: Path) -> tuple[int, float]:
+    """wrk for `SECONDS`: how many requests passed, and the CPU seconds that it took. Raises WrongOutcome."""
+    command = [
+        "wrk",
+        "-t",
+        "1",
+        "-c",
+        str(CLIENTS),
+        "-d",
+        f"{SECONDS}s",
+        "-s",
+        str(script),
+        f"http://127.0.0.1:{port}/",
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    printed = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    answered = re.search(r"(\d+) requests in", printed)
+    if process.returncode or answered is None or "Non-2xx" in printed or "Socket errors" in printed:
+        raise WrongOutcome(printed)
+    return int(answered[1]), used.ru_utime + used.ru_stime
+
+
+@contextlib.contextmanager
+def _origin(directory: Path) -> Iterator[tuple[int, int]]:
+    """Port and pid of an HAProxy that answers every request by itself."""
+    program = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin")
+    if program is None or shutil.which("wrk") is None:
+        raise RuntimeError("tools/install-test-tools wrk installs what this needs")
+    port = free_port()
+    configuration = directory / "origin.cfg"
+    configuration.write_text(ORIGIN.format(port=port))
+    process = subprocess.Popen([program, "-db", "-f", str(configuration)])
+    try:
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
 
 
 def _cpu(pids: list[int]) -> float:
@@ -147,49 +209,6 @@ def _memory(pid: int) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
-def _rate(port: int, seconds: float) -> float:
-    """Answers a second over *seconds*, each to a request on a connection of its own."""
-    host = "site.innocent.test"
-    request = REQUEST.format(target=f"http://{host}/", host=host).encode()
-    answered = 0
-    begun = time.perf_counter()
-    with selectors.DefaultSelector() as selector:
-        for _ in range(CLIENTS):
-            _ask(selector, port)
-        while (now := time.perf_counter()) < begun + seconds:
-            for key, _ in selector.select(1.0):
-                client = key.fileobj
-                assert isinstance(client, socket.socket)
-                if key.events & selectors.EVENT_WRITE:
-                    client.sendall(request)
-                    selector.modify(client, selectors.EVENT_READ, b"")
-                    continue
-                piece = client.recv(65536)
-                answer = key.data + piece
-                if not answer.endswith(b"\r\n\r\nok\n"):
-                    if not piece or not answer.startswith(b"HTTP/1.1 200 "):
-                        raise WrongOutcome(f"{answer[:80]!r}")
-                    selector.modify(client, selectors.EVENT_READ, answer)
-                    continue
-                selector.unregister(client)
-                client.close()
-                answered += 1
-                _ask(selector, port)
-        for key in list(selector.get_map().values()):
-            assert isinstance(key.fileobj, socket.socket)
-            key.fileobj.close()
-    return answered / (now - begun)
-
-
-def _ask(selector: selectors.BaseSelector, port: int) -> None:
-    client = socket.socket()
-    client.setblocking(False)
-    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if (code := client.connect_ex(("127.0.0.1", port))) not in (0, errno.EINPROGRESS):
-        raise OSError(code, os.strerror(code))
-    selector.register(client, selectors.EVENT_WRITE)
-
-
 def lines(found: Throughput) -> list[str]:
     """The section of the report, in Markdown."""
     quiet = found.quiet
@@ -198,6 +217,7 @@ def lines(found: Throughput) -> list[str]:
     ratios = sorted(each[2].rate / each[1].rate for each in rounds)
     low, high = ratios[len(ratios) // 10], ratios[-1 - len(ratios) // 10]
     others = statistics.median(turn.others for each in rounds for turn in each.values())
+    load = {count: statistics.median(each[count].load for each in rounds) for count in COUNTS}
     cost = statistics.median(each[2].cost / each[1].cost for each in found.rounds)
     ratio = statistics.median(ratios)
     verdict = f"meets the goal of {GOAL}" if ratio >= GOAL else f"**misses the goal of {GOAL}**"
@@ -205,17 +225,18 @@ def lines(found: Throughput) -> list[str]:
         verdict = f"**not valid against the goal of {GOAL}**"
     rows = [
         f"| {count} | {statistics.median(each[count].rate for each in rounds):.0f} "
-        f"| {statistics.median(each[count].cost for each in rounds):.0f} | {found.memory[count]:.0f} MB |"
+        f"| {statistics.median(each[count].cost for each in rounds):.0f} | {load[count]:.2f} "
+        f"| {found.memory[count]:.0f} MB |"
         for count in COUNTS
     ]
     return [
         "### Two workers over one",
         "",
-        f"`embargo run --workers`, plain http on new connections, {CLIENTS} at a time. Load generator and origin run",
-        "on the same cores.",
+        f"`embargo run --workers`, plain http on new connections, {CLIENTS} at a time. Load generator (wrk) and origin",
+        "(HAProxy) run on the same cores.",
         "",
-        "| workers | requests a second | CPU µs a request | memory (PSS), supervisor included |",
-        "| --- | ---: | ---: | ---: |",
+        "| workers | requests a second | CPU µs a request | cores of wrk, HAProxy | memory (PSS), supervisor too |",
+        "| --- | ---: | ---: | ---: | ---: |",
         *rows,
         "",
         f"Two over one in the same round, {len(ratios)} rounds: **{ratio:.2f}** "

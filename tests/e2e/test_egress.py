@@ -1,10 +1,13 @@
 """deploy/egress.nft on a real router between namespaces: only the proxy goes out, and `probe --from-client` agrees."""
 
+import contextlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +26,8 @@ WORLD = "203.0.113.10"
 BANNED = Target(
     app="bad", endpoint=f"host:{WORLD}", kind=Kind.HOST, host=WORLD, port=443, path="/", user_agent="", blocked={}
 )
-PROGRAM = source([BANNED], control=(WORLD, 443), proxy=None)
+PORT = 3128
+PROGRAM = source([BANNED], control=(WORLD, 443), proxy=(PROXY, PORT))
 WAYS = {
     "direct TCP", "direct UDP (QUIC)", "direct HTTP", "outside DNS, UDP", "outside DNS, TCP", "DNS over TLS",
     "DNS over QUIC", "DNS over HTTPS",
@@ -53,7 +57,18 @@ class Network:
             ip("-n", self.lan.name, "address", "add", f"{address}/24", "dev", "lan1")
         forwarding = self.router.command("sysctl", "-qw", "net.ipv4.ip_forward=1")
         subprocess.run(forwarding, check=True, capture_output=True, timeout=LONGEST)
+        self._proxy = self.lan.run(lambda: socket.create_server((PROXY, PORT)))
+        threading.Thread(target=self._answer, daemon=True).start()
         self.outside = self.world.run(lambda: Outside(directory, WORLD, well_known=True))
+
+    def _answer(self) -> None:
+        """A proxy that is alive: the program asks it for that alone."""
+        with contextlib.suppress(OSError):  # closed
+            while True:
+                connection, _ = self._proxy.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
 
     def nft(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -79,6 +94,8 @@ class Network:
 
     def close(self) -> None:
         self.outside.stop()
+        self._proxy.shutdown(socket.SHUT_RDWR)
+        self._proxy.close()
         for namespace in (self.lan, self.world, self.router):
             namespace.close()
 

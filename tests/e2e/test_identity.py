@@ -376,7 +376,7 @@ def test_a_password_counts_for_more(start: Start, origin: Origin, tmp_path: Path
 WRONG = {  # case: (options, part of what is said)
     "a map that is missing": (
         ("embargo_identities=/nowhere/map.csv",),
-        "/nowhere/map.csv:1:1: missing-file: No such file",
+        "/nowhere/map.csv:1:1: missing-file: there is no such file",
     ),
     "a network with host bits": (("embargo_front_proxies=10.0.9.1/24",), "embargo_front_proxies: found '10.0.9.1/24'"),
     "a header that is none": (

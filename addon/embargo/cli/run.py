@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -110,18 +109,21 @@ def command(
         arguments += ["--set", f"embargo_user_header={user_header}"]
     if identities is not None:
         arguments += ["--set", f"embargo_identities={identities}"]
+    if stock_hooks:
+        arguments += ["--set", "embargo_stock_hooks=true"]
     arguments += mitmproxy_options
     if workers is not None or health is not None or os.environ.get("NOTIFY_SOCKET"):
-        supervised = {"health": health, "drain_delay": drain_delay, "stock_hooks": stock_hooks}
-        sys.exit(_supervise(arguments, host, port, count=workers or 1, **supervised))
+        sys.exit(_supervise(arguments, host, port, workers or 1, health, drain_delay))
     if drain_delay:
         raise click.UsageError("--drain-delay is for balancers, which ask the health endpoint: add --health.")
     from embargo.enforce.process.launcher import run  # not before it is needed: mitmproxy takes a third of a second
 
-    run(["--listen-host", host, "--listen-port", str(port), *arguments], cached_hooks=not stock_hooks)
+    run(["--listen-host", host, "--listen-port", str(port), *arguments])
 
 
-def _supervise(arguments: Sequence[str], host: str, port: int, *, count: int, **supervised: Any) -> int:
+def _supervise(
+    arguments: Sequence[str], host: str, port: int, count: int, health: tuple[str, int] | None, drain_delay: float
+) -> int:
     """Run the workers; the exit code."""
     import asyncio
 
@@ -132,7 +134,7 @@ def _supervise(arguments: Sequence[str], host: str, port: int, *, count: int, **
     for argument in arguments:
         if argument in ("--listen-port", "--listen-host") or argument.startswith(_OF_THE_ADDRESS):
             raise click.UsageError(f"With --workers or --health the address is given by --host and --port: {argument}")
-    supervisor = Supervisor(arguments, count=count, host=host, port=port, **supervised)
+    supervisor = Supervisor(arguments, count=count, host=host, port=port, health=health, drain_delay=drain_delay)
     return asyncio.run(supervisor.run())
 
 

@@ -22,6 +22,7 @@ from embargo.enforce.answers import load_template
 from embargo.enforce.entries import Entry, First, Surfaces
 from embargo.enforce.gate import Gate, now, release
 from embargo.enforce.identity.options import IdentityOptions, declare
+from embargo.enforce.process import dispatch
 from embargo.enforce.process.hangup import follow_hangups
 from embargo.enforce.process.status import StatusServer, listening
 from embargo.enforce.refusals import Look
@@ -77,6 +78,8 @@ class Runtime:
         if self._running:
             return
         self._running = True
+        if not ctx.options.embargo_stock_hooks:
+            dispatch.install(ctx.master.addons)
         self._follow_options()
         self._status = StatusServer(runtime_directory(), self.describe)
         self._status_task = asyncio.create_task(self._status.run())
@@ -261,6 +264,7 @@ class Embargo:
         loader.add_option("embargo_log", str, "", "Directory of the decision log.")
         loader.add_option("embargo_block_page", str, "", "Jinja2 template of the block page. Default: the shipped one.")
         loader.add_option("embargo_console", str, "", "URL of the console, for the link on the block page.")
+        loader.add_option("embargo_stock_hooks", bool, False, "Look for hooks among all addons each time.")
         declare(loader)
         self._runtime = mount(loader.master)
         self._runtime.gate.keep_messages = self._keep_messages

@@ -181,6 +181,16 @@ async def a_script_that_is_reloaded(manager: AddonManager) -> None:
         script.done()
 
 
+async def a_hook_that_is_replaced(manager: AddonManager) -> None:
+    said: Said = []
+    a, b = Addon("a", said), Addon("b", said)
+    manager.add(a, b)
+    await call(manager)
+    a.request = lambda flow: said.append("another")  # type: ignore[method-assign, assignment]
+    await call(manager)
+    assert said == ["a", "b", "another", "b"]
+
+
 async def what_is_no_flow_has_no_update(manager: AddonManager) -> None:
     said: Said = []
     manager.add(types.SimpleNamespace(name="u", update=said.append, client_connected=lambda client: said.append("c")))
@@ -192,6 +202,7 @@ SCENARIOS = [
     addons_that_come_and_go,
     a_chain_that_is_replaced,
     a_script_that_is_reloaded,
+    a_hook_that_is_replaced,
     what_is_no_flow_has_no_update,
 ]
 

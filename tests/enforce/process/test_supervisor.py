@@ -24,7 +24,7 @@ class Played(Child):
     lives: Callable[[int, int], int | None]  # number and how often it was started before: its code; None: it serves
     made: list["Played"]
 
-    async def run(self, arguments: Sequence[str], *, first: bool, stock_hooks: bool) -> int:
+    async def run(self, arguments: Sequence[str], *, first: bool) -> int:
         self.made.append(self)
         self._count = len(self.made)
         self.killed = asyncio.Event()

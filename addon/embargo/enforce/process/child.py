@@ -63,12 +63,12 @@ class Child:
         """Of the process; 0 where there was none yet."""
         return self._process.pid if self._process is not None else 0
 
-    async def run(self, arguments: Sequence[str], *, first: bool, stock_hooks: bool) -> int:
+    async def run(self, arguments: Sequence[str], *, first: bool) -> int:
         """Start the process and stay with it until it has ended; its exit code, or minus the signal that ended it.
 
         Raises OSError where it cannot be started.
         """
-        process, channel = self._spawn(arguments, ["--first"] * first + ["--stock-hooks"] * stock_hooks)
+        process, channel = self._spawn(arguments, ["--first"] * first)
         reader, self._writer = await asyncio.open_unix_connection(sock=channel)
         listening = asyncio.create_task(self._listen(reader))
         printing = [asyncio.create_task(self._print(stream)) for stream in (process.stdout, process.stderr)]

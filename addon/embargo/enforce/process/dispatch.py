@@ -2,12 +2,12 @@
 
 mitmproxy 12.2 asks each of its 34 addons at every event whether it has that hook, twice for flows: 122 µs an
 event, two fifths of a request on a kept connection (measured). The answer only changes when an addon comes
-or goes. Order, `AddonHalt`, failures and awaited hooks are as mitmproxy has them, and its tests run both side by side.
+or goes, or adds a hook to itself; one that is replaced is found. Order, `AddonHalt`, failures and awaited hooks are as
+mitmproxy has them, and its tests run both side by side.
 """
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import fields
 from typing import Any, cast
 
@@ -22,14 +22,13 @@ CHECKED = frozenset({"12.2.3", "12.3.1"})  # mitmproxy's versions whose own disp
 
 _UPDATE = hooks.UpdateHook([])  # what `update` hooks are there is asked with it
 
-type Hook = Callable[..., Awaitable[None] | None]
-type Calls = tuple[tuple[Hook, ...], ...]  # by item of the chain: what fails in one skips the rest of that item
+type Having = tuple[tuple[object, ...], ...]  # addons, by item of the chain: what fails in one skips the item's rest
 
 
 class CachedDispatch(AddonManager):
     """mitmproxy's addon manager, which remembers the hooks of each event."""
 
-    _calls: dict[str, Calls]
+    _having: dict[str, Having]  # the addons that have a hook, by its name
     _of: tuple[int, int]  # the chain that they were found in: identity and length
 
     def register(self, addon: object) -> object:
@@ -51,44 +50,46 @@ class CachedDispatch(AddonManager):
 
     async def trigger_event(self, event: hooks.Hook) -> None:
         """Call the event's hooks in the chain's order. `AddonHalt` ends them; what else fails is logged."""
-        calls = self._hooks(event)
-        if calls is None:
+        having = self._hooks(event)
+        if having is None:
             await super().trigger_event(event)
             return
-        if not calls:
+        if not having:
             return
         arguments = _arguments(event)
-        for item in calls:
+        for item in having:
             try:
                 with safecall():
-                    await _invoke_addon(item, arguments)
+                    await _invoke(item, event.name, arguments)
             except AddonHalt:
                 return
 
-    def _hooks(self, event: hooks.Hook) -> Calls | None:
-        """The hooks of *event*; None where mitmproxy has to find them, since one addon's cannot be called."""
+    def _hooks(self, event: hooks.Hook) -> Having | None:
+        """Who has *event*'s hook; None where mitmproxy has to find out, since one addon's cannot be called."""
         chain = (id(self.chain), len(self.chain))
         if chain != self._of:
-            self._calls, self._of = {}, chain
-        known = self._calls.get(event.name)
+            self._having, self._of = {}, chain
+        known = self._having.get(event.name)
         if known is not None:
             return known
         try:
-            found = [tuple(function for _, function in self._iter_hooks(item, event)) for item in self.chain]
+            found = [tuple(addon for addon, _ in self._iter_hooks(item, event)) for item in self.chain]
         except AddonManagerError:
             return None
-        calls = self._calls[event.name] = tuple(item for item in found if item)
-        return calls
+        having = self._having[event.name] = tuple(item for item in found if item)
+        return having
 
     def _forget(self) -> None:
-        self._calls = {}
+        self._having = {}
 
 
-async def _invoke_addon(item: tuple[Hook, ...], arguments: list[Any]) -> None:
-    for function in item:
-        result = function(*arguments)
-        if result is not None and inspect.isawaitable(result):
-            await result
+async def _invoke(item: tuple[object, ...], name: str, arguments: list[Any]) -> None:
+    for addon in item:
+        hook = getattr(addon, name, None)  # as it is now: scripts replace their own, and each other's
+        if hook is not None:
+            result = hook(*arguments)
+            if result is not None and inspect.isawaitable(result):
+                await result
 
 
 _fields_of: dict[type, tuple[str, ...]] = {}
@@ -103,11 +104,11 @@ def _arguments(event: hooks.Hook) -> list[Any]:
 
 
 def install(manager: AddonManager) -> bool:
-    """Let *manager* remember its hooks; False where its mitmproxy is none of `CHECKED`, and stays as it is."""
+    """Let *manager* remember who has which hook; False where its mitmproxy is none of `CHECKED`, and stays so."""
     if VERSION not in CHECKED:
         logger.info("embargo: hooks are called as mitmproxy %s does; a faster way is known for %s", VERSION, CHECKED)
         return False
     manager.__class__ = CachedDispatch
     remembering = cast("CachedDispatch", manager)
-    remembering._calls, remembering._of = {}, (0, 0)
+    remembering._having, remembering._of = {}, (0, 0)
     return True

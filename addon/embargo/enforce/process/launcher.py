@@ -13,7 +13,6 @@ from mitmproxy.tools.dump import DumpMaster
 from mitmproxy.tools.main import run as run_mitmproxy
 
 from embargo.enforce.addon import Embargo, mount
-from embargo.enforce.process import dispatch
 from embargo.enforce.process.drain import LONGEST, drain
 from embargo.enforce.process.output import PatientOutput
 
@@ -32,12 +31,10 @@ COMPANY_SETTINGS = (  # before the operator's own, so that those win
 class EmbargoMaster(DumpMaster):
     """mitmdump with the gate mounted before any option is read."""
 
-    def __init__(self, opts: options.Options, *, cached_hooks: bool = True, worker: "Worker | None" = None) -> None:
+    def __init__(self, opts: options.Options, *, worker: "Worker | None" = None) -> None:
         super().__init__(opts, with_dumper=False, with_termlog=False)
         self._termlog_addon = PatientOutput()
         self.addons.add(self._termlog_addon)
-        if cached_hooks:
-            dispatch.install(self.addons)
         # A line for each connection, with client and host, would keep beside the log what the policy leaves out of it.
         logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
         self.addons.register(Embargo(keep_messages=False))  # mitmproxy#6620
@@ -82,16 +79,15 @@ class EmbargoMaster(DumpMaster):
             self.should_exit.set()
 
 
-def run(arguments: Sequence[str], *, cached_hooks: bool = True, worker: "Worker | None" = None) -> None:
+def run(arguments: Sequence[str], *, worker: "Worker | None" = None) -> None:
     """Serve until told to stop. *arguments* are mitmdump's; raises SystemExit for unusable ones.
 
-    *cached_hooks*: whether the hooks of each event are remembered (`dispatch`). *worker*: this process's part
-    among several.
+    *worker*: this process's part among several.
     """
     _allow_many_connections()
     settings = [part for setting in COMPANY_SETTINGS for part in ("--set", setting)]
     # a factory is all that mitmproxy makes of the class it asks for
-    master = cast("type[EmbargoMaster]", partial(EmbargoMaster, cached_hooks=cached_hooks, worker=worker))
+    master = cast("type[EmbargoMaster]", partial(EmbargoMaster, worker=worker))
     run_mitmproxy(master, cmdline.mitmdump, [*settings, *arguments])
 
 

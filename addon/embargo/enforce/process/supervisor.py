@@ -43,7 +43,6 @@ class Supervisor:
         port: int,
         health: tuple[str, int] | None = None,
         drain_delay: float = 0.0,
-        stock_hooks: bool = False,
     ) -> None:
         """*arguments* are mitmdump's, without the address. *health*: address and port of the health endpoint.
 
@@ -55,7 +54,6 @@ class Supervisor:
         self._health_at = health
         self._drain_delay = drain_delay
         self._leaving: asyncio.TimerHandle | None = None  # in the delay
-        self._stock_hooks = stock_hooks
         self._children: dict[int, Child] = {}  # by number; as they are now
         self._held: list[socket.socket] = []  # bound, never listening
         self._ending = asyncio.Event()
@@ -144,7 +142,6 @@ class Supervisor:
                 code = await child.run(
                     [*self._arguments, "--listen-host", self._host, "--listen-port", str(self._port)],
                     first=number == 1 and not self._started,
-                    stock_hooks=self._stock_hooks,
                 )
             except OSError as failure:
                 say(f"embargo: worker {number} cannot be started: {failure.strerror or failure}", error=True)

@@ -1,6 +1,6 @@
 """One worker of `embargo run --workers`: the proxy as ever, on a port that it shares, in touch with its supervisor.
 
-`python -m embargo.enforce.process.worker --number N --channel FD [--first] [--stock-hooks] -- MITMDUMP ARGUMENTS`,
+`python -m embargo.enforce.process.worker --number N --channel FD [--first] -- MITMDUMP ARGUMENTS`,
 started by the supervisor alone. Both ends of the channel write one JSON object a line:
 
     the worker      {"ready": {"listen": [[ADDRESS, PORT], …], "alone": [MODE, …], "shared": …}}, once it serves
@@ -138,14 +138,13 @@ def main() -> None:
     parser.add_argument("--number", type=int, required=True)
     parser.add_argument("--channel", type=int, required=True)
     parser.add_argument("--first", action="store_true")
-    parser.add_argument("--stock-hooks", action="store_true")
     parser.add_argument("arguments", nargs="*")
     asked = parser.parse_args()
     channel = socket.socket(fileno=asked.channel)
     channel.set_inheritable(False)
     worker = Worker(asked.number, channel, first=asked.first)
     sys.argv = ["embargo run"]  # what mitmproxy names in its errors
-    run(asked.arguments, cached_hooks=not asked.stock_hooks, worker=worker)
+    run(asked.arguments, worker=worker)
 
 
 if __name__ == "__main__":
