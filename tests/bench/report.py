@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.bench import sizing
 from tests.bench.deciding import Decided
 from tests.bench.operations import Figures
 from tests.bench.start import Reload, Start
@@ -28,7 +29,7 @@ def write(
     rounds: int,
     keep: bool,
 ) -> str:
-    """The tables in Markdown; unless *keep*, also into the page, between its marks."""
+    """The tables in Markdown; unless *keep*, also into the page, between its marks, and into that on sizing."""
     text = "\n".join(
         [
             f"{datetime.now(UTC):%Y-%m-%d}, `make bench` ({rounds} rounds), {_machine()}.",
@@ -76,6 +77,7 @@ def write(
     )
     if not keep:
         _into_page(PAGE, text)
+        sizing.update(figures)
     return text
 
 
