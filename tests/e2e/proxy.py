@@ -166,6 +166,14 @@ class Proxy:
         except (OSError, ValueError):
             return None
 
+    def listens(self) -> bool:
+        """Whether its port takes connections."""
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE).close()
+        except OSError:
+            return False
+        return True
+
     def records(self, **wanted: Any) -> list[dict[str, Any]]:
         """The whole records in the live log files, those alone whose dotted fields match."""
         records = []

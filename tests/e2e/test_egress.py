@@ -1,7 +1,6 @@
 """deploy/egress.nft on a real router between namespaces: only the proxy goes out, and `probe --from-client` agrees."""
 
 import contextlib
-import json
 import os
 import shutil
 import socket
@@ -19,7 +18,7 @@ from e2e.proxy import ROOT
 from embargo.core.pattern import Kind
 from embargo.probe.client import source
 from embargo.probe.targets import Target
-from probe.outside import LONGEST, Outside
+from probe.outside import LONGEST, Outside, reported
 
 CLIENT, PROXY, RESOLVER = "10.0.0.2", "10.0.0.8", "10.0.0.53"
 WORLD = "203.0.113.10"
@@ -81,16 +80,7 @@ class Network:
         """What the program for clients finds, as *source_address*."""
         ip("-n", self.lan.name, "route", "replace", "default", "via", "10.0.0.1", "src", source_address)
         where = ["--resolver", WORLD, "--doh", f"doh.test={WORLD}", "--quic", WORLD, "--timeout", "2", "--json"]
-        done = subprocess.run(
-            self.lan.command(sys.executable, "-", *where),
-            input=PROGRAM,
-            capture_output=True,
-            text=True,
-            timeout=LONGEST,
-            check=False,
-        )
-        assert done.stdout, done.stderr
-        return done.returncode, json.loads(done.stdout)
+        return reported(self.lan.command(sys.executable, "-", *where), input=PROGRAM)
 
     def close(self) -> None:
         self.outside.stop()

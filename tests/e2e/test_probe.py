@@ -1,7 +1,6 @@
 """`embargo probe` against real proxies: all refused where all is well, and every misconfiguration found."""
 
 import contextlib
-import json
 import os
 import socket
 import subprocess
@@ -17,6 +16,7 @@ from e2e.conftest import SHIPPED, Start
 from e2e.origin import Origin
 from e2e.proxy import PATIENCE, REDIRECT, Proxy
 from ports import free_port
+from probe.outside import reported
 
 HERE = Path(__file__).parent
 GATELESS = HERE / "gateless.py"
@@ -44,17 +44,8 @@ def probe(proxy: Proxy, *arguments: str) -> tuple[int, dict[str, Any]]:
 
 
 def _probe(environment: dict[str, str], directory: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
-    done = subprocess.run(
-        [str(Path(sys.executable).parent / "embargo"), "probe", "--json", "--control", "innocent.test", *arguments],
-        env=environment,
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        timeout=LONGEST,
-        check=False,
-    )
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)
+    command = [str(Path(sys.executable).parent / "embargo"), "probe", "--json", "--control", "innocent.test"]
+    return reported([*command, *arguments], env=environment, cwd=directory, timeout=LONGEST)
 
 
 def outcomes(report: dict[str, Any]) -> dict[str, int]:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import pty
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -13,21 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from e2e.clients import BOUND, Http2, connect, curl, read_all, read_response, read_until, tls, tunnel
+from e2e.clients import Http2, connect, curl, read_all, read_response, read_until, tls, tunnel
 from e2e.conftest import SMALL, Start
 from e2e.origin import Origin
 from e2e.proxy import PATIENCE, Proxy, field
 
 STRICTER = SMALL.replace("- {domain: banned.test, role: api}", "- {domain: banned.test, role: api}\n      - soon.test")
 UPLOAD = b"POST http://innocent.test/up HTTP/1.1\r\nHost: innocent.test\r\nContent-Length: 10\r\n\r\nhello"
-
-
-def listens(proxy: Proxy) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", proxy.port), timeout=BOUND).close()
-    except OSError:
-        return False
-    return True
 
 
 def ended(proxy: Proxy) -> int:
@@ -49,7 +40,7 @@ def test_sigterm_lets_requests_finish_and_the_log_be_written(start: Start, origi
         assert read_response(banned)[0] == 403
 
         proxy.process.send_signal(signal.SIGTERM)
-        proxy.wait(lambda: not listens(proxy), "the listener to close")
+        proxy.wait(lambda: not proxy.listens(), "the listener to close")
         assert read_all(idle) == b""
         assert read_all(banned) == b""
         upload.sendall(b"world")
@@ -88,7 +79,7 @@ def test_what_is_banned_stays_refused_during_a_drain(start: Start, origin: Origi
         upload = http.request("innocent.test", "/up", ("content-length", "9"), method="POST", body=b"hello", end=False)
         proxy.wait(lambda: proxy.status()["flows"]["passed"] >= 2, "the upload")  # type: ignore[index]
         proxy.process.send_signal(signal.SIGTERM)
-        proxy.wait(lambda: not listens(proxy), "the listener to close")
+        proxy.wait(lambda: not proxy.listens(), "the listener to close")
         refused = http.request("banned.test", "/the-secret")
         http.finish(refused)
         assert refused.status == 403
@@ -107,7 +98,7 @@ def test_a_second_signal_ends_at_once(start: Start, origin: Origin) -> None:
     download.sendall(b"GET http://innocent.test/slow HTTP/1.1\r\nHost: innocent.test\r\n\r\n")
     proxy.wait(lambda: proxy.status()["flows"]["passed"] >= 1, "the download")  # type: ignore[index]
     proxy.process.send_signal(signal.SIGTERM)
-    proxy.wait(lambda: not listens(proxy), "the listener to close")
+    proxy.wait(lambda: not proxy.listens(), "the listener to close")
     proxy.process.send_signal(signal.SIGTERM)
     assert ended(proxy) == 0
     assert "were cut" not in proxy.text(), "the drain was broken off"
@@ -240,7 +231,7 @@ def test_kill_9_opens_nothing_and_a_restart_refuses_from_the_first_request(
     proxy.process.kill()
     assert ended(proxy) == -signal.SIGKILL
     assert read_all(open_tunnel) == b""
-    assert not listens(proxy)
+    assert not proxy.listens()
     shown = proxy.command("status")
     assert (shown.returncode, "no proxy is running" in shown.stderr) == (1, True)
     assert origin.connections == 0

@@ -177,7 +177,7 @@ def test_sigterm_drains_both(two: Crew, origin: Origin) -> None:
         lambda: sum(answer["flows"]["passed"] for answer in two.statuses()) >= len(uploads), "all uploads to be judged"
     )
     proxy.process.terminate()
-    proxy.wait(lambda: not listens(proxy), "the listeners to close")
+    proxy.wait(lambda: not proxy.listens(), "the listeners to close")
     assert health(two) == (503, "draining")
     for upload in uploads:
         upload.sendall(b"world")
@@ -212,7 +212,7 @@ def test_a_second_signal_ends_at_once(two: Crew, origin: Origin) -> None:
     download.sendall(b"GET http://innocent.test/slow HTTP/1.1\r\nHost: innocent.test\r\n\r\n")
     proxy.wait(lambda: any(answer["flows"]["passed"] for answer in two.statuses()), "the download")
     proxy.process.send_signal(signal.SIGINT)
-    proxy.wait(lambda: not listens(proxy), "the listeners to close")
+    proxy.wait(lambda: not proxy.listens(), "the listeners to close")
     proxy.process.send_signal(signal.SIGTERM)
     assert proxy.process.wait(PATIENCE) == 0
     assert "were cut" not in proxy.text(), "the drain was broken off"
@@ -227,7 +227,7 @@ def test_the_supervisor_is_killed(two: Crew, origin: Origin) -> None:
     proxy.process.wait(PATIENCE)
     until(lambda: all(has_ended(pid) for pid in pids))
     assert all(field(chain[-1], "event.action") == "stop" for chain in two.chains().values())
-    assert not listens(proxy)
+    assert not proxy.listens()
     assert origin.connections == 0
 
 
@@ -237,14 +237,6 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-
-
-def listens(proxy: Proxy) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", proxy.port), timeout=BOUND).close()
-    except OSError:
-        return False
-    return True
 
 
 def health(crew: Crew) -> tuple[int, str]:

@@ -1,15 +1,25 @@
 """All that a company would not want its clients to reach directly: HTTP, HTTPS, QUIC, DNS, on one address."""
 
 import http.server
+import json
 import socket
 import ssl
+import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from e2e.origin import make_certificate
 
 LONGEST = 60.0  # seconds: a bound, never a measure
+
+
+def reported(command: Sequence[str], *, timeout: float = LONGEST, **options: Any) -> tuple[int, dict[str, Any]]:
+    """Exit code of *command*, and the JSON that it prints."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, **options)
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
 
 
 class Outside:

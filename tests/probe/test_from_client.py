@@ -1,7 +1,6 @@
 """The program for clients runs on old Pythons by itself, and finds each way that is open, and no other."""
 
 import ast
-import json
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 from embargo.core.pattern import Kind
 from embargo.probe.client import source
 from embargo.probe.targets import Target
-from probe.outside import LONGEST, Outside
+from probe.outside import LONGEST, Outside, reported
 
 OLDEST = (3, 6)
 TARGETS = [
@@ -44,16 +43,7 @@ def _runs(python: str) -> bool:
 
 
 def run(python: str, *arguments: str) -> tuple[int, dict[str, Any]]:
-    done = subprocess.run(
-        [python, "-", "--json", "--timeout", "1", *arguments],
-        input=PROGRAM,
-        capture_output=True,
-        text=True,
-        timeout=LONGEST,
-        check=False,
-    )
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)
+    return reported([python, "-", "--json", "--timeout", "1", *arguments], input=PROGRAM)
 
 
 def test_its_grammar_is_that_of_the_oldest_python() -> None:
