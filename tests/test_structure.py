@@ -36,6 +36,7 @@ ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "enforce/reload/rejudge.py": "e2e/test_rejudge.py",
     "enforce/process/sharing.py": "e2e/test_workers.py",
     "enforce/process/worker.py": "e2e/test_workers.py",
+    "enforce/runtime.py": "e2e/test_policy_life.py",
     "enforce/server.py": "e2e/test_evasions.py",
     "enforce/tls/undecided.py": "e2e/test_waiting.py",
     "enforce/tls/protocol.py": "e2e/test_tls.py",

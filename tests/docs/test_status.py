@@ -8,8 +8,8 @@ from mitmproxy.test import taddons
 
 from docs.pages import ROOT, first_cells, section
 from embargo.core.rules import Policy
-from embargo.enforce.addon import Runtime
 from embargo.enforce.reload.reloader import Refused, Reloader
+from embargo.enforce.runtime import Runtime
 from embargo.journal.ecs import Observer
 from embargo.journal.status import Liveness
 from embargo.journal.writer import Journal

@@ -23,8 +23,9 @@ import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from embargo.enforce.addon import Runtime, mount
+from embargo.enforce.addon import mount
 from embargo.enforce.process.sharing import share_ports, shareable
+from embargo.enforce.runtime import Runtime
 from embargo.journal.event import Outcome, ProcessChanged
 
 if TYPE_CHECKING:
