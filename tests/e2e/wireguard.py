@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from mitmproxy_rs import wireguard
@@ -99,7 +100,10 @@ class Tunnel:
     def _receive(self, message: bytes) -> None:
         if len(message) < 32 or message[0] != 4:
             return
-        packet = self._in.decrypt(bytes(4) + message[8:16], message[16:], b"")
+        try:
+            packet = self._in.decrypt(bytes(4) + message[8:16], message[16:], b"")
+        except InvalidTag:  # of the session before, sent while this one began: lost, as on any network
+            return
         if packet:  # else a keep-alive
             os.write(self._device, packet[: struct.unpack(">H", packet[2:4])[0]])  # IPv4: without the padding
 
@@ -121,8 +125,7 @@ class Tunnel:
         state = _hash(state + stamp)
         message = struct.pack("<II", 1, 1) + public + static + stamp
         mac = hashlib.blake2s(message, key=_hash(b"mac1----" + self._server_public), digest_size=16).digest()
-        self._socket.send(message + mac + bytes(16))
-        answer = self._answer()
+        answer = self._answer_to(message + mac + bytes(16))
         self._peer = struct.unpack("<I", answer[4:8])[0]
         theirs = answer[12:44]
         (chain,) = _derive(chain, theirs, 1)
@@ -135,14 +138,21 @@ class Tunnel:
         self._out, self._in = ChaCha20Poly1305(sending), ChaCha20Poly1305(receiving)
         self._counter, self._since = 0, time.monotonic()
 
-    def _answer(self) -> bytes:
+    def _answer_to(self, initiation: bytes) -> bytes:
         self._socket.settimeout(PATIENCE)
+        deadline = time.monotonic() + PATIENCE
         try:
-            while (message := self._socket.recv(_LARGEST))[0] != 2:
-                pass
+            while True:
+                try:
+                    self._socket.send(initiation)
+                    while (message := self._socket.recv(_LARGEST))[0] != 2:
+                        pass
+                    return message
+                except ConnectionRefusedError:  # it does not listen yet
+                    assert time.monotonic() < deadline, "no WireGuard server listens"
+                    time.sleep(0.02)
         finally:
             self._socket.settimeout(None)
-        return message
 
 
 def _open_tun(name: str) -> int:
