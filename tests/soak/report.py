@@ -91,10 +91,12 @@ def draw(file: Path, seen: Seen, lives: Sequence[Life], events: Sequence[Event],
         (latency, "time to an answer, ms"),
     ):
         axes.set_title(title, loc="left", fontsize=9)
-        axes.set_ylim(bottom=0)
+        if axes is latency:
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(bottom=0)
         for event in events:
             axes.axvline(event.began - start, color="0.6", linewidth=0.7, linestyle="--")
-    latency.set_yscale("log")
     for event in events:
         memory.text(
             event.began - start, memory.get_ylim()[1], event.what, rotation=90, va="top", ha="right", fontsize=6
