@@ -1,6 +1,33 @@
 """What the kernel says of a process that a test watches."""
 
+import threading
 from pathlib import Path
+from typing import Self
+
+
+class Watch:
+    """Looks every so many seconds, in a thread of its own, for the time of a `with`."""
+
+    def __init__(self, every: float) -> None:
+        self._every = every
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def look(self) -> None:
+        """What is done each time."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._every):
+            self.look()
 
 
 def own_memory(pid: int) -> int:

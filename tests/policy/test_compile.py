@@ -59,6 +59,29 @@ def test_a_policy_is_compiled_and_found_again(tmp_path: Path) -> None:
     }
 
 
+def test_the_same_text_elsewhere_names_its_own_files(tmp_path: Path) -> None:
+    """Status, records and `embargo probe` tell where the policy in force lies."""
+    for place in ("here", "there"):
+        (tmp_path / place).mkdir()
+        write(tmp_path / place, FILES)
+    policies = []
+    for place in ("here", "there"):
+        path = str(tmp_path / place / "policy.yaml")
+        command = [sys.executable, "-m", "embargo.policy.compile", "--state", str(tmp_path / "state"), path]
+        done = subprocess.run(
+            command,
+            env={**os.environ, "PYTHONPATH": str(Path(embargo.__file__).parent.parent)},
+            capture_output=True,
+            check=True,
+        )
+        policies.append(open_snapshot(Path(json.loads(done.stdout)["snapshot"])))
+    assert policies[0].digest == policies[1].digest
+    assert [policy.files[0] for policy in policies] == [
+        str(tmp_path / place / "policy.yaml") for place in ("here", "there")
+    ]
+    assert {rule.layer for rule in policies[1].rules} == {policies[1].files[0]}
+
+
 def test_of_several_at_once_one_compiles(tmp_path: Path) -> None:
     """As the workers of one proxy do after an edit: the others find what it made."""
     write(tmp_path, FILES)

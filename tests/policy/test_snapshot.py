@@ -63,7 +63,7 @@ FILES = {"policy.yaml": RICH, "one.txt": "l.example\nm.example\n", "two.txt": "l
 
 def snapshot(directory: Path) -> tuple[Policy, Path]:
     found = loaded(directory, FILES)
-    path = snapshot_directory(directory / "state", found.digest)
+    path = snapshot_directory(directory / "state", found.digest, [directory / "policy.yaml"])
     write_snapshot(found.policy, [named.names for named in found.assembly.lists()], path)
     return found.policy, path
 
@@ -176,7 +176,7 @@ def test_the_newest_are_kept_and_what_is_good(tmp_path: Path) -> None:
     state = tmp_path / "state"
     paths = []
     for number in range(KEPT + 3):
-        path = snapshot_directory(state, f"{number:064}")
+        path = snapshot_directory(state, f"{number:064}", [Path("p.yaml")])
         write_snapshot(sample_policy([app("a", "a.example")]), [], path)
         os.utime(path, (number, number))
         paths.append(path)

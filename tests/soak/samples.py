@@ -1,13 +1,12 @@
 """What the processes of a crew hold, once a second."""
 
 import contextlib
-import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from e2e.crew import Crew
-from e2e.process import open_files, own_memory
+from e2e.process import Watch, open_files, own_memory
 
 EVERY = 1.0  # seconds
 
@@ -25,29 +24,19 @@ class Life:
     blocked: list[int] = field(default_factory=list)
 
 
-class Samples:
+class Samples(Watch):
     """Samples *crew* for the time of a `with`."""
 
     def __init__(self, crew: Crew) -> None:
+        super().__init__(EVERY)
         self.lives: list[Life] = []
         self._crew = crew
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> "Samples":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_failure: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            for answer in self._crew.statuses():
-                with contextlib.suppress(OSError, AssertionError):  # it has just been killed
-                    self._take(answer)
-            self._stop.wait(EVERY)
+    def look(self) -> None:
+        """One sample of each worker."""
+        for answer in self._crew.statuses():
+            with contextlib.suppress(OSError, AssertionError):  # it has just been killed
+                self._take(answer)
 
     def _take(self, answer: dict[str, Any]) -> None:
         pid, number = answer["pid"], answer["worker"]["number"]

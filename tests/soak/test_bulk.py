@@ -1,13 +1,12 @@
 """Gigabytes through one connection: memory stays flat, and what follows on it is judged as ever."""
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from e2e.conftest import SMALL
-from e2e.process import own_memory
+from e2e.process import Watch, own_memory
 from e2e.proxy import Proxy
 from soak import bulk
 from soak.bulk import Bulk
@@ -39,26 +38,17 @@ def proxy(server: Bulk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     proxy.stop()
 
 
-class Peak:
+class Peak(Watch):
     """The most memory of its own that a process held in the time of a `with`."""
 
     def __init__(self, pid: int) -> None:
+        super().__init__(0.1)
         self.before = self.held = own_memory(pid)
         self._pid = pid
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> "Peak":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_failure: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(0.1):
-            self.held = max(self.held, own_memory(self._pid))
+    def look(self) -> None:
+        """See whether it holds more now."""
+        self.held = max(self.held, own_memory(self._pid))
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])

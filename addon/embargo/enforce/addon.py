@@ -79,8 +79,9 @@ def mount(master: Master) -> Runtime:
     bound_heads()
     runtime = Runtime()
     surfaces = runtime.surfaces
-    # An item more in the chain costs every hook event some 3 µs (measured), so each entry takes a neighbour into
-    # its own: the first whichever it is, since it runs before; the last only one that has none of its hooks.
+    # Where hooks are not called from a list (`dispatch`), an item more in the chain costs every event some 3 µs
+    # (measured). So each entry takes a neighbour into its own: the first whichever it is, since it runs before; the
+    # last only one that has none of its hooks.
     before, between, after = chain[:1], chain[1:-1], chain[-1:]
     if any(hasattr(neighbour, hook.name) for neighbour in after for hook in surfaces.last):
         between, after = chain[1:], []

@@ -82,7 +82,7 @@ def _compile(paths: Sequence[Path], state: Path, store: Path | None, now: dateti
             "seconds": clock.laps,
         }
     clock.lap("load")
-    snapshot = snapshot_directory(state, loaded.digest)
+    snapshot = snapshot_directory(state, loaded.digest, paths)
     if is_whole(snapshot):
         os.utime(snapshot)
     else:

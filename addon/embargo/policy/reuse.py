@@ -71,7 +71,7 @@ def find(state: Path, paths: Sequence[Path], now: datetime) -> Found | None:
         sources = tuple(read(path, Path(path), LARGEST_LIST) for path, _ in files)
     except (OSError, ValueError, KeyError, TypeError, Mistake):
         return None  # whatever it is, compiling says it better
-    snapshot = snapshot_directory(state, memory.digest)
+    snapshot = snapshot_directory(state, memory.digest, paths)
     same = digest(bundle(sources, paths[-1].parent)) == memory.digest
     return Found(memory, snapshot, sources) if same and is_whole(snapshot) else None
 

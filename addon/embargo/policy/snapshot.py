@@ -1,7 +1,7 @@
 """A compiled policy on disk: written by the compiler's process, opened by the proxy without stalling it.
 
-A snapshot is a directory named by the policy's digest and the format: `policy.bin`, a row of small pickles
-(a pickle is loaded under the interpreter's lock, so a large one would stop traffic); `domains.marisa` and
+A snapshot is a directory named by the policy's digest, the format and the place of its files: `policy.bin`, a row of
+small pickles (a pickle is loaded under the interpreter's lock, so a large one would stop traffic); `domains.marisa` and
 `domains.lists`, the index of listed names, mapped and so shared by all workers; `manifest.json`. It is
 written beside and renamed, never changed: a mapped file that shrinks kills its readers (SIGBUS).
 """
@@ -63,9 +63,12 @@ class Part:
 # --- writing, by the compiler's process
 
 
-def snapshot_directory(state: Path, digest: str) -> Path:
-    """Where the snapshot of that policy lies below the state directory; it need not exist."""
-    return state / "snapshots" / f"{digest}-{FORMAT}"
+def snapshot_directory(state: Path, digest: str, paths: Sequence[Path]) -> Path:
+    """Where the snapshot of that policy, as *paths* make it, lies below the state directory; it need not exist.
+
+    The same text elsewhere has the same digest, and names other files.
+    """
+    return state / "snapshots" / f"{digest}-{FORMAT}-{paths_key(paths)}"
 
 
 def write_snapshot(policy: Policy, names: Sequence[Sequence[str]], directory: Path) -> None:

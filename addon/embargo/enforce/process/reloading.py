@@ -17,7 +17,7 @@ class Reloading:
         self._ends = math.inf  # time of the loop
 
     def begin(self, children: Iterable[Child]) -> None:
-        """Have those that are ready read the policy."""
+        """Note what those that are ready have read: they are told now to read it once more."""
         told = [child for child in children if child.ready.is_set()]
         self._before = {child.pid: child.health.get("read", 0) for child in told}
         self._ends = asyncio.get_running_loop().time() + LONGEST_RELOAD
