@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from contextlib import chdir
 from pathlib import Path
 
+from embargo.policy.lint import lint
 from embargo.policy.load import Loaded, load
 from embargo.policy.problem import PolicyError
+from sample import NOW
 
 GOLDEN = Path(__file__).parent / "golden" / "policy"
 
@@ -37,6 +39,11 @@ def problems(directory: Path, files: Files) -> list[str]:
     except PolicyError as refused:
         return list(map(str, refused.problems))
     return []
+
+
+def warned(directory: Path, files: Files) -> list[str]:
+    """The warnings on *files*, which load, as they are printed: as of `sample.NOW`."""
+    return list(map(str, lint(loaded(directory, files), NOW)))
 
 
 def golden(name: str, found: Mapping[str, list[str]]) -> None:

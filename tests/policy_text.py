@@ -35,12 +35,13 @@ def writable(policy: Policy) -> Policy:
         never = rule.since is not None and rule.until is not None and rule.since >= rule.until
         if not nobody and not never:
             groups = [replace(group, id=f"g{number}-{place}") for place, group in enumerate(rule.groups)]
+            vendors = rule.apps.vendors & {app.vendor for app in policy.apps.values() if app.vendor}
             others = [replace(group, id=f"n{number}-{place}") for place, group in enumerate(rule.not_groups)]
             rules.append(
                 replace(
                     rule,
                     id=f"r{number}",
-                    apps=replace(rule.apps, ids=ids),
+                    apps=replace(rule.apps, ids=ids, vendors=vendors),
                     groups=tuple(groups),
                     not_groups=tuple(others),
                 )
@@ -131,6 +132,8 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "authority": sorted(rule.authority),
         "from": rule.since.isoformat() if rule.since is not None else None,
         "until": rule.until.isoformat() if rule.until is not None else None,
+        "respond": list(rule.respond),
+        "message": rule.message.get("", dict(rule.message)),
     }
     return {
         "id": rule.id,
@@ -141,6 +144,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "shadow": rule.shadow,
         "enabled": rule.enabled,
         "final": rule.final,
+        "record": rule.record,
     }
 
 

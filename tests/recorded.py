@@ -3,16 +3,27 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from embargo.core.break_glass import BreakGlass, End
 from embargo.core.catalogue import Role
 from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.request import Name, Source, Surface
-from embargo.core.rules import AppSelector, Recording
+from embargo.core.rules import AppSelector, Basis, Recording
 from embargo.core.timeline import State
+from embargo.journal.break_glass import ended, started
 from embargo.journal.ecs import Observer
-from embargo.journal.event import Judged, Outcome, PolicyChanged, ProcessChanged, RecordsLost
+from embargo.journal.event import (
+    Change,
+    ConfigurationChanged,
+    Judged,
+    Outcome,
+    PolicyChanged,
+    ProcessChanged,
+    RecordsLost,
+)
 from embargo.journal.livefile import LiveFile
 from sample import endpoint, group, rule
 
@@ -34,6 +45,16 @@ BLOCK = Decision(
     endpoint=endpoint("alipay.com", Role.PAYMENT),
     rule=BANNED,
     authorities=(("eo-13971", State.REVOKED), ("proposed", None)),
+)
+
+GLASS = BreakGlass(
+    id="019dc9a8-0000-7000-8000-00000000000b",
+    since=TIME,
+    seconds=1800.0,
+    ticks=1000.0,
+    reason="payroll is blocked",
+    author="alice",
+    ticket="INC-4711",
 )
 
 
@@ -73,6 +94,28 @@ BARE = {  # what is not known where no request is seen
     "user_agent": None,
 }
 
+EXCEPTION = ConfigurationChanged(
+    time=TIME,
+    action="exception-added",
+    change=Change.CREATION,
+    outcome=Outcome.UNKNOWN,
+    user="bob",
+    reason="press review",
+    apps=("alipay",),
+    rule="except-20261124-alipay",
+    policy=DIGEST,
+    subject="exception",
+    details={
+        "id": "except-20261124-alipay",
+        "apps": ("alipay",),
+        "hosts": (),
+        "users": ("alice",),
+        "until": TIME + timedelta(hours=4),
+        "reason": "press review",
+        "ticket": None,
+    },
+)
+
 EVENTS = {  # name of the golden record: event
     "http-block": judged(BLOCK, reference="https://www.federalregister.gov/d/2021-00305", identity_source="proxyauth"),
     "connect-log": judged(
@@ -82,6 +125,40 @@ EVENTS = {  # name of the golden record: event
     "http-allow": judged(
         BLOCK._replace(verdict=Verdict.ALLOW, rule=rule("pilot", "allow", ticket="T-1", approved_by="CISO"))
     ),
+    "http-excepted": judged(
+        BLOCK._replace(
+            verdict=Verdict.LOG,
+            rule=rule(
+                "except-20261124-alipay",
+                "log",
+                "alipay",
+                exception=True,
+                reason="press review",
+                author="bob",
+                approved_by="carol",
+                ticket="LEGAL-17",
+                basis=Basis.COUNSEL,
+            ),
+            authorities=(("eo-13971", State.IN_FORCE),),
+            against=("eo-13971",),
+        ),
+        status=None,
+    ),
+    "exception-attempted": EXCEPTION,
+    "exception-added": replace(EXCEPTION, outcome=Outcome.SUCCESS),
+    "exception-not-added": replace(
+        EXCEPTION, outcome=Outcome.FAILURE, error="exceptions.yaml: No space left on device"
+    ),
+    "exception-ended": replace(
+        EXCEPTION, action="exception-ended", change=Change.CHANGE, outcome=Outcome.SUCCESS, reason="done early"
+    ),
+    "tls-break-glass": judged(
+        BLOCK._replace(verdict=Verdict.LOG, would=Verdict.BLOCK),
+        **(BARE | {"surface": Surface.TLS, "protocol": "tls", "sni": "mobilegw.alipay.com"}),
+        break_glass=GLASS.id,
+    ),
+    "break-glass-started": started(GLASS, policy=DIGEST),
+    "break-glass-ended": ended(GLASS, End.EXPIRED, TIME, policy=DIGEST),
     "tls-monitor": judged(
         BLOCK._replace(verdict=Verdict.LOG, would=Verdict.BLOCK),
         **(BARE | {"surface": Surface.TLS, "protocol": "tls", "sni": "mobilegw.alipay.com"}),

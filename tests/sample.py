@@ -40,9 +40,9 @@ def pattern(text: str) -> Pattern:
             return Pattern(Kind[kind.upper()], rest)
 
 
-def endpoint(text: str, role: Role = Role.API, *, shared: bool = False) -> Endpoint:
+def endpoint(text: str, role: Role = Role.API, *, shared: bool = False, shadow: bool = False) -> Endpoint:
     """An endpoint by its pattern's text."""
-    return Endpoint(pattern(text), role, shared)
+    return Endpoint(pattern(text), role, shared, shadow=shadow)
 
 
 def app(

@@ -4,9 +4,11 @@ Names come from a small set of labels, so that suffixes are shared, owners tie a
 what is drawn here, `tests/laws/test_coverage.py` holds that all of it does occur.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 from itertools import product
+from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
@@ -14,7 +16,18 @@ from embargo.core.catalogue import App, Authority, DomainList, Endpoint, Role
 from embargo.core.matcher import DomainTable
 from embargo.core.pattern import Kind, Pattern, Protocol
 from embargo.core.request import Name, Request, Source, Surface
-from embargo.core.rules import Action, AppSelector, Group, Mode, Policy, Rule, Settings
+from embargo.core.rules import (
+    Action,
+    AppSelector,
+    Basis,
+    Group,
+    Mode,
+    Policy,
+    Recording,
+    Respond,
+    Rule,
+    Settings,
+)
 from embargo.core.schedule import Schedule
 from embargo.core.timeline import State, Timeline
 from embargo.core.url import parse_target
@@ -34,7 +47,9 @@ CLIENTS = ("10.0.0.1", "10.0.1.1", "192.0.2.1", "2001:db8::5")
 USERS = ("alice", "bob", "carol")
 APPS = ("one", "two", "three", "four")
 AUTHORITIES = ("eo", "statute", "unknown")
-START = datetime(2026, 11, 20, tzinfo=UTC)
+START = datetime(2026, 10, 23, tzinfo=UTC)  # the clocks change on 10-25 in Berlin, on 11-01 in New York
+ZONES = ("UTC", "America/New_York", "Europe/Berlin", "Asia/Shanghai", "Asia/Kolkata")
+ROLES = (Role.API, Role.CDN, Role.STORE, Role.CLIENT)
 
 HOSTS = tuple(  # the shorter ones first, and oftener: two labels below a top, one or none
     ".".join([*labels, top])
@@ -113,9 +128,7 @@ def patterns(draw: st.DrawFn, kinds: tuple[Kind, ...] = tuple(Kind)) -> Pattern:
 
 _FAVOURED = (Kind.DOMAIN, Kind.DOMAIN, *Kind)  # domains are what catalogues hold most
 
-endpoints = st.builds(
-    Endpoint, patterns(_FAVOURED), st.sampled_from((Role.API, Role.CDN, Role.STORE)), shared=st.booleans()
-)
+endpoints = st.builds(Endpoint, patterns(_FAVOURED), st.sampled_from(ROLES), shared=st.booleans())
 excludes = st.builds(Endpoint, patterns(_FAVOURED))
 apps = st.builds(
     App,
@@ -139,48 +152,66 @@ groups = st.builds(
 )
 schedules = st.builds(
     Schedule,
-    timezone=st.just(UTC),
-    days=st.frozensets(st.integers(0, 6), min_size=1),
-    hours=st.sampled_from((((0, 1440),), ((540, 1020),), ((1320, 360),))),
+    timezone=st.sampled_from(ZONES).map(ZoneInfo),
+    days=st.just(frozenset(range(7))) | st.frozensets(st.integers(0, 6), min_size=1),
+    hours=st.sampled_from(
+        (((0, 1440),), ((540, 1020),), ((1320, 360),), ((720, 1440),), ((90, 150), (1380, 60)), ((150, 120),))
+    ),
 )
 selectors = st.one_of(
     st.just(AppSelector(all=True)),
     st.frozensets(st.sampled_from(APPS), min_size=1).map(lambda ids: AppSelector(ids=ids)),
     st.sampled_from(AUTHORITIES).map(lambda identifier: AppSelector(named_in=(identifier,))),
     st.just(AppSelector(vendors=frozenset({"vendor"}))),
+    st.builds(
+        AppSelector,
+        ids=st.frozensets(st.sampled_from(APPS), min_size=1, max_size=1),
+        named_in=st.lists(st.sampled_from(AUTHORITIES), max_size=2, unique=True).map(tuple),
+        vendors=st.sampled_from((frozenset(), frozenset({"vendor"}))),
+    ),
 )
 CRITERIA = {
-    "hosts": st.lists(patterns((Kind.DOMAIN, Kind.HOST, Kind.URL)), min_size=1, max_size=2).map(tuple),
-    "roles": st.frozensets(st.sampled_from((Role.API, Role.CDN, Role.STORE)), min_size=1),
+    "hosts": st.lists(patterns((Kind.DOMAIN, Kind.HOST, Kind.URL, Kind.CIDR)), min_size=1, max_size=2).map(tuple),
+    "roles": st.frozensets(st.sampled_from(ROLES), min_size=1),
     "shared": st.booleans(),
-    "surfaces": st.frozensets(st.sampled_from((Surface.HTTP, Surface.CONNECT, Surface.UDP)), min_size=1),
+    "surfaces": st.frozensets(st.sampled_from((Surface.HTTP, *Surface)), min_size=1),
     "groups": st.lists(groups, min_size=1, max_size=2).map(tuple),
     "not_groups": st.lists(groups, min_size=1, max_size=2).map(tuple),
     "users": st.frozensets(st.sampled_from(USERS), min_size=1),
-    "clients": st.sampled_from(((ip_network("10.0.0.0/24"),), (ip_network("0.0.0.0/0"),))),
+    "clients": st.sampled_from(
+        (
+            (ip_network("10.0.0.0/24"),),
+            (ip_network("0.0.0.0/0"),),
+            (ip_network("2001:db8::/32"), ip_network("192.0.2.1/32")),
+        )
+    ),
     "schedule": schedules,
     "authority": st.frozensets(st.sampled_from(State), min_size=1),
     "since": times,
     "until": times,
 }
+MESSAGES: tuple[dict[str, str], ...] = ({}, {"": "No."}, {"en": "No.", "zh-hans": "不行。"})
 
 
 @st.composite
 def rules(draw: st.DrawFn, *, shadow: bool | None = None) -> Rule:
-    """A rule with up to two criteria beside its apps."""
-    chosen = draw(st.lists(st.sampled_from(sorted(CRITERIA)), max_size=draw(st.integers(0, 2)), unique=True))
+    """A rule with up to three criteria beside its apps."""
+    chosen = draw(st.lists(st.sampled_from(sorted(CRITERIA)), max_size=draw(st.integers(0, 3)), unique=True))
     return Rule(
         id=f"r{draw(st.integers(0, 99))}",
         apps=draw(selectors),
         action=draw(st.sampled_from(Action)),
         shadow=draw(st.sampled_from((False, False, True))) if shadow is None else shadow,
         enabled=draw(st.sampled_from((True, True, True, False))),
+        respond=draw(st.lists(st.sampled_from(Respond), max_size=2, unique=True).map(tuple)),
+        message=draw(st.sampled_from(MESSAGES)),
+        record=draw(st.sampled_from(Recording)),
         **{criterion: draw(CRITERIA[criterion]) for criterion in chosen},
     )
 
 
 @st.composite
-def policies(draw: st.DrawFn, *, mode: Mode = Mode.ENFORCE, shadow: bool | None = None) -> Policy:
+def policies(draw: st.DrawFn, *, modes: tuple[Mode, ...] = (Mode.ENFORCE,), shadow: bool | None = None) -> Policy:
     """A policy of up to four apps, six rules, and two domain lists."""
     catalogue = {app.id: app for app in draw(st.lists(apps, min_size=1, max_size=4))}
     lists = tuple(
@@ -190,7 +221,7 @@ def policies(draw: st.DrawFn, *, mode: Mode = Mode.ENFORCE, shadow: bool | None 
     listed = DomainTable([draw(st.lists(hosts, max_size=4, unique=True)) for _ in lists]) if lists else None
     return Policy(
         settings=Settings(
-            mode=mode,
+            mode=draw(st.sampled_from(modes)),
             default=draw(st.sampled_from(Action)),
             bound_by=draw(st.sampled_from((frozenset(), frozenset(AUTHORITIES)))),
         ),
@@ -241,12 +272,88 @@ def tight_policies(draw: st.DrawFn) -> Policy:
 
 
 @st.composite
+def ruled_policies(draw: st.DrawFn) -> Policy:
+    """A policy of two apps at three names, and of as many rules as eight, each with a criterion or two."""
+    catalogue = {
+        app: App(
+            id=app,
+            name=app,
+            vendor="vendor",
+            named_in=draw(st.sampled_from((("eo",), ("statute", "eo")))),
+            endpoints=tuple(draw(st.lists(_tight_endpoints, min_size=1, max_size=3))),
+        )
+        for app in APPS[:2]
+    }
+    return Policy(
+        settings=Settings(mode=draw(st.sampled_from(Mode)), bound_by=frozenset({"eo"})),
+        apps=catalogue,
+        authorities={
+            identifier: Authority(id=identifier, title=identifier, timeline=draw(timelines))
+            for identifier in ("eo", "statute")
+        },
+        rules=tuple(draw(st.lists(_tight_rules(), min_size=2, max_size=8))),
+    )
+
+
+@st.composite
+def excepting_policies(draw: st.DrawFn) -> Policy:
+    """A ruled policy, bound by both orders, with exceptions before its rules: some say what they need, some do not."""
+    ruled = draw(ruled_policies())
+    exceptions = draw(st.lists(_exceptions(), min_size=1, max_size=3))
+    bound = replace(ruled.settings, bound_by=frozenset({"eo", "statute"}))
+    return replace(ruled, settings=bound, rules=(*exceptions, *ruled.rules))
+
+
+@st.composite
+def _exceptions(draw: st.DrawFn) -> Rule:
+    rule = draw(_tight_rules())
+    return replace(
+        rule if draw(st.booleans()) else Rule(id=rule.id, apps=rule.apps, action=rule.action, shadow=rule.shadow),
+        exception=True,
+        author=draw(st.sampled_from((None, "alice", "alice", "alice"))),
+        approved_by=draw(st.sampled_from((None, "bob", "bob", "bob", "Alice "))),
+        basis=draw(st.sampled_from((None, *Basis))),
+        ticket=draw(st.sampled_from((None, "T-1", "T-1", "T-1"))),
+    )
+
+
+@st.composite
+def _tight_rules(draw: st.DrawFn) -> Rule:
+    """A rule with one criterion or two, of values that tight requests meet."""
+    chosen = draw(st.lists(st.sampled_from(sorted(_MET)), min_size=1, max_size=2, unique=True))
+    return Rule(
+        id=f"r{draw(st.integers(0, 99))}",
+        apps=draw(st.sampled_from((AppSelector(all=True), AppSelector(named_in=("eo",))))),
+        action=draw(st.sampled_from(Action)),
+        shadow=draw(st.sampled_from((False, False, False, True))),
+        **{criterion: draw(_MET[criterion]) for criterion in chosen},
+    )
+
+
+_MET = CRITERIA | {
+    "hosts": st.lists(_tight_endpoints.map(lambda endpoint: endpoint.pattern), min_size=1, max_size=2).map(tuple),
+    "clients": st.sampled_from(
+        ((ip_network("10.0.0.0/16"),), (ip_network("10.0.0.1/32"), ip_network("2001:db8::/32")))
+    ),
+    "users": st.frozensets(st.sampled_from(USERS), min_size=1, max_size=2),
+    "authority": st.just(frozenset({State.IN_FORCE})) | CRITERIA["authority"],
+}
+
+
+@st.composite
 def tight_requests(draw: st.DrawFn) -> Request:
     """A request for what tight policies are about."""
     texts = st.sampled_from((*HOSTS[:9:3], f"x.y.{HOSTS[0]}", "203.0.113.9"))
     carried = draw(st.lists(st.builds(Name.parse, st.just(Source.HOST), texts, _ports), min_size=1, max_size=3))
     target = parse_target(draw(st.sampled_from(("/p/q", "/q"))))
-    return Request(surface=Surface.HTTP, time=START, names=tuple(carried), target=target)
+    return Request(
+        surface=draw(st.sampled_from((Surface.HTTP, *Surface))),
+        time=draw(times),
+        names=tuple(carried),
+        client=draw(st.sampled_from((None, *CLIENTS, *CLIENTS)).map(lambda text: ip_address(text) if text else None)),
+        user=draw(st.sampled_from((None, *USERS, *USERS))),
+        target=target,
+    )
 
 
 _ports = st.sampled_from((443, 80))

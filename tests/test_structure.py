@@ -10,10 +10,20 @@ PACKAGE = ROOT / "addon" / "embargo"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
 ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "paths.py": "docs/test_options.py",
+    "cli/covered.py": "cli/test_test.py",
+    "cli/exception_output.py": "cli/test_exceptions.py",
+    "blocklists/item.py": "blocklists/test_v2fly.py",
+    "cli/catalogue_output.py": "cli/test_catalogue.py",
     "cli/findings.py": "cli/test_check.py",
+    "cli/intake_output.py": "cli/test_list_import.py",
+    "cli/layer_file.py": "cli/test_own_app.py",
     "cli/loading.py": "cli/test_explain.py",
     "cli/options.py": "cli/test_explain.py",
+    "cli/past_traffic.py": "cli/test_suggest.py",
+    "cli/mutants.py": "policy/test_mutation.py",
     "cli/probe.py": "e2e/test_probe.py",
+    "cli/testrun.py": "cli/test_test.py",
+    "core/noted.py": "core/test_trials.py",
     "core/rules.py": "core/test_criteria.py",
     "enforce/accounts.py": "enforce/test_gate.py",
     "enforce/addon.py": "e2e/test_frontends.py",
@@ -46,12 +56,17 @@ ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "journal/ecs.py": "journal/test_record.py",
     "journal/event.py": "journal/test_record.py",
     "journal/judged.py": "journal/test_record.py",
+    "policy/ownership.py": "policy/test_lint.py",
+    "policy/survey.py": "policy/test_lint.py",
+    "policy/meanings.py": "policy/test_editor.py",
+    "policy/spelling.py": "policy/test_editor.py",
     "probe/attempts.py": "e2e/test_probe.py",
     "probe/campaign.py": "e2e/test_probe.py",
     "probe/client.py": "probe/test_from_client.py",
     "probe/mend.py": "e2e/test_probe.py",
     "probe/ways.py": "e2e/test_probe.py",
     "review/account.py": "review/test_explain.py",
+    "review/difference_tables.py": "review/test_difference.py",
 }
 
 

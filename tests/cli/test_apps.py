@@ -111,6 +111,23 @@ def test_one_app_in_full(policy: Path) -> None:
         "rules, in the order in which they are asked",
         "  shared-infrastructure: log",
         "  law: block",
+        "",
+        "not blocked",
+        f"  1 endpoint: log by shared-infrastructure ({policy}:23)",
+        "    it is for endpoints that others use too; it stands before law, which would block",
+        "    domain:alipayobjects.com",
+        "",
+        f"to block the rest, put this in {policy}, under `rules:`, directly before shared-infrastructure (line 23)",
+        "",
+        "      - id: block-alipay",
+        "        apps: alipay",
+        "        action: block",
+        "        # shared: false       # spares what others use too",
+        "        # roles: [api, payment, cdn]  # spares the stores",
+        "",
+        "it would hit",
+        "  1 endpoint that others use too: domain:alipayobjects.com",
+        "  4 endpoints that law blocks already: message and status would be this rule's",
     ]
 
 
@@ -145,7 +162,19 @@ def test_json_of_one_app(policy: Path) -> None:
     first = document["entries"][0]
     assert (first["endpoint"], first["evidence"]) == ("domain:alipay.com", ["v2fly/domain-list-community data/alibaba"])
     assert document["stores"]["apple"] == ["333206289"]
+    assert [(each["rule"], each["count"]) for each in document["passing"]] == [("shared-infrastructure", 1)]
+    assert document["remedy"]["hits"]["shared"] == ["domain:alipayobjects.com"]
+    assert set(document["remedy"]) == {"yaml", "where", "hits"}
     assert document["authorities"][0]["timeline"][0] == {"from": "2021-01-05T00:00:00+00:00", "state": "issued"}
+
+
+def test_json_says_why_what_is_not_blocked_passes(policy: Path) -> None:
+    passing = json.loads(run(policy, "alipay", "--json", "--at", "2021-07-01").stdout)["passing"]
+    assert [(each["rule"], each["count"]) for each in passing] == [("shared-infrastructure", 1), ("default", 4)]
+    assert passing[1]["why"] == (
+        "no rule holds, and settings.default is log; law does not block it: it wants an authority that is in-force; "
+        "eo-13971 is revoked since 2021-06-09"
+    )
 
 
 UNKNOWN = {  # case: (id, hint)

@@ -21,6 +21,9 @@ tests: [{request: a.example, expect: block}]
 """
 WARNED = GOOD.replace("{domain: a.example, evidence: e}", "a.example")
 FAILED = GOOD.replace("expect: block", "expect: pass")
+DATED = GOOD.replace("rules: [", "rules: [{id: grace, apps: a, action: log, until: 2030-01-01}, ").partition("tests:")[
+    0
+]
 BROKEN = GOOD.replace("action: block", "action: blok")
 
 
@@ -46,6 +49,10 @@ CASES = {  # case: (policy, arguments, exit code, how each line begins)
     "a failed test": (
         FAILED, [], 1, ["policy.yaml:4:9: failed-test tests[0]: a.example: expect: expected pass, got block; by rule r", "1 app, 1 endpoint, 1 rule, 0 of 1 test passed"],
     ),
+    "what will be otherwise, which is no warning": (
+        DATED, ["--at", "2029-11-01", "--strict"], 0, ["on 2030-01-01 rule grace ends: a goes from log to block", "1 app"],
+    ),
+    "as of a later day": (DATED, ["--at", "2030-02-01"], 0, ["policy.yaml:3:50: rule-ended rules[0].until: ", "1 app"]),
     "an error": (BROKEN, [], 1, ["policy.yaml:3:34: unknown-action rules[0].action: found 'blok'", "1 error in 1 file"]),
     "a missing file": (None, [], 2, ["policy.yaml:1:1: missing-file: there is no such file", "1 error in 1 file"]),
     "a missing include": (
@@ -86,6 +93,13 @@ def test_json_of_a_good_policy() -> None:
     warning = answer["warnings"][0]
     assert (warning["file"], warning["line"], warning["column"]) == ("policy.yaml", 2, 24)
     assert (warning["code"], warning["severity"], warning["path"]) == ("no-evidence", "warning", "apps.a.endpoints[0]")
+
+
+def test_json_of_what_is_announced() -> None:
+    answer = json.loads(check(DATED, "--json", "--at", "2029-11-01").stdout)
+    assert [(each["time"], each["causes"]) for each in answer["announced"]] == [
+        ("2030-01-01T00:00:00+00:00", ["rule grace ends"])
+    ]
 
 
 def test_json_of_a_failed_test() -> None:

@@ -5,7 +5,7 @@ import json
 from click.testing import CliRunner
 
 from embargo.cli.main import main
-from embargo.policy.schema import json_schema
+from embargo.policy.editor import json_schema
 
 
 def test_printed() -> None:

@@ -56,6 +56,17 @@ def test_times_are_told_to_the_second(directory: Path, told: str, read: str) -> 
         assert f"  started      {read}" in run().output.splitlines()
 
 
+def test_what_is_announced(directory: Path) -> None:
+    announced = [{"text": f"on 2027-01-0{day} rule r{day} ends: tiktok goes from log to block"} for day in range(1, 9)]
+    with Answering(directory, 7, HEALTHY | {"announced": announced}):
+        result = run()
+    lines = result.output.splitlines()
+    start = lines.index("  announced    on 2027-01-01 rule r1 ends: tiktok goes from log to block")
+    assert lines[start + 1] == "               on 2027-01-02 rule r2 ends: tiktok goes from log to block"
+    assert lines[start + 5] == "               and 3 more (--json has them)"
+    assert result.exit_code == 0, "what is announced is no finding"
+
+
 IDENTITY = {
     "front_proxies": ["10.0.9.0/24", "10.0.8.1/32"],
     "user_header": "X-Authenticated-User",
@@ -251,3 +262,33 @@ def test_a_worker_without_a_policy_differs_from_none(directory: Path) -> None:
     assert result.exit_code == 1
     assert "different policies" not in result.output
     assert "enforces no policy" in result.output
+
+
+GLASS = {
+    "id": "x", "since": "2026-11-24T14:12:10Z", "until": "2026-11-24T14:42:10Z", "seconds_left": 1800.0,
+    "reason": "payroll\x1b[0m", "author": "alice", "ticket": "INC-1", "error": None,
+}  # fmt: skip
+
+
+def test_break_glass(directory: Path) -> None:
+    with Answering(directory, 7, HEALTHY | {"break_glass": GLASS, "mode": "monitor"}):
+        shown, told = run(), run("--json")
+    assert (shown.exit_code, told.exit_code) == (1, 1)
+    lines = shown.output.splitlines()
+    assert "  break-glass  NOTHING IS REFUSED until 2026-11-24 14:42:10 UTC" in lines
+    assert any("by alice (INC-1): payroll\N{REPLACEMENT CHARACTER}[0m" in line for line in lines)
+    assert json.loads(told.stdout)["break_glass"]["author"] == "alice"
+
+
+def test_break_glass_in_the_place_of_a_policy(directory: Path) -> None:
+    with Answering(directory, 7, HEALTHY | {"break_glass": GLASS, "policy": None}):
+        result = run()
+    assert result.exit_code == 1
+    assert "everything is refused" not in result.output
+
+
+def test_workers_of_which_some_have_not_followed(directory: Path) -> None:
+    with Answering(directory, 18, worker(2)), Answering(directory, 19, worker(1) | {"break_glass": GLASS}):
+        result = run()
+    assert result.exit_code == 1
+    assert "some workers refuse nothing by break-glass, and others do otherwise" in result.output

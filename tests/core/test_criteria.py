@@ -1,13 +1,14 @@
 """Every criterion of a rule: when it holds, and which one is told where it does not (DESIGN 4)."""
 
+from datetime import datetime
 from ipaddress import ip_network
 
 import pytest
 
 from embargo.core.catalogue import Role
-from embargo.core.criteria import failed_criterion, selecting_authorities
+from embargo.core.criteria import failed_criterion, opposed, selecting_authorities, without_warrant
 from embargo.core.request import Request, Surface
-from embargo.core.rules import AppSelector, Rule
+from embargo.core.rules import Action, AppSelector, Basis, Rule, same_person
 from embargo.core.timeline import State
 from sample import app, authority, endpoint, group, instant, pattern, policy, request, rule, schedule
 
@@ -252,3 +253,49 @@ def test_selector(selector: AppSelector, selected: bool) -> None:
 
 def test_no_vendor_is_nobodys() -> None:
     assert not AppSelector(vendors=frozenset({"Ant Group"})).selects(app("x", "x.example"))
+
+
+WHOLE = {"author": "ann", "approved_by": "ben", "ticket": "T-1", "basis": Basis.COUNSEL}
+IN_2021 = instant("2021-03-01")
+EXCEPTIONS = {  # case: (members of the exception, bound by, instant, criterion that fails, what it lacks)
+    "all that an order asks for": (WHOLE, {"eo"}, IN_2021, None, ()),
+    "no basis": (WHOLE | {"basis": None}, {"eo"}, IN_2021, "basis", ("a basis",)),
+    "no ticket": (WHOLE | {"ticket": None}, {"eo"}, IN_2021, "basis", ("a ticket",)),
+    "no approver": (WHOLE | {"approved_by": None}, {"eo"}, IN_2021, "basis", ("an approver other than the author",)),
+    "the author approves": (
+        WHOLE | {"approved_by": " Ann"}, {"eo"}, IN_2021, "basis", ("an approver other than the author",),
+    ),
+    "nobody knows who wrote it": (WHOLE | {"author": None}, {"eo"}, IN_2021, "basis", ("an author",)),
+    "the order is not in force yet": ({}, {"eo"}, instant("2021-02-18"), None, None),
+    "the order is revoked": ({}, {"eo"}, instant("2021-06-09"), None, None),
+    "the order does not bind": ({}, {"elsewhere"}, IN_2021, None, None),
+    "one of two orders is in force": ({}, {"eo", "statute"}, IN_2021, "basis", None),
+    "it blocks": ({"action": Action.BLOCK}, {"eo"}, IN_2021, None, None),
+    "it is no exception": ({"exception": False}, {"eo"}, IN_2021, None, None),
+    "it is for another": ({"users": frozenset({"zoe"})}, {"eo"}, IN_2021, "users", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("members", "bound", "time", "failed", "lacks"), EXCEPTIONS.values(), ids=EXCEPTIONS)
+def test_exceptions_from_orders(
+    members: dict[str, object], bound: set[str], time: datetime, failed: str | None, lacks: tuple[str, ...] | None
+) -> None:
+    judged = policy([ALIPAY], authorities=AUTHORITIES, bound_by=frozenset(bound))
+    rest = {key: value for key, value in members.items() if key != "action"}
+    one = rule("e", str(members.get("action", "log")), **{"exception": True, **rest})
+    asked = request("alipay.com", time=time)
+    (owner,) = judged.matcher.owners(asked.names[0], asked)
+    assert failed_criterion(judged, one, owner, asked.names[0], asked) == failed
+    if lacks is not None:
+        assert one.lacks == lacks
+    void = without_warrant(judged, one, time)
+    assert void != () or failed != "basis"
+    assert void == () or failed is not None
+    if failed == "basis":
+        assert void == (("alipay", ("eo",)),)
+        assert opposed(judged, one, ALIPAY, time) == ("eo",)
+
+
+def test_who_is_one_person() -> None:
+    assert same_person("Ann", " ann ")
+    assert not same_person("ann", "anne")

@@ -1,6 +1,7 @@
 """When in the week a rule holds: an interval belongs to the day on which it starts (DESIGN 4, Time)."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -95,3 +96,119 @@ CHANGES = {  # case: (zone, from, to, changes)
 @pytest.mark.parametrize(("zone", "start", "end", "changes"), CHANGES.values(), ids=CHANGES)
 def test_clock_changes(zone: str, start: str, end: str, changes: list[str]) -> None:
     assert list(clock_changes(ZoneInfo(zone), instant(start), instant(end))) == [instant(each) for each in changes]
+
+
+# Every minute around a change of the clocks, by a reckoning of its own: the offsets are written out below (no data base
+# of time zones), and an interval is the set of readings of a wall clock that it covers, laid out on a calendar. Of New
+# York: Energy Policy Act of 2005, s. 110: the second Sunday of March and the first of November, at 02:00 local time.
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+OFFSETS = {  # zone: its offsets, each from an instant on
+    "America/New_York": (
+        (instant("2026-01-01"), -5 * HOUR),
+        (instant("2026-03-08T07:00:00Z"), -4 * HOUR),  # 02:00 becomes 03:00
+        (instant("2026-11-01T06:00:00Z"), -5 * HOUR),  # 02:00 becomes 01:00
+    ),
+    "Asia/Shanghai": ((instant("2026-01-01"), 8 * HOUR),),  # no summer time since 1991
+}
+AROUND = {"the hour that is left out": date(2026, 3, 8), "the hour that comes twice": date(2026, 11, 1)}  # both Sundays
+EVERY_MINUTE = {  # case: (days, hours)
+    "inside the hour": ("", "02:10-02:50"),
+    "the whole hour": ("", "02:00-03:00"),
+    "the hour before": ("", "01:00-02:00"),
+    "some minutes of the hour before": ("sun", "01:15-01:45"),
+    "into the hour": ("sun", "01:30-02:30"),
+    "out of the hour": ("sun", "02:30-04:00"),
+    "across it": ("sun", "00:30-05:00"),
+    "the day before, up to 24:00": ("sat", "20:00-24:00"),
+    "the day itself, up to 24:00": ("sun", "03:00-24:00"),
+    "the whole day": ("sun", "00:00-24:00"),
+    "the days around it": ("sat mon", ""),
+    "over midnight, ends before the change": ("sat", "22:00-01:30"),
+    "over midnight, ends inside": ("sat", "22:00-02:30"),
+    "over midnight, ends after": ("sat", "22:00-06:00"),
+    "over midnight, ends as it comes": ("sat", "23:00-02:00"),
+    "over midnight, ends as the hour is over": ("sat", "23:00-03:00"),
+    "over midnight, begins after the change": ("sun", "22:00-06:00"),
+    "over midnight, begins inside the hour": ("sun", "02:30-01:00"),
+    "over midnight, begins before it": ("sun", "01:45-01:15"),
+    "over midnight, of every day": ("", "22:00-06:00"),
+    "over midnight, all but a few minutes inside": ("", "02:40-02:20"),
+    "several": ("sat sun", "01:00-01:30 02:15-02:45 23:00-01:10"),
+}
+CLOCKS = [
+    pytest.param(zone, day, days, hours, id=f"{zone}, {change}: {case}")
+    for zone in OFFSETS
+    for change, day in AROUND.items()
+    for case, (days, hours) in EVERY_MINUTE.items()
+]
+
+
+def wall_clock(zone: str, moment: datetime) -> datetime:
+    """What a clock on the wall shows at *moment*."""
+    offset = [offset for start, offset in OFFSETS[zone] if start <= moment][-1]
+    return (moment + offset).replace(tzinfo=None)
+
+
+def readings(days: str, hours: str, around: date) -> set[datetime]:
+    """The readings of the wall clock at which the schedule holds, some days before *around* and after."""
+    covered: set[datetime] = set()
+    for day in (datetime.combine(around, datetime.min.time()) + number * DAY for number in range(-4, 5)):
+        if days and f"{day:%a}".lower() not in days.split():
+            continue
+        for interval in hours.split() or ["00:00-24:00"]:
+            start, end = (int(text[:2]) * 60 + int(text[3:]) for text in interval.split("-"))
+            length = end - start if start < end else end + 24 * 60 - start
+            covered |= {day + (start + minute) * MINUTE for minute in range(length)}
+    return covered
+
+
+def minutes_around(day: date) -> Iterator[datetime]:
+    """Every minute from a day before *day* (00:00 UTC) to the end of the day after it."""
+    start = datetime.combine(day, datetime.min.time(), UTC) - DAY
+    return (start + minute * MINUTE for minute in range(3 * 24 * 60))
+
+
+@pytest.mark.parametrize(("zone", "day", "days", "hours"), CLOCKS)
+def test_every_minute_around_a_change_of_the_clocks(zone: str, day: date, days: str, hours: str) -> None:
+    covered, judged = readings(days, hours, day), schedule(days, hours, zone)
+    wrong = [
+        moment
+        for moment in minutes_around(day)
+        if judged.holds(moment) is not (wall_clock(zone, moment) in covered)
+        or judged.holds(moment + timedelta(seconds=59.999999)) is not judged.holds(moment)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("zone", "day", "days", "hours"), CLOCKS)
+def test_between_two_boundaries_nothing_changes(zone: str, day: date, days: str, hours: str) -> None:
+    judged = schedule(days, hours, zone)
+    minutes = list(minutes_around(day))
+    boundaries = set(judged.boundaries(minutes[0]))
+    changes = {after for before, after in pairwise(minutes) if judged.holds(before) is not judged.holds(after)}
+    assert changes - boundaries == set()
+
+
+SEEN = {  # case: (zone, days, hours, day, the minutes of that day in UTC in which it holds)
+    "left out: 02:10-02:50 does not come": ("America/New_York", "sun", "02:10-02:50", "2026-03-08", ""),
+    "left out: 02:10-02:50 a week later": ("America/New_York", "sun", "02:10-02:50", "2026-03-15", "06:10-06:50"),
+    "left out: 01:30-03:30 lasts an hour": ("America/New_York", "sun", "01:30-03:30", "2026-03-08", "06:30-07:30"),
+    "left out: 22:00-06:00 ends an hour early": ("America/New_York", "sat", "22:00-06:00", "2026-03-08", "03:00-10:00"),
+    "twice: 01:10-01:50": ("America/New_York", "sun", "01:10-01:50", "2026-11-01", "05:10-05:50 06:10-06:50"),
+    "twice: 01:30-02:30": ("America/New_York", "sun", "01:30-02:30", "2026-11-01", "05:30-06:00 06:30-07:30"),
+    "twice: 22:00-06:00 ends an hour late": ("America/New_York", "sat", "22:00-06:00", "2026-11-01", "02:00-11:00"),
+    "no change: six to eight in Shanghai": ("Asia/Shanghai", "sun", "18:00-20:00", "2026-03-08", "10:00-12:00"),
+    "no change: over midnight in Shanghai": ("Asia/Shanghai", "sat", "22:00-06:00", "2026-10-31", "14:00-22:00"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("zone", "days", "hours", "day", "seen"), SEEN.values(), ids=SEEN)
+def test_seen_in_utc(zone: str, days: str, hours: str, day: str, seen: str) -> None:
+    judged, start = schedule(days, hours, zone), instant(day)
+    minutes = {start + minute * MINUTE for minute in range(24 * 60) if judged.holds(start + minute * MINUTE)}
+    expected = {
+        start + minute * MINUTE
+        for interval in seen.split()
+        for minute in range(*(int(text[:2]) * 60 + int(text[3:]) for text in interval.split("-")))
+    }
+    assert minutes == expected

@@ -1,18 +1,23 @@
 """Which rulings stand for every request of a kind, and how long."""
 
+from dataclasses import replace
+
 import pytest
 
 from embargo.core.catalogue import Role
 from embargo.core.decide import decide
 from embargo.core.decision import Verdict
 from embargo.core.request import Surface
-from embargo.core.rules import AppSelector, Rule
+from embargo.core.rules import AppSelector, Basis, Rule
 from embargo.core.standing import interval
 from embargo.core.timeline import State
 from sample import app, authority, endpoint, instant, policy, request, rule
 
 APP = app("qq", "qq.com", endpoint("cdn.example", Role.CDN, shared=True), named_in=("eo",))
 EO = authority("eo", issued="2021-01-05", in_force="2021-02-19", revoked="2021-06-09")
+
+EXCEPTION = rule("e", "log", exception=True)
+WARRANT = {"author": "ann", "approved_by": "ben", "ticket": "T", "basis": Basis.COUNSEL}
 
 STANDS = {  # case: (rules, whether what they say of qq.com needs to be found but once)
     "a rule for the app": ([rule("r", "block")], True),
@@ -30,12 +35,15 @@ STANDS = {  # case: (rules, whether what they say of qq.com needs to be found bu
         [rule("u", "log", users=frozenset({"ann"}), roles=frozenset({Role.ADS})), rule("r", "block")],
         True,
     ),
+    "an exception that lacks what an order in force asks for": ([EXCEPTION, rule("r", "block")], True),
+    "one that does not": ([replace(EXCEPTION, **WARRANT), rule("r", "block")], True),  # type: ignore[arg-type]
+    "one for some users": ([replace(EXCEPTION, users=frozenset({"ann"})), rule("r", "block")], False),
 }
 
 
 @pytest.mark.parametrize(("rules", "stands"), STANDS.values(), ids=STANDS)
 def test_what_stands(rules: list[Rule], stands: bool) -> None:
-    judged = policy([APP], rules, [EO])
+    judged = policy([APP], rules, [EO], bound_by=frozenset({"eo"}))
     decide(judged, request("qq.com", time=instant("2021-03-01")))
     (standing,) = judged.standing.values()
     assert (standing is not None) is stands
@@ -64,3 +72,20 @@ def test_it_ends_on_its_date() -> None:
     times = ("2021-03-31", "2021-04-01", "2021-03-31")
     verdicts = [decide(judged, request("qq.com", time=instant(time))).verdict for time in times]
     assert verdicts == [Verdict.BLOCK, Verdict.LOG, Verdict.BLOCK]
+
+
+def test_an_exception_follows_the_order() -> None:
+    """One that lacks its basis holds until the order is in force, and again once that is revoked."""
+    judged = policy([APP], [EXCEPTION, rule("r", "block")], [EO], bound_by=frozenset({"eo"}))
+    times = ("2021-02-18", "2021-02-19", "2021-06-08", "2021-06-09", "2021-03-01")
+    found = [decide(judged, request("qq.com", time=instant(time))) for time in times]
+    assert [str(each.verdict) for each in found] == ["log", "block", "block", "log", "block"]
+    assert all(each.against == () for each in found)
+
+
+def test_what_an_exception_stands_against_is_told_as_long_as_it_is_in_force() -> None:
+    whole = replace(EXCEPTION, **WARRANT)  # type: ignore[arg-type]
+    judged = policy([APP], [whole, rule("r", "block")], [EO], bound_by=frozenset({"eo"}))
+    times = ("2021-02-18", "2021-02-19", "2021-06-09")
+    found = [decide(judged, request("qq.com", time=instant(time))) for time in times]
+    assert [(str(each.verdict), each.against) for each in found] == [("log", ()), ("log", ("eo",)), ("log", ())]

@@ -68,6 +68,9 @@ FILES = {  # what the reader has already
     "site.yaml": "version: 1\ninclude: [domains.yaml]\nsettings: {organization: Example Corp}\n",
     "extra-tests.yaml": "version: 1\ntests:\n  - {request: www.alipay.com, expect: block}\n",
     "hosts.txt": "www.alipay.com\nexample.com\n",
+    "domain-list-community/data/zoom": "include:zoom-cdn\nzoom.example @ads\nfull:www.zoom.test\nkeyword:zoom\n",
+    "domain-list-community/data/zoom-cdn": "cdn.zoom.test\n",
+    "wechat.yml": "id: wechat\nname: WeChat\nrules:\n  - '||wechat.com^'\n  - '||wechat-new.example^'\n",
     "top.txt": "1,qq.com\n2,example.com\n3,alipay.com\n",
 }
 NEEDS_PROXY = re.compile(r"embargo (?:status|log|probe|except|break-glass|replay|suggest)\b|127\.0\.0\.1:8080")
@@ -97,7 +100,13 @@ def prepare(page: Path) -> None:
     (CHECKOUT / ".venv").symlink_to(BIN.parent)
     (BIN.parent / ".installed").touch()  # `make setup` was; to do it again needs a network
     for name, text in FILES.items():
+        (CHECKOUT / name).parent.mkdir(parents=True, exist_ok=True)
         (CHECKOUT / name).write_text(text)
+    newer = (CHECKOUT / "domains.yaml").read_text(encoding="utf-8")
+    newer = re.sub(r"^released: .*$", "released: 2027-01-01", newer, count=1, flags=re.MULTILINE)
+    newer = newer.replace("    endpoints:\n", "    endpoints:\n      - {domain: brand-new.example}\n", 1)
+    (CHECKOUT / "new").mkdir(exist_ok=True)
+    (CHECKOUT / "new/domains.yaml").write_text(newer, encoding="utf-8")
     for block in blocks(page):
         if block.file is not None and block.file not in ("domains.yaml", "follow-the-law.yaml"):
             (CHECKOUT / block.file).parent.mkdir(parents=True, exist_ok=True)
@@ -335,6 +344,7 @@ class Reader:
 
 
 EXPECTED = {  # commands of which the page says that they end with something else than 0
+    "embargo test --policy lab.yaml --at 2026-11-24 --mutate": [1],  # a mutation survives
 }
 
 

@@ -1,18 +1,38 @@
 """docs/reference/log-fields.md names every field that a record can have, and no other."""
 
 import json
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from docs.pages import ROOT, blocks, first_cells, prose
+from embargo.core.break_glass import End
 from embargo.core.catalogue import Role
-from embargo.core.decision import Decision, Reason, Verdict
+from embargo.core.decision import Decision, Reason, Trial, Verdict
 from embargo.core.request import Name, Source, Surface
-from embargo.core.rules import Action, AppSelector, Group, Recording, Rule
+from embargo.core.rules import Action, AppSelector, Basis, Group, Recording, Rule
 from embargo.core.timeline import State
-from embargo.journal.event import Event, Judged, Outcome, PolicyChanged, ProcessChanged, RecordsLost
+from embargo.journal.break_glass import ended, started
+from embargo.journal.event import (
+    Change,
+    ConfigurationChanged,
+    Event,
+    Judged,
+    Outcome,
+    PolicyChanged,
+    ProcessChanged,
+    RecordsLost,
+)
 from embargo.journal.record import Encoder, Observer, Record
-from sample import NOW, endpoint
+from embargo.review.catalogue_install import details_of as catalogue_details
+from embargo.review.catalogue_update import Proposal
+from embargo.review.endpoint_changes import compare
+from embargo.review.exempting import Plan, details_of
+from recorded import GLASS
+from sample import NOW, app, endpoint, pattern, policy, rule
 
 PAGE = ROOT / "docs/reference/log-fields.md"
 GROUP = Group(id="research", users=frozenset({"alice"}))
@@ -24,6 +44,8 @@ RULE = Rule(
     reason="counsel",
     ticket="LEGAL-17",
     approved_by="general counsel",
+    author="bob",
+    basis=Basis.COUNSEL,
 )
 DECISION = Decision(
     verdict=Verdict.LOG,
@@ -34,7 +56,9 @@ DECISION = Decision(
     would=Verdict.BLOCK,
     shadow_rule="trial",
     authorities=(("eo-13971", State.REVOKED), ("unborn", None)),
+    against=("eo-13971",),
     mismatch=True,
+    trial=Trial(Verdict.BLOCK, "alipay", endpoint("new.alipay.example"), "banned-apps", unowned=False),
 )
 FULL = Judged(
     id="019dc9a8-0000-7000-8000-000000000001",
@@ -61,8 +85,45 @@ FULL = Judged(
     destination_address="203.0.113.9",
     reference="https://law.example/eo-13971",
 )
+EXCEPTION = Plan(
+    rule=replace(
+        RULE,
+        apps=AppSelector(ids=frozenset({"alipay"})),
+        exception=True,
+        hosts=(pattern("alipay.com"),),
+        clients=(ip_network("10.20.30.40/32"),),
+        users=frozenset({"alice"}),
+        since=NOW,
+        until=NOW + timedelta(hours=4),
+    ),
+    data=b"",
+    against=("eo-13971",),
+    policy=policy([]),
+)
+_WAS = policy([app("gone", "gone.test"), app("soft", "soft.test")], [rule("ban", "block")])
+_IS = policy([app("soft", "soft.test", "new.test")], [rule("ban", "log")])
+CATALOGUE = Proposal(
+    policy=(),
+    target=Path("domains.yaml"),
+    before=SimpleNamespace(digest="aa" * 32),  # type: ignore[arg-type] - of which no more is told
+    after=SimpleNamespace(digest="bb" * 32),  # type: ignore[arg-type]
+    old=b"",
+    new=b"",
+    released=(date(2026, 1, 1), date(2026, 2, 1)),
+    comparison=compare(_WAS, _IS, NOW),
+    failed=(),
+)
 EVENTS: tuple[Event, ...] = (
     FULL,
+    ConfigurationChanged(
+        time=NOW,
+        action="catalogue-updated",
+        change=Change.CHANGE,
+        apps=("soft",),
+        user="bob",
+        subject="catalogue",
+        details=catalogue_details(CATALOGUE),
+    ),
     Judged(
         id="019dc9a8-0000-7000-8000-000000000002",
         time=NOW,
@@ -105,8 +166,25 @@ EVENTS: tuple[Event, ...] = (
         milder=("qq web domain:qq.com: block to log",) * 101,
     ),
     PolicyChanged(time=NOW, outcome=Outcome.FAILURE, old="aa" * 32, new=None, problems=("domains.yaml:1:1: …",) * 101),
+    replace(FULL, break_glass=GLASS.id),
+    started(GLASS, policy="aa" * 32, replaces="019dc9a8-0000-7000-8000-00000000000c", error="No space left on device"),
+    ended(GLASS, End.EXPIRED, NOW, policy="aa" * 32),
     ProcessChanged(time=NOW, action="start", policy="aa" * 32),
     ProcessChanged(time=NOW, action="stop", policy="aa" * 32),
+    ConfigurationChanged(
+        time=NOW,
+        action="exception-added",
+        change=Change.CREATION,
+        outcome=Outcome.FAILURE,
+        user="bob",
+        reason="demonstration",
+        apps=("alipay",),
+        rule="except-20261124-alipay",
+        policy="bb" * 32,
+        subject="exception",
+        details=details_of(EXCEPTION, Path("exceptions.yaml")) | {"login": "root"},
+        error="No space left on device",
+    ),
     RecordsLost(time=NOW, count=3, since=NOW - timedelta(seconds=5), reason="No space left on device"),
 )
 NOT_YET = {"dns.question.name", "dns.question.type"}  # the record can hold them; no surface makes them today

@@ -11,7 +11,7 @@ from docs.pages import ROOT, codes, first_cells, section
 from embargo.core.catalogue import Role
 from embargo.core.pattern import Protocol
 from embargo.core.request import Surface
-from embargo.core.rules import Action, Decrypt, Mode, Recording, Respond
+from embargo.core.rules import Action, Decrypt, Mode, NewEndpoints, Recording, Respond
 from embargo.core.timeline import State
 from embargo.policy import schema
 from embargo.policy.fields import ClientAddress, Day, Expectation, Position, QueryValues
@@ -39,6 +39,7 @@ SECTIONS: dict[str, type[BaseModel]] = {  # heading: the model whose keys its ta
 WORDS: dict[str, tuple[str, type[StrEnum]]] = {  # case: (heading, the words that it must name)
     "modes": ("settings", Mode),
     "decrypt": ("settings", Decrypt),
+    "new endpoints": ("settings", NewEndpoints),
     "default actions": ("settings", Action),
     "query values": ("settings.privacy", QueryValues),
     "client addresses": ("settings.privacy", ClientAddress),
@@ -55,7 +56,7 @@ WORDS: dict[str, tuple[str, type[StrEnum]]] = {  # case: (heading, the words tha
 }
 
 # Where a call carries a problem's code: the function's name, and the position of the argument.
-CARRIERS = {"Mistake": 0, "problem": 1, "_note": 1, "_stop": 1, "_warning": 2, "Problem": 3}
+CARRIERS = {"Mistake": 0, "problem": 1, "_note": 1, "_stop": 1, "_warning": 2, "warning": 2, "of_rule": 1, "Problem": 3}
 NOUNS = {"_word": 1, "_unknown": 4}  # these make `unknown-NOUN`
 
 

@@ -140,7 +140,12 @@ def a_failing_test(proxy: Proxy) -> None:
     proxy.policy.write_text(STRICTER + "tests: [{request: www.banned.test, expect: pass}]\n")
 
 
-MISHAPS = (broken, no_yaml, emptied, deleted, a_directory, a_failing_test)
+def a_failing_row(proxy: Proxy) -> None:
+    rows = "[{expect: block}, {surface: dns, expect: pass}]"
+    proxy.policy.write_text(STRICTER + f"tests: [{{request: [banned.test, www.banned.test], cases: {rows}}}]\n")
+
+
+MISHAPS = (broken, no_yaml, emptied, deleted, a_directory, a_failing_test, a_failing_row)
 
 
 @pytest.fixture(scope="module")

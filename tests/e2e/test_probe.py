@@ -250,6 +250,20 @@ def test_monitor(start: Start) -> None:
     assert "monitored, not refused" in shown
 
 
+def test_break_glass(start: Start) -> None:
+    """It monitors, but not by the policy: what to mend is another thing."""
+    proxy = start(POLICY)
+    assert proxy.command("break-glass", "--for", "10m", "--reason", "payroll is blocked").returncode == 0
+    code, report = probe(proxy)
+    assert code == 1
+    assert outcomes(report).keys() == {"monitored"}
+    assert report["break_glass"] in report["mend"][0]
+    assert "embargo break-glass --end" in report["mend"][0]
+    assert proxy.command("break-glass", "--end").returncode == 0
+    code, report = probe(proxy)
+    assert (code, report["break_glass"], report["mend"]) == (0, None, [])
+
+
 def test_gate_taken_out_of_the_chain(start: Start) -> None:
     proxy = start(POLICY, after=[GATELESS])
     code, report = probe(proxy)

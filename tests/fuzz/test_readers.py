@@ -6,12 +6,12 @@ import pytest
 from hypothesis import strategies as st
 
 from embargo.core.hostname import Host, MalformedHost, canonical
+from embargo.core.server_names import server_names
 from embargo.enforce.streams.http_text import HttpText, body_length
 from embargo.enforce.streams.passage import Passage
 from embargo.enforce.streams.raw_stream import RawStream
 from embargo.enforce.tls.first_bytes import LONGEST_HEAD, Kind, hosts_in, may_be_http, read
 from embargo.enforce.tls.handshake import Handshake
-from embargo.enforce.tls.server_names import server_names
 from fuzz.exchange import BANNED, SPELLINGS, TWIN, Exchange, exchanges
 from fuzz.explore import explore
 from fuzz.hellos import Hello, hellos

@@ -74,6 +74,17 @@ def test_a_line_is_seen_when_it_is_whole(log: Log) -> None:
     assert log.seen() == [2]
 
 
+def test_what_commands_change_comes_between(log: Log) -> None:
+    log.write(1)
+    log.write(2, name="audit.jsonl")
+    log.follow()
+    log.write(4)
+    log.write(3, 5, name="audit.jsonl")
+    assert log.seen() == [3, 4, 5]
+    log.write(6, name="audit.jsonl")
+    assert log.seen() == [6]
+
+
 @pytest.mark.parametrize("compressed", [False, True], ids=["plain", "compressed"])
 def test_over_a_rotation(log: Log, compressed: bool) -> None:
     log.write(1)

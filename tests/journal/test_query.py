@@ -30,6 +30,7 @@ LOGGED = Record.parse(
 )
 ANONYMOUS = Record.parse(ENCODER.line(EVENTS["http-anonymous"], sequence=3))
 LOSS = Record.parse(ENCODER.line(EVENTS["records-lost"], sequence=4, identifier="x"))
+GRANTED = Record.parse(ENCODER.line(EVENTS["exception-added"], sequence=5, identifier="y"))
 RECORDS = {"blocked": BLOCKED, "logged": LOGGED, "anonymous": ANONYMOUS, "loss": LOSS}
 
 QUERIES = {  # terms: names of the records that they take
@@ -92,7 +93,25 @@ def test_query(terms: str) -> None:
     assert [name for name, record in RECORDS.items() if query.matches(record)] == QUERIES[terms].split()
 
 
-@pytest.mark.parametrize("terms", QUERIES)
+CHANGES = {  # terms: whether they take the record of an exception that was added
+    "category:configuration": True,
+    "category:CONFIGURATION": True,
+    "category:network": False,
+    "category:network category:configuration": True,
+    "action:exception-added": True,
+    "action:exception-*": True,
+    "action:exception": False,
+    "app:alipay user:bob rule:except-*": True,
+    "verdict:log": False,
+}
+
+
+@pytest.mark.parametrize("terms", CHANGES)
+def test_changes(terms: str) -> None:
+    assert parse_query(split_terms(terms), NOW).matches(GRANTED) is CHANGES[terms]
+
+
+@pytest.mark.parametrize("terms", [*QUERIES, *CHANGES])
 def test_the_sieve_keeps_what_matches(terms: str) -> None:
     """A line that the sieve refuses is of a record that the query does not take."""
     query = parse_query(split_terms(terms), NOW)

@@ -34,14 +34,16 @@ def fill(directory: Path) -> None:
     )
     (directory / "decisions.2.jsonl").write_bytes(lines([13, 23]))
     (directory / "decisions-20261124T101520Z-4.jsonl.zst.part").write_bytes(b"half")
-    (directory / "audit.jsonl").write_bytes(lines([99]))
+    (directory / "audit-20261124T101506Z-1.jsonl").write_bytes(lines([5]))
+    (directory / "audit.jsonl").write_bytes(lines([15]))
+    (directory / "census.jsonl").write_bytes(lines([99]))
 
 
 def ids(entries: Iterable[object]) -> list[int]:
     return [int(entry.record.id) for entry in entries]  # type: ignore[attr-defined]
 
 
-ALL = [0, 1, 2, 3, 4, 11, 12, 13, 14, 22, 23, 24]
+ALL = [0, 1, 2, 3, 4, 5, 11, 12, 13, 14, 15, 22, 23, 24]
 
 
 def test_everything_by_time(tmp_path: Path) -> None:
@@ -60,11 +62,11 @@ def odd(record: Record) -> bool:
 NEWEST = {  # case: (count, predicate, seconds of `since`, ids)
     "none": (0, None, None, []),
     "one": (1, None, None, [24]),
-    "over files and chains": (6, None, None, [12, 13, 14, 22, 23, 24]),
-    "all": (12, None, None, ALL),
+    "over files and chains": (7, None, None, [12, 13, 14, 15, 22, 23, 24]),
+    "all": (14, None, None, ALL),
     "more than there are": (99, None, None, ALL),
-    "that match": (3, odd, None, [11, 13, 23]),
-    "that match, into compressed files": (9, odd, None, [1, 3, 11, 13, 23]),
+    "that match": (3, odd, None, [13, 15, 23]),
+    "that match, into compressed files": (9, odd, None, [1, 3, 5, 11, 13, 15, 23]),
     "since": (99, None, 22, [22, 23, 24]),
 }
 
@@ -87,7 +89,7 @@ def test_files_before_since_are_not_opened(tmp_path: Path) -> None:
     (tmp_path / "decisions-20261124T101510Z-1.jsonl.zst").write_bytes(b"never read")
     reader = Reader(tmp_path)
     found = ids(reader.entries(since=TIME + timedelta(seconds=13)))
-    assert found == [12, 13, 14, 22, 23, 24]
+    assert found == [12, 13, 14, 15, 22, 23, 24]
     assert reader.broken.count == 0
 
 

@@ -134,7 +134,7 @@ def check_ecs(written: dict[str, Any]) -> None:
     allowed = set().union(*(EXPECTED_TYPES[category] for category in event["category"]))
     assert set(event["type"]) <= allowed
     assert event["kind"] == "event"
-    assert event.get("outcome", "success") in ("success", "failure")
+    assert event.get("outcome", "success") in ("success", "failure", "unknown")
     assert "info" not in event["type"] or "outcome" not in event
     assert list(written)[-1] == "embargo", "the seal is appended to the last member"
 
@@ -152,6 +152,14 @@ VERDICTS = {  # golden name: (category, type, action, outcome, would), as ECS 8 
     "http-allow": (["network", "web"], ["connection", "allowed"], "allow", "success", None),
     "tls-monitor": (["network"], ["connection", "allowed"], "log", "success", "block"),
     "http-shadow": (["network", "web"], ["connection", "allowed"], "log", "success", "block"),
+    "http-excepted": (["network", "web"], ["connection", "allowed"], "log", "success", None),
+    "exception-attempted": (["configuration"], ["creation"], "exception-added", "unknown", None),
+    "exception-added": (["configuration"], ["creation"], "exception-added", "success", None),
+    "exception-not-added": (["configuration"], ["creation"], "exception-added", "failure", None),
+    "exception-ended": (["configuration"], ["change"], "exception-ended", "success", None),
+    "tls-break-glass": (["network"], ["connection", "allowed"], "log", "success", "block"),
+    "break-glass-started": (["configuration"], ["creation"], "break-glass-started", "success", None),
+    "break-glass-ended": (["configuration"], ["deletion"], "break-glass-ended", "success", None),
     "failed-closed": (["network", "web"], ["connection", "denied"], "block", "failure", None),
     "not-carried-out": (["network", "web"], ["connection"], "block", "failure", None),
     "policy-loaded": (["configuration"], ["change"], "policy-load", "success", None),
@@ -171,7 +179,7 @@ def test_categorization(name: str) -> None:
     assert found == VERDICTS[name]
 
 
-@pytest.mark.parametrize("name", ["failed-closed", "not-carried-out", "policy-refused"])
+@pytest.mark.parametrize("name", ["failed-closed", "not-carried-out", "policy-refused", "exception-not-added"])
 def test_a_failure_says_why(name: str) -> None:
     error = document(EVENTS[name])["error"]
     assert error["message"]
@@ -351,6 +359,19 @@ READ = {  # golden name: what the record reads back as
         "hosts": ("mobilegw.alipay.com", "192.0.2.53"),
     },
     "tcp-group": {"groups": ("research",)},
+    "tls-break-glass": {"would": "block", "break_glass": "019dc9a8-0000-7000-8000-00000000000b"},
+    "tls-monitor": {"would": "block", "break_glass": None},
+    "http-excepted": {"verdict": "log", "rule": "except-20261124-alipay", "categories": ("network", "web")},
+    "exception-added": {
+        "verdict": None,
+        "action": "exception-added",
+        "categories": ("configuration",),
+        "user": "bob",
+        "apps": ("alipay",),
+        "rule": "except-20261124-alipay",
+        "policy": "5f" * 32,
+        "reason": "press review",
+    },
     "malformed": {"error": "'bad host' is no host", "rule": None, "host": "bad host"},
     "records-lost": {"lost": 17, "verdict": None, "action": "log-loss", "outcome": None},
     "policy-refused": {"action": "policy-load", "outcome": "failure", "policy": "5f" * 32},

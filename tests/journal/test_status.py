@@ -114,6 +114,18 @@ FINDINGS = {  # case: (changed members, findings)
         {"identity": {"refused": {"time": "2026-11-24T10:00:00Z", "problems": ["a"]}}},
         ["refused the newest map of identities (1 problem); what it said before stays"],
     ),
+    "break-glass": (
+        {"break_glass": {"id": "x", "seconds_left": 1770.4, "author": "alice", "reason": "payroll"}},
+        ["refuses nothing: break-glass for 29 min 30 s more, by alice: payroll"],
+    ),
+    "break-glass in the place of a policy": (
+        {"break_glass": {"id": "x", "seconds_left": None, "author": "alice", "reason": "payroll"}, "policy": None},
+        ["refuses nothing: break-glass for an unknown time more, by alice: payroll", "has no policy"],
+    ),
+    "a file of break-glass that counts for nothing": (
+        {"break_glass": {"error": "break-glass.json: a symbolic link"}},
+        ["ignores a file of break-glass: break-glass.json: a symbolic link"],
+    ),
     "records lost": ({"log": HEALTHY["log"] | {"lost": 1}}, ["lost 1 record of the decision log"]),
     "a log that cannot be written": (
         {"log": HEALTHY["log"] | {"error": "No space left on device"}},

@@ -74,6 +74,26 @@ SHOWN_ROWS = {  # golden name: cells for people
         "http",
         "rule shared-infrastructure",
     ),
+    "exception-attempted": (
+        "2026-11-24 10:15:00",
+        "exception-added (attempt)",
+        "alipay",
+        "",
+        "bob",
+        "except-20261124-alipay",
+        "",
+        "press review",
+    ),
+    "exception-added": (
+        "2026-11-24 10:15:00",
+        "exception-added",
+        "alipay",
+        "",
+        "bob",
+        "except-20261124-alipay",
+        "",
+        "press review",
+    ),
     "records-lost": ("2026-11-24 10:15:00", "log-loss", "", "", "", "", "", "No space left on device"),
 }
 

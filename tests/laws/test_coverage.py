@@ -4,11 +4,12 @@ from collections import Counter
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from embargo.core.criteria import failed_criterion
 from embargo.core.decide import decide
 from embargo.core.pattern import Kind
 from embargo.core.request import Request
 from embargo.core.rules import Policy
-from strategies import policies, requests, tight_policies, tight_requests
+from strategies import CRITERIA, excepting_policies, policies, requests, ruled_policies, tight_policies, tight_requests
 
 EXAMPLES = 400
 OFTEN, AT_TIMES = 30, 2  # of 400 examples of each kind; what is drawn changes with Hypothesis and with our code
@@ -30,7 +31,16 @@ WANTED = {
     "owner by host": AT_TIMES,
     "owner by cidr": AT_TIMES,
     "owner by user_agent": AT_TIMES,
+    **{f"decided by a rule with {criterion}": AT_TIMES for criterion in CRITERIA},
+    **{f"passed over for {criterion}": AT_TIMES for criterion in CRITERIA},
+    "monitor held a block back": AT_TIMES,
+    "a lawful block": AT_TIMES,
+    "an exception from an order in force": AT_TIMES,
+    "passed over for basis": AT_TIMES,
 }
+
+_NONE = (None, (), frozenset())
+_FIELDS = {"from": "since"}  # the field of a rule, where it has another name than the criterion
 
 
 def test_what_the_laws_speak_of_occurs() -> None:
@@ -38,10 +48,14 @@ def test_what_the_laws_speak_of_occurs() -> None:
 
     @seed(20210105)
     @settings(max_examples=EXAMPLES, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck))
-    @given(policies(), requests(), tight_policies(), tight_requests())
-    def draw(policy: Policy, request: Request, tight: Policy, crowd: Request) -> None:
+    @given(policies(), requests(), tight_policies(), ruled_policies(), excepting_policies(), tight_requests())
+    def draw(
+        policy: Policy, request: Request, tight: Policy, ruled: Policy, excepting: Policy, crowd: Request
+    ) -> None:
         seen.update(_occurring(policy, request))
         seen.update(_occurring(tight, crowd))
+        seen.update(_occurring(ruled, crowd))
+        seen.update(_occurring(excepting, crowd))
 
     draw()
     assert {what: seen[what] for what, least in WANTED.items() if seen[what] < least} == {}, dict(seen)
@@ -52,10 +66,17 @@ def _occurring(policy: Policy, request: Request) -> set[str]:
     found = {str(decision.verdict)}
     if decision.rule is not None:
         found.add("decided by a rule")
+        found |= {f"decided by a rule with {each}" for each in CRITERIA if getattr(decision.rule, each) not in _NONE}
     elif decision.apps:
         found.add("decided by default")
     if decision.mismatch:
         found.add("mismatch")
+    if decision.held_back:
+        found.add("monitor held a block back")
+    if decision.against:
+        found.add("an exception from an order in force")
+    if decision.lawful:
+        found.add("a lawful block")
     if decision.shadow_rule is not None:
         found.add("a shadow rule noted")
     for name in request.names:
@@ -65,6 +86,9 @@ def _occurring(policy: Policy, request: Request) -> set[str]:
             found.add("tied owners")
         if len(set(ranks)) > 1:
             found.add("owners of two ranks")
+        for owner in owners:
+            failed = {failed_criterion(policy, rule, owner, name, request) for rule in policy.rules_of[owner.app]}
+            found |= {f"passed over for {_FIELDS.get(each, each)}" for each in failed if each is not None}
         found |= {f"owner by {owner.endpoint.pattern.kind.key}" for owner in owners}
         if any(evidence.startswith("lists/") for owner in owners for evidence in owner.endpoint.evidence):
             found.add("a listed owner")

@@ -12,14 +12,17 @@ from embargo.core.decision import Verdict
 from embargo.core.pattern import Kind
 from embargo.core.request import Name, Request
 from embargo.core.rules import AppSelector, Mode, Policy, Rule
-from oracle import owners, verdict
+from oracle import decision as oracle
+from oracle import mismatched, owners
 from strategies import (
     APPS,
     apps,
     endpoints,
+    excepting_policies,
     names,
     policies,
     requests,
+    ruled_policies,
     rules,
     spellings,
     tight_policies,
@@ -27,24 +30,54 @@ from strategies import (
     times,
 )
 
-
-@given(policies(), requests(well_formed=0))
-def test_decide_agrees_with_the_oracle(policy: Policy, request: Request) -> None:
-    """The fast way (indexes, memory, names judged once) finds the verdict and the rule that plain loops find."""
-    decision = decide(policy, request)
-    event(f"verdict {decision.verdict}")
-    assert (decision.verdict, decision.rule_id) == verdict(policy, request)
+THOUSANDS = settings(max_examples=1000)  # policies, each asked several times
 
 
-@settings(max_examples=400)
-@given(tight_policies(), st.lists(tight_requests(), min_size=3, max_size=3))
+def agree(policy: Policy, request: Request) -> None:
+    """What `decide` finds is what plain loops find: the verdict, its rule and apps, shadow, monitor, law, mismatch."""
+    found, expected = decide(policy, request), oracle(policy, request)
+    event(f"verdict {found.verdict}")
+    assert (found.verdict, found.rule_id, found.apps) == (expected.verdict, expected.rule, expected.apps)
+    assert (found.would, found.shadow_rule, found.lawful) == (expected.would, expected.shadow, expected.lawful)
+    assert frozenset(found.against) == expected.against
+    assert found.mismatch is (bool(found.apps) and mismatched(policy, request))
+
+
+@THOUSANDS
+@given(policies(modes=tuple(Mode)), st.lists(requests(well_formed=0), min_size=3, max_size=3))
+def test_decide_agrees_with_the_oracle(policy: Policy, asked: list[Request]) -> None:
+    """The fast way (indexes, memory, names judged once) makes the decision that plain loops make."""
+    for request in asked:
+        agree(policy, request)
+
+
+@THOUSANDS
+@given(tight_policies(), st.lists(tight_requests(), min_size=5, max_size=5))
 def test_decide_agrees_with_the_oracle_where_apps_crowd(policy: Policy, asked: list[Request]) -> None:
     """The same, of apps that tie, exclude and have no rule at a handful of names."""
     for request in asked:
         tied = [owner.specificity for name in request.names for owner in policy.matcher.owners(name, request)]
         event("tied" if len(tied) > len(set(tied)) else "not tied")
-        decision = decide(policy, request)
-        assert (decision.verdict, decision.rule_id) == verdict(policy, request)
+        agree(policy, request)
+
+
+@THOUSANDS
+@given(ruled_policies(), st.lists(tight_requests(), min_size=5, max_size=5))
+def test_decide_agrees_with_the_oracle_where_rules_crowd(policy: Policy, asked: list[Request]) -> None:
+    """The same, of many rules of every criterion for an app or two, so that each criterion decides now and then."""
+    for request in asked:
+        agree(policy, request)
+
+
+@THOUSANDS
+@given(excepting_policies(), st.lists(tight_requests(), min_size=5, max_size=5))
+def test_decide_agrees_with_the_oracle_where_orders_stand_against_exceptions(
+    policy: Policy, asked: list[Request]
+) -> None:
+    """The same, of exceptions that an order in force stands against: they hold where they say all that this needs."""
+    for request in asked:
+        event(f"against {len(decide(policy, request).against)}")
+        agree(policy, request)
 
 
 @given(policies(), requests())

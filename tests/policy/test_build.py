@@ -62,10 +62,14 @@ def test_settings_are_merged_key_by_key(tmp_path: Path) -> None:
     assert (settings.log.flush, settings.log.retention) == (1.0, 60 * 86_400)
     assert settings.log.rotate_size == 256 * 1024 * 1024, "what no layer says keeps its default"
     assert settings.query_values
+    assert settings.census, "by default"
     assert str(settings.timezone) == "Europe/Berlin"
 
 
 def test_privacy_may_be_taken_back(tmp_path: Path) -> None:
+    off, on = (f"version: 1\nsettings: {{census: {word}}}\n" for word in ("false", "true"))
+    assert not build(tmp_path, off).settings.census
+    assert build(tmp_path, off, on).settings.census
     keep, redact = (f"version: 1\nsettings: {{privacy: {{query: {word}}}}}\n" for word in ("keep", "redact"))
     assert not build(tmp_path, keep, redact).settings.query_values
 

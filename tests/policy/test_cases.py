@@ -18,11 +18,13 @@ apps:
   a: {named_in: eo, endpoints: [a.example, {host: h.example}, {user_agent: Client}, {url: u.example/x, role: web}]}
   b: {endpoints: [t.example]}
   c: {endpoints: [t.example]}
-groups: {staff: {clients: 10.0.0.0/8, users: alice}}
+groups: {staff: {clients: 10.0.0.0/8, users: alice}, empty: {users: []}}
 rules:
   - {id: staff, apps: a, groups: staff, action: allow}
   - {id: law, apps: {named_in: eo}, authority: in-force, action: block}
   - {id: web, apps: a, roles: web, action: block}
+  - {id: quiet, apps: a, hosts: [{host: h.example}], action: log, record: anonymous}
+  - {id: trial, apps: [b, c], action: block, shadow: true}
 """
 PASSED = {  # each holds
     "the verdict": "{request: www.a.example, expect: log}",
@@ -41,6 +43,16 @@ PASSED = {  # each holds
     "a client": "{request: a.example, client: 10.1.2.3, expect: allow}",
     "a user": "{request: a.example, user: alice, expect: allow}",
     "a user agent": '{request: "http://x.example/", user_agent: Client/1, expect: log, app: a}',
+    "a member of a group, by its clients": "{request: a.example, group: staff, expect: allow, rule: staff}",
+    "how a refusal looks": '{request: "https://u.example/x", respond: page}',
+    "how it looks where no answer fits": "{request: a.example, at: 2021-03-01, surface: tls, respond: reset}",
+    "how it looks in DNS": "{request: a.example, at: 2021-03-01, surface: dns, respond: nxdomain}",
+    "no refusal to look like anything": "{request: a.example, respond: null}",
+    "how it is recorded": "{request: a.example, record: full}",
+    "anonymously": "{request: h.example, record: anonymous, rule: quiet}",
+    "not recorded": "{request: b.example, record: null}",
+    "what a shadow rule would do": "{request: t.example, expect: log, would: block}",
+    "no shadow rule": "{request: a.example, would: null}",
     "a malformed host is refused": '{request: "https://a..b/", expect: block}',
 }
 FAILED = {  # case: (test, what is told)
@@ -52,6 +64,14 @@ FAILED = {  # case: (test, what is told)
     "the status": ("{request: a.example, status: 451}", "status: expected 451, got none"),
     "a refusal that was not to be": (
         "{request: a.example, at: 2021-03-01, status: null}", "status: expected none, got 451",
+    ),
+    "how a refusal looks": (
+        "{request: a.example, at: 2021-03-01, surface: dns, respond: page}", "respond: expected page, got nxdomain",
+    ),
+    "how it is recorded": ("{request: a.example, record: anonymous}", "record: expected anonymous, got full"),
+    "what a shadow rule would do": ("{request: t.example, would: null}", "would: expected none, got block"),
+    "a group without members": (
+        "{request: a.example, group: empty, expect: log}", "group: expected a member of empty, got none",
     ),
     "all at once": (
         "{request: a.example, expect: block, rule: law, status: 451}",
@@ -80,7 +100,7 @@ def test_a_failure_names_its_place(tmp_path: Path) -> None:
     found = loaded(tmp_path, POLICY + "tests:\n  - {request: a.example, expect: allow}\n")
     result = run(found, list(cases_of(found)), NOW)[0]
     assert str(result) == (
-        "policy.yaml:14:5: failed-test tests[0]: a.example: expect: expected allow, got log; by rule default"
+        "policy.yaml:16:5: failed-test tests[0]: a.example: expect: expected allow, got log; by rule default"
     )
 
 
@@ -116,8 +136,9 @@ MISTAKES = {  # case: (text, problem)
     ),
     "an unknown key": (
         "version: 1\ntests: [{request: a.example, expect: log, clint: 10.0.0.1}]\n",
-        "more.yaml:2:43: unknown-key tests[0].clint: unknown key 'clint', allowed are request, surface, client, user,"
-        " at, user_agent, expect, app, rule, endpoint, status; did you mean 'client'?",
+        "more.yaml:2:43: unknown-key tests[0].clint: unknown key 'clint', allowed are name, request, surface, client,"
+        " user, group, at, user_agent, expect, app, rule, endpoint, status, would, respond, record, cases; did you mean"
+        " 'client'?",
     ),
 }
 
@@ -129,3 +150,118 @@ def test_mistakes_in_a_test_file(tmp_path: Path, text: str, problem: str) -> Non
     with chdir(tmp_path), pytest.raises(PolicyError) as refused:
         read_cases([Path("more.yaml"), Path("gone.yaml")], found)
     assert list(map(str, refused.value.problems)) == ["gone.yaml:1:1: missing-file: there is no such file", problem]
+
+
+TABLE = """\
+version: 1
+tests:
+  - request: [a.example, h.example]
+    rule: default
+  - name: evenings
+    request: t.example
+    client: 10.0.0.1
+    cases:
+      - {name: by one, user: alice, expect: log}
+      - {request: [a.example, b.example],
+         client: 192.0.2.1, app: a}
+      - {at: 2021-03-01, expect: pass}
+"""
+
+
+def test_a_table_is_as_many_tests(tmp_path: Path) -> None:
+    found = loaded(tmp_path, POLICY)
+    write(tmp_path, {"more.yaml": TABLE})
+    with chdir(tmp_path):
+        cases = read_cases([Path("more.yaml")], found)
+    assert [(case.place, case.path, case.form.name, case.request, case.givens) for case in cases] == [
+        ("more.yaml:3:15", "tests[0].request[0]", None, "a.example", {}),
+        ("more.yaml:3:26", "tests[0].request[1]", None, "h.example", {}),
+        (
+            "more.yaml:9:9", "tests[1].cases[0]", "evenings: by one", "t.example",
+            {"client": "10.0.0.1", "user": "alice"},
+        ),
+        ("more.yaml:10:20", "tests[1].cases[1].request[0]", "evenings", "a.example", {"client": "192.0.2.1"}),
+        ("more.yaml:10:31", "tests[1].cases[1].request[1]", "evenings", "b.example", {"client": "192.0.2.1"}),
+        (
+            "more.yaml:12:9", "tests[1].cases[2]", "evenings", "t.example",
+            {"client": "10.0.0.1", "at": "2021-03-01T00:00:00+00:00"},
+        ),
+    ]  # fmt: skip
+    assert [result.explanation for result in run(found, cases, NOW)] == [
+        "",
+        "rule: expected default, got quiet",
+        "",
+        "",
+        "app: expected a, got none",
+        "expect: expected pass, got log; by rule default",
+    ]
+
+
+TABLE_MISTAKES = {  # case: (tests, problems)
+    "a row without a request": (
+        "[{expect: block, cases: [{app: a}]}]",
+        ["more.yaml:2:33: missing-key tests[0].cases[0].request: 'request' is missing"],
+    ),
+    "a row that expects nothing": (
+        "[{request: a.example, cases: [{app: a}, {user: bob}]}]",
+        ["more.yaml:2:48: missing-key tests[0].cases[1]: the test expects nothing;"
+         " add expect: block, log, allow or pass"],
+    ),
+    "no rows": (
+        "[{request: a.example, cases: []}]",
+        ["more.yaml:2:37: empty-list tests[0].cases: found an empty list, which nothing satisfies; leave the key out"],
+    ),
+    "rows of rows": (
+        "[{request: a.example, cases: [{expect: log, cases: [{expect: log}]}]}]",
+        [
+            "more.yaml:2:52: unknown-key tests[0].cases[0].cases: unknown key 'cases', allowed are name, request,"
+            " surface, client, user, group, at, user_agent, expect, app, rule, endpoint, status, would, respond, record"
+        ],
+    ),
+    "an unknown group in a row": (
+        "[{request: a.example, expect: log, cases: [{group: staf}]}]",
+        ["more.yaml:2:59: unknown-group tests[0].cases[0].group: there is no group 'staf'; did you mean 'staff'?"],
+    ),
+    "a group and a client": (
+        "[{request: a.example, client: 10.0.0.1, expect: log, cases: [{group: staff}]}]",
+        [
+            "more.yaml:2:77: conflicting-keys tests[0].cases[0].group: group and client exclude each other;"
+            " leave `client` out: a member of the group is chosen"
+        ],
+    ),
+    "more tests than a reload can run": (
+        f"[{{request: [{', '.join(['a.example'] * 101)}], expect: log, cases: [{', '.join(['{user: u}'] * 100)}]}}]",
+        [
+            "more.yaml:2:1152: too-many-tests tests[0].cases: the table stands for 10100 tests, 10000 are allowed;"
+            " make it several tables"
+        ],
+    ),
+    "null where it means nothing": (
+        "[{request: a.example, cases: [{expect: null, status: null}]}]",
+        [
+            "more.yaml:2:47: wrong-type tests[0].cases[0].expect: found nothing, expected a value;"
+            " fill it in, or leave the key out"
+        ],
+    ),
+    "a misspelt expectation, told once": (
+        "[{request: a.example, expct: block}]",
+        [
+            "more.yaml:2:30: unknown-key tests[0].expct: unknown key 'expct', allowed are name, request, surface,"
+            " client, user, group, at, user_agent, expect, app, rule, endpoint, status, would, respond, record, cases;"
+            " did you mean 'expect'?"
+        ],
+    ),
+    "a status that JSON takes for 403": (
+        "[{request: a.example, status: 403.0}]",
+        ["more.yaml:2:38: wrong-status tests[0].status: found 403.0, allowed are 403, 451 and null (no refusal)"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("tests", "problems"), TABLE_MISTAKES.values(), ids=TABLE_MISTAKES)
+def test_mistakes_in_a_table(tmp_path: Path, tests: str, problems: list[str]) -> None:
+    found = loaded(tmp_path, POLICY)
+    write(tmp_path, {"more.yaml": f"version: 1\ntests: {tests}\n"})
+    with chdir(tmp_path), pytest.raises(PolicyError) as refused:
+        read_cases([Path("more.yaml")], found)
+    assert list(map(str, refused.value.problems)) == problems

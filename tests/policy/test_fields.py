@@ -34,7 +34,7 @@ MISTAKES = {
     "a selector's key in a rule": rule("named_in: eo"),
     "unknown key in settings": settings("mod: monitor"),
     "unknown key in settings.log": settings("log: {flsh: 200ms}"),
-    "settings that come later": settings("census: true"),
+    "a census that is on": settings("census: on"),
     "a list where a mapping belongs": "version: 1\napps: [a]\n",
     "a mapping where a list belongs": "version: 1\nrules: {id: a}\n",
     "text where a list belongs": "version: 1\napps: {a: {endpoints: a.example}}\n",

@@ -32,7 +32,12 @@ MISTAKES: dict[str, Files] = {
     "an app that may have meant to extend": {"a.layer.yaml": BASE, "b.layer.yaml": "version: 1\napps: {alipay: {exclude: [x.example]}}\n"},
     "a final rule redefined": {"a.layer.yaml": BASE, "b.layer.yaml": "version: 1\nrules: [{id: closed, apps: all, action: allow}]\n"},
     "a test's unknown app and rule": one("tests: [{request: x.example, app: alipya, rule: bannd}]\nrules: [{id: banned, apps: all, action: block}]\n"),
+    "two texts of one language": one("rules: [{id: a, apps: all, action: block, message: {de: Nein, DE: Nein, en: No}}]\n"),
+    "a text in no language": one("rules: [{id: a, apps: all, action: block, message: {german: Nein}}]\n"),
     "references beside fields that fail": one("rules: [{id: a, apps: alipya, action: blok, groups: nobody}]\n"),
+    "an exception without reason and end": {"policy.yaml": one(""), "exceptions.yaml": "version: 1\nrules:\n  - {id: a, apps: tiktok, action: log, respond: page}\n  - {id: b, apps: tiktok, action: block}\n"},
+    "an exception that would replace a rule": {"policy.yaml": one("rules: [{id: ban, apps: tiktok, action: block}]\n"), "exceptions.yaml": "version: 1\nrules: [{id: ban, apps: tiktok, users: a, action: log, reason: r, until: 2027-01-01}]\n"},
+    "a basis that is none": {"policy.yaml": one(""), "exceptions.yaml": "version: 1\nrules: [{id: a, apps: tiktok, action: log, reason: r, until: 2027-01-01, basis: counsle, author: ''}]\n"},
     "no id is unknown while a file cannot be read": {"a.layer.yaml": "version: [\n", "b.layer.yaml": one("rules: [{id: a, apps: alipya, action: log}]\n")},
 }  # fmt: skip
 
@@ -47,8 +52,10 @@ AGREED: dict[str, Files] = {
     },
     "the rule default": one("tests: [{request: alipay.example, rule: default}]\n"),
     "an app without endpoints that extends": {
-        "a.layer.yaml": BASE, "b.layer.yaml": "version: 1\napps: {alipay: {extend: true, exclude: [x.example]}}\n",
+        "a.layer.yaml": BASE.replace(", final: true", ""),
+        "b.layer.yaml": "version: 1\napps: {alipay: {extend: true, exclude: [x.example]}}\n",
     },
+    "a message in several languages": one('rules: [{id: a, apps: all, action: block, message: {en: "No.", zh-Hans: "不行。", zh: "不。"}}]\n'),
 }  # fmt: skip
 
 

@@ -9,8 +9,9 @@ from aioquic.quic.connection import QuicConnection
 from aioquic.quic.packet import pull_quic_header
 
 from e2e.origin import make_certificate
-from embargo.enforce.datagrams.quic import Connections
-from embargo.enforce.datagrams.quic_packet import packets, version_negotiation
+from embargo.core.quic_hellos import Connections
+from embargo.core.quic_packet import packets
+from embargo.enforce.datagrams import quic_refusal
 from embargo.probe.initial import SMALLEST, Opening, is_refusal, opening
 
 
@@ -30,7 +31,7 @@ def refusal(opened: Opening) -> bytes:
     connections = Connections()
     found = connections.feed(opened.datagram)
     assert found is not None
-    return connections.refusal(found[0])
+    return quic_refusal.refusal(found[0])
 
 
 def test_embargo_reads_the_name() -> None:
@@ -55,7 +56,7 @@ OPENED = opening("www.alipay.com")
 ANSWERS = {
     "embargo's refusal": (refusal(OPENED), True),
     "a refusal of another connection": (refusal(opening("www.alipay.com")), False),
-    "versions that a server knows": (version_negotiation(OPENED.datagram) or b"", False),
+    "versions that a server knows": (quic_refusal.version_negotiation(OPENED.datagram) or b"", False),
     "the question itself": (OPENED.datagram, False),
     "a refusal that was cut": (refusal(OPENED)[:30], False),
     "nothing": (b"", False),

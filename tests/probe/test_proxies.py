@@ -111,3 +111,13 @@ def test_address(text: str, read: tuple[str, int]) -> None:
 def test_no_address(text: str) -> None:
     with pytest.raises(ValueError, match="HOST:PORT"):
         address(text, 8080)
+
+
+def test_break_glass_is_told() -> None:
+    calm = process(1, "aa", ("regular", "127.0.0.1:8080"))
+    assert running([calm]).break_glass is None
+    glass = {"id": "x", "until": "2026-11-24T14:42:10+00:00", "author": "alice", "reason": "payroll"}
+    broken = Status(path=calm.path, liveness=calm.liveness, answer={**calm.answer, "break_glass": glass})
+    found = running([calm, broken])
+    assert found.break_glass == "2026-11-24T14:42:10+00:00"
+    assert any("refuses nothing: break-glass" in warning for warning in found.warnings)

@@ -50,6 +50,12 @@ SAID = {  # case: (settings, said, not said)
         ["90 days (settings.log.retention)", "closed after 1 hours"],
         ["365 days"],
     ),
+    "a census": (
+        {},
+        ["What passes is counted by host", "at least 5 clients", "kept for 30 days", "Never a client"],
+        ["is not counted by host"],
+    ),
+    "no census": ({"census": False}, ["is not counted by host"], ["The census holds"]),
     "rules": (
         {},
         [

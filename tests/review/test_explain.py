@@ -10,7 +10,7 @@ from embargo.core.catalogue import Role
 from embargo.core.decision import Verdict
 from embargo.core.inquiry import Inquiry, answer
 from embargo.core.request import Surface
-from embargo.core.rules import AppSelector, Decrypt, Mode, Policy, Recording, Respond
+from embargo.core.rules import AppSelector, Basis, Decrypt, Mode, Policy, Recording, Respond
 from embargo.core.timeline import State
 from embargo.review.account import account
 from embargo.review.explain import explain
@@ -30,6 +30,7 @@ BANNED = replace(
     layer="domains.yaml",
     line=41,
 )
+EXCEPTION = rule("except-1", "log", exception=True, author="ann", approved_by="ben", ticket="T-1", basis=Basis.COUNSEL)
 SHARED = rule("shared-infrastructure", "log", shared=True, record=Recording.ANONYMOUS)
 POLICY = policy([ALIPAY], [SHARED, BANNED], [EO])
 
@@ -49,6 +50,7 @@ def test_the_example_of_the_design() -> None:
         "rule": "banned-apps",
         "reason": "rule banned-apps (domains.yaml:41) blocks Alipay: company policy",
         "authorities": [{"id": "eo-13971", "state": "revoked"}],
+        "against": [],
         "surface": "connect",
         "status": 403,
         "names": ["mobilegw.alipay.com"],
@@ -67,6 +69,7 @@ def test_members_come_in_the_order_of_the_design() -> None:
         "rule",
         "reason",
         "authorities",
+        "against",
         "surface",
         "status",
         "names",
@@ -119,6 +122,16 @@ DOCUMENTS = {  # case: (policy, inquiry, members that are told)
         policy([ALIPAY], [BANNED], [EO], bound_by=frozenset({"eo-13971"})),
         Inquiry(request="alipay.com", time=instant("2021-03-01")),
         {"verdict": "block", "status": 451, "authorities": [{"id": "eo-13971", "state": "in-force"}]},
+    ),
+    "an exception from an order in force": (
+        policy([ALIPAY], [EXCEPTION, BANNED], [EO], bound_by=frozenset({"eo-13971"})),
+        Inquiry(request="alipay.com", time=instant("2021-03-01")),
+        {"verdict": "log", "rule": "except-1", "against": ["eo-13971"]},
+    ),
+    "an exception from an order in force, without its basis": (
+        policy([ALIPAY], [replace(EXCEPTION, basis=None), BANNED], [EO], bound_by=frozenset({"eo-13971"})),
+        Inquiry(request="alipay.com", time=instant("2021-03-01")),
+        {"verdict": "block", "rule": "banned-apps", "against": [], "status": 451},
     ),
     "an order before its first date": (
         POLICY,
@@ -397,3 +410,20 @@ def test_an_explanation_says_what_was_decided(judged: Policy, host: str, scheme:
         assert decision.rule.id in held
     elif decision.verdict is not Verdict.PASS:
         assert held == set()
+
+
+def test_an_exception_that_does_not_hold_says_what_it_lacks() -> None:
+    judged = policy(
+        [ALIPAY], [replace(EXCEPTION, basis=None, ticket=None), BANNED], [EO], bound_by=frozenset({"eo-13971"})
+    )
+    found = dict(reversed(account(explain(judged, Inquiry(request="alipay.com", time=instant("2021-03-01"))))))
+    assert found["asked"] == (
+        "except-1: basis fails, wants a basis, a ticket; eo-13971 is in force and binds this organization"
+    )
+
+
+def test_an_exception_says_against_what_it_stands() -> None:
+    judged = policy([ALIPAY], [EXCEPTION, BANNED], [EO], bound_by=frozenset({"eo-13971"}))
+    found = dict(account(explain(judged, Inquiry(request="alipay.com", time=instant("2021-03-01")))))
+    assert found["against"] == "eo-13971: in force, and binding on this organization"
+    assert (found["author"], found["basis"], found["approved by"]) == ("ann", "counsel", "ben")

@@ -6,31 +6,58 @@ from pathlib import Path
 
 import click
 
+from embargo.cli.list_import import importing
 from embargo.cli.loading import loaded_policy
 from embargo.cli.options import at_option, json_option, policy_option
 from embargo.cli.output import echo_json, printable, table, verdict_style
+from embargo.cli.own_app import new
 from embargo.core.decision import Verdict
 from embargo.policy.problem import nearest
 from embargo.review.catalogue import AppAccount, Entry, account, accounts
+from embargo.review.remainder import remainder
+from embargo.review.remaining import remaining
 from embargo.review.unmet import when
 
 COLUMNS = ("id", "name", "endpoints", "shared", "orders", "verdict")
 
 
-@click.command(
+class _Apps(click.Group):
+    """A group whose `show` may be left out: `embargo apps alipay` is `embargo apps show alipay`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `show` before what begins with no other command."""
+        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=_Apps,
     epilog="""\b
 Examples:
   embargo apps
-  embargo apps alipay --at 2021-03-01"""
+  embargo apps alipay --at 2021-03-01
+  embargo apps show new
+  embargo apps new --id filedrop --domain filedrop.example --action block
+  embargo apps import data/zoom --id zoom""",
 )
+def command() -> None:
+    """The catalogue, one app of it, an app of your own, and lists of others.
+
+    `embargo apps` and `embargo apps ID` are `embargo apps show` and `embargo apps show ID`.
+    """
+
+
+@command.command("show", epilog="Example: embargo apps alipay --at 2021-03-01")
 @click.argument("app", metavar="[ID]", required=False)
 @policy_option
 @at_option
 @json_option
-def command(app: str | None, policy: tuple[Path, ...], at: datetime, as_json: bool) -> None:
+def show(app: str | None, policy: tuple[Path, ...], at: datetime, as_json: bool) -> None:
     """List the catalogue, or show the app ID in full: endpoints, evidence, authorities.
 
-    A verdict is what an endpoint gets from a client and user that are unknown, as of --at.
+    A verdict is what an endpoint gets from a client and user that are unknown, as of --at. Of one app it says too what
+    is not blocked and why, the rule to paste that blocks the rest, and what that would hit.
     """
     judged = loaded_policy(policy)
     if app is None:
@@ -45,10 +72,13 @@ def command(app: str | None, policy: tuple[Path, ...], at: datetime, as_json: bo
         hint = nearest(app, judged.apps)
         raise click.UsageError(f"no app {app!r}; {hint or '`embargo apps` lists them'}")
     found = account(judged, judged.apps[app], at)
+    rest = remainder(judged, found, at)
     if as_json:
-        echo_json(found.document())
+        echo_json({**found.document(), **rest.document()})
     else:
         _echo_account(found)
+        for line in remaining(rest):
+            click.echo(printable(line))
 
 
 def _row(each: AppAccount) -> list[str]:
@@ -98,7 +128,7 @@ def _echo_account(each: AppAccount) -> None:
 
 def _echo_entries(entries: Iterable[Entry]) -> None:
     for entry in entries:
-        shared = ", shared" if entry.endpoint.shared else ""
+        shared = (", shared" if entry.endpoint.shared else "") + (", on trial" if entry.endpoint.shadow else "")
         click.echo(f"  {printable(str(entry))}{shared}: {verdict_style(str(entry.verdict))} by {printable(entry.rule)}")
         if entry.source is None:
             for evidence in entry.endpoint.evidence:
@@ -123,3 +153,7 @@ def _heading(text: str) -> None:
 
 def _say(text: str) -> None:
     click.echo(printable(text))
+
+
+command.add_command(new)
+command.add_command(importing)

@@ -13,13 +13,13 @@ from embargo.cli.findings import (
     exit_code,
     fail,
     failure,
-    now,
     problem_object,
     result_object,
 )
-from embargo.cli.options import json_option, policy_option
-from embargo.cli.output import colourful, echo_json
+from embargo.cli.options import at_option, json_option, policy_option
+from embargo.cli.output import colourful, echo_json, printable
 from embargo.core.ca_findings import not_permitted, too_many
+from embargo.core.forecast import forecast
 from embargo.policy.cases import cases_of, run
 from embargo.policy.lint import lint
 from embargo.policy.load import Loaded, load
@@ -35,9 +35,10 @@ from embargo.policy.problem import PolicyError, Problem, Severity
     metavar="FILE",
     help="The proxy's CA (PEM): warn of names that have to be opened and that it does not permit.",
 )
+@at_option
 @json_option
-def command(policy: tuple[Path, ...], strict: bool, ca: Path | None, as_json: bool) -> None:
-    """Lint the policy: errors, warnings, and its tests, each with its place.
+def command(policy: tuple[Path, ...], strict: bool, ca: Path | None, at: datetime, as_json: bool) -> None:
+    """Lint the policy: errors, warnings, its tests, and what it will say otherwise within 90 days.
 
     Exit 0 where it is fine, 1 for errors and failed tests (with --strict for warnings too), 2 where a file cannot be
     read. Example: embargo check --policy domains.yaml --policy site.yaml
@@ -47,31 +48,46 @@ def command(policy: tuple[Path, ...], strict: bool, ca: Path | None, as_json: bo
     except PolicyError as refused:
         if not as_json:
             fail(refused.problems)
-        echo_json({"ok": False, "errors": list(map(problem_object, refused.problems)), "warnings": [], "tests": None})
+        echo_json(
+            {
+                "ok": False,
+                "errors": list(map(problem_object, refused.problems)),
+                "warnings": [],
+                "tests": None,
+                "announced": [],
+            }
+        )
         sys.exit(exit_code(refused.problems))
-    moment = now()
+    moment = at
     warnings = [*lint(loaded, moment), *(_unpermitted(loaded, ca, moment) if ca is not None else ())]
     results = run(loaded, list(cases_of(loaded)), moment)
     failed = [result for result in results if not result.passed]
     ok = not failed and not (strict and warnings)
+    announced = forecast(loaded.policy, moment)
+    on_trial = sum(endpoint.shadow for app in loaded.policy.apps.values() for endpoint in app.endpoints)
     if as_json:
         echo_json(
             {
                 "ok": ok,
                 "files": [layer.name for layer in loaded.layers],
                 **_counts(loaded),
+                "on_trial": on_trial,
                 "digest": loaded.digest,
                 "errors": [],
                 "warnings": list(map(problem_object, warnings)),
+                "announced": [each.document() for each in announced],
                 "tests": {"passed": len(results) - len(failed), "failed": list(map(result_object, failed))},
             }
         )
     else:
         echo_findings(sorted([*warnings, *map(failure, failed)]))
+        for each in announced:
+            click.echo(printable(str(each)))
         summary = ", ".join(
             [
                 *(counted(number, noun.removesuffix("s")) for noun, number in _counts(loaded).items()),
                 f"{len(results) - len(failed)} of {counted(len(results), 'test')} passed" if results else "no tests",
+                *([f"{counted(on_trial, 'endpoint')} on trial"] if on_trial else []),
                 *([counted(len(warnings), "warning")] if warnings else []),
                 f"digest {loaded.digest}",
             ]

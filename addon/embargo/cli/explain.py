@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from embargo.cli.loading import loaded_policy
-from embargo.cli.options import at_option, json_option, policy_option
+from embargo.cli.options import Instant, at_option, json_option, policy_option
 from embargo.cli.output import echo_json, printable, verdict_style
 from embargo.core.address import Address, plain
 from embargo.core.decision import DEFAULT_RULE
@@ -43,6 +43,7 @@ class ClientAddress(click.ParamType[Address]):
 Examples:
   embargo explain https://mobilegw.alipay.com/mgw.htm
   embargo explain mp.weixin.qq.com --surface dns --client 10.20.0.7 --at 2021-03-01
+  embargo explain www.tiktok.com --calendar --from 2025-01-01 --to 2026-01-01
   embargo explain --json - < hosts.txt"""
 )
 @click.argument("asked", metavar="REQUEST...", nargs=-1, required=True)
@@ -58,6 +59,11 @@ Examples:
     help=f"Judge at this surface alone: {', '.join(surface.value for surface in Surface)}.",
 )
 @click.option("--user-agent", metavar="TEXT", help="The request's User-Agent.")
+@click.option("--calendar", "over_time", is_flag=True, help="Tell how the verdict changes over time, and why.")
+@click.option(
+    "--from", "start", type=Instant(), help="Where the calendar begins. Default: the first date that matters."
+)
+@click.option("--to", "end", type=Instant(), help="Where the calendar ends. Default: a year after --at.")
 @click.option("--exit-code", is_flag=True, help="Exit 1 where a request is blocked.")
 @json_option
 def command(
@@ -68,6 +74,9 @@ def command(
     at: datetime,
     surface: Surface | None,
     user_agent: str | None,
+    over_time: bool,
+    start: datetime | None,
+    end: datetime | None,
     exit_code: bool,
     as_json: bool,
 ) -> None:
@@ -79,9 +88,14 @@ def command(
     def inquiry(request: str) -> Inquiry:
         return Inquiry(request=request, time=at, client=client, user=user, user_agent=user_agent, surface=surface)
 
+    if not over_time and (start is not None or end is not None):
+        raise click.UsageError("--from and --to are for --calendar")
     for text in asked:
         _check(inquiry(text))
     judged = loaded_policy(policy)
+    if over_time:
+        _echo_calendars(judged, map(inquiry, _texts(asked)), start, end, as_json=as_json)
+        return
     many = STDIN in asked
     layout = Layout(judged)
     blocked = False
@@ -96,6 +110,29 @@ def command(
             _echo_account(explanation, first=position == 0)
     if exit_code and blocked:
         sys.exit(BLOCKED)
+
+
+def _echo_calendars(
+    policy: Policy, inquiries: Iterable[Inquiry], start: datetime | None, end: datetime | None, *, as_json: bool
+) -> None:
+    from embargo.cli.calendar import echo_calendar
+    from embargo.review.calendar import calendar
+
+    for position, inquiry in enumerate(inquiries):
+        try:
+            found = calendar(policy, inquiry, start, end)
+        except UnreadableRequest as unreadable:  # a line of standard input: the others are told all the same
+            if as_json:
+                echo_json({"request": inquiry.request, "error": str(unreadable)})
+            else:
+                click.echo(printable(f"{inquiry.request}: {unreadable}"))
+            continue
+        except ValueError as refused:
+            raise click.UsageError(f"{inquiry.request}: {refused}") from refused
+        if as_json:
+            echo_json(found.document())
+        else:
+            echo_calendar(found, first=position == 0)
 
 
 class Layout:

@@ -64,7 +64,7 @@ def result_object(result: Result) -> dict[str, Any]:
         "line": case.line,
         "column": case.column,
         "path": case.path,
-        "request": case.form.request,
+        "request": case.request,
         "passed": result.passed,
         "mismatches": [
             {"key": mismatch.key, "expected": mismatch.expected, "got": mismatch.got} for mismatch in result.mismatches
@@ -75,7 +75,7 @@ def result_object(result: Result) -> dict[str, Any]:
 def failure(result: Result) -> Problem:
     """A failed test as a problem at its place."""
     case: Case = result.case
-    message = f"{case.form.request}: {result.explanation}"
+    message = f"{case.request}: {result.explanation}"
     return Problem(case.file, case.line, case.column, "failed-test", case.path, message)
 
 

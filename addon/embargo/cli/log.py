@@ -37,7 +37,8 @@ _COLOURS = {"block": "red", "log": "yellow", "allow": "cyan"}
 def command(terms: tuple[str, ...], log: Path, follow: bool, limit: int | None, as_json: bool, as_csv: bool) -> None:
     """Query and follow the decision log, oldest first.
 
-    A TERM is key:value (app client user host rule verdict would surface since until) or a word to find in a host.
+    A TERM is key:value (app client user host rule verdict would surface category action since until) or a word to
+    find in a host.
     Different keys must all hold, of one key any value. client: takes a network, host: a domain and what is below it,
     or * for any characters; since: and until: take 7d, 2h, 30m, a date, or an RFC 3339 time.
 

@@ -155,6 +155,7 @@ def command(
         policy=judged.digest,
         enforced=here.digests,
         mode=here.mode,
+        break_glass=here.break_glass,
         answers=here.answers,
         client=own,
         warnings=[*here.warnings, *_differences(judged, here)],

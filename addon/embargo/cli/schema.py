@@ -4,7 +4,7 @@ import json
 
 import click
 
-from embargo.policy.schema import json_schema
+from embargo.policy.editor import json_schema
 
 
 @click.command()

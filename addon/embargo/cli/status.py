@@ -14,6 +14,7 @@ from embargo.core.ca_findings import colons
 from embargo.journal.status import Liveness, Status, crews, disagreement, running
 from embargo.paths import runtime_directory
 
+_MOST_ANNOUNCED = 5  # changes on known dates that are printed
 _MOST_CLIENTS = 10  # that reject our certificate, which are printed
 _MOST_PROBLEMS = 10  # of a refused reload that are printed; `embargo check` prints all
 
@@ -95,6 +96,11 @@ def _account(status: Status) -> Iterator[str]:
     listen = answer.get("listen")
     yield _line("listens on", ", ".join(map(str, listen)) if isinstance(listen, list) and listen else "nothing")
     yield _line("mode", f"{_shown(answer, 'mode')}, decrypt {_shown(answer, 'decrypt')}")
+    if (glass := status.part("break_glass")).get("id"):
+        yield _line("break-glass", _alarm(f"NOTHING IS REFUSED until {_time(glass, 'until')}"))
+        ticket = f" ({_shown(glass, 'ticket')})" if glass.get("ticket") else ""
+        by = f"by {_shown(glass, 'author')}{ticket}: {_shown(glass, 'reason')}"
+        yield _line("", f"since {_time(glass, 'since')}, {by}")
     if policy := status.part("policy"):
         counts = ", ".join(f"{_shown(policy, what)} {what}" for what in ("apps", "rules", "endpoints"))
         yield _line("policy", f"{_shown(policy, 'digest')[:16]} since {_time(policy, 'since')} ({counts})")
@@ -102,9 +108,12 @@ def _account(status: Status) -> Iterator[str]:
         for file in files if isinstance(files, list) else ():
             yield _line("", printable(str(file)))
     else:
-        yield _line("policy", _alarm("none: everything is refused"))
+        refusing = "none" if glass.get("id") else "none: everything is refused"
+        yield _line("policy", _alarm(refusing))
     if answer.get("next_change"):
         yield _line("next change", _time(answer, "next_change"))
+    for number, text in enumerate(_announced(answer)):
+        yield _line("announced" if number == 0 else "", text)
     reloads = status.part("reloads")
     yield _line("reloads", f"{_shown(reloads, 'ok')} taken up, {_shown(reloads, 'refused')} refused")
     if refused := status.part("refused"):
@@ -123,8 +132,19 @@ def _account(status: Status) -> Iterator[str]:
     log = status.part("log")
     yield _line("log", f"{_shown(log, 'directory')}/{_shown(log, 'file')}")
     yield _line("", ", ".join(f"{_shown(log, what)} {word}" for what, word in _LOG_WORDS.items()))
+    if census := status.part("census"):
+        yield _line("census", ", ".join(f"{_shown(census, what)} {word}" for what, word in _CENSUS_WORDS.items()))
     for finding in status.findings():
         yield _line("finding", _alarm(printable(finding)))
+
+
+def _announced(answer: Mapping[str, Any]) -> list[str]:
+    """What the policy will say otherwise on known dates, a line each."""
+    listed = answer.get("announced")
+    found = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+    texts = [_shown(each, "text") for each in found[:_MOST_ANNOUNCED]]
+    more = len(found) - len(texts)
+    return [*texts, f"and {more} more (--json has them)"] if more else texts
 
 
 def _ca(status: Status) -> Iterator[str]:
@@ -164,6 +184,7 @@ def _identity(identity: Mapping[str, Any], balancers: Mapping[str, Any]) -> Iter
 
 
 _BALANCER_WORDS = {"passed_on": "passed on", "own": "of their own", "refused": "refused"}
+_CENSUS_WORDS = {"hosts": "hosts in this hour", "others": "requests for others"}
 _LOG_WORDS = {"written": "records written", "lost": "lost", "queue": "waiting"}
 
 

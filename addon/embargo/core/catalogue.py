@@ -33,6 +33,7 @@ class Endpoint:
     role: Role = Role.API
     shared: bool = False  # also serves others
     evidence: tuple[str, ...] = ()
+    shadow: bool = False  # on trial: what it would do is noted, and it does nothing (`trials`)
 
     def __str__(self) -> str:
         return f"{self.pattern.kind.key}:{self.pattern.text}"
@@ -67,19 +68,21 @@ class ListedEndpoint(Endpoint):
     role = property(lambda self: self._list.role)
     shared = property(lambda self: self._list.shared)
     evidence = property(lambda self: (self._list.source,))
+    shadow = property(lambda self: False)  # lists are always enforced
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Endpoint):
             return NotImplemented
-        return (self.pattern, self.role, self.shared, self.evidence) == (
+        return (self.pattern, self.role, self.shared, self.evidence, self.shadow) == (
             other.pattern,
             other.role,
             other.shared,
             other.evidence,
+            other.shadow,
         )
 
     def __hash__(self) -> int:
-        return hash((self.pattern, self.role, self.shared, self.evidence))
+        return hash((self.pattern, self.role, self.shared, self.evidence, self.shadow))
 
     def __repr__(self) -> str:
         return f"ListedEndpoint({self._domain!r}, {self._list!r})"

@@ -1,9 +1,12 @@
 """Whether a rule holds for an owner of a name, and if not, which criterion fails."""
 
+from datetime import datetime
+
 from embargo.core.catalogue import App, Authority
 from embargo.core.matcher import Owner
 from embargo.core.request import Name, Request
 from embargo.core.rules import Policy, Rule
+from embargo.core.timeline import State
 
 
 def failed_criterion(policy: Policy, rule: Rule, owner: Owner, name: Name, request: Request) -> str | None:
@@ -39,7 +42,34 @@ def failed_criterion(policy: Policy, rule: Rule, owner: Owner, name: Name, reque
         return "authority"
     if rule.schedule is not None and not rule.schedule.holds(request.time):
         return "schedule"
+    if rule.lets_through and rule.lacks and opposed(policy, rule, policy.apps[owner.app], request.time):
+        return "basis"
     return None
+
+
+def opposed(policy: Policy, rule: Rule, app: App, instant: datetime) -> tuple[str, ...]:
+    """The authorities against which *rule* lets *app* through at *instant*; empty where it is no exception.
+
+    Those that bind the organization, are in force then, and name the app.
+    """
+    if not rule.lets_through:
+        return ()
+    bound_by = policy.settings.bound_by
+    return tuple(
+        identifier
+        for identifier in app.named_in
+        if identifier in bound_by
+        and (authority := policy.authorities.get(identifier)) is not None
+        and authority.timeline.state_at(instant) is State.IN_FORCE
+    )
+
+
+def without_warrant(policy: Policy, rule: Rule, instant: datetime) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The apps for which the exception *rule* does not hold at *instant*, each with the orders against it."""
+    if not rule.lacks:
+        return ()
+    apps = [app for app in policy.apps.values() if rule.apps.selects(app)]
+    return tuple((app.id, orders) for app in apps if (orders := opposed(policy, rule, app, instant)))
 
 
 def selecting_authorities(policy: Policy, rule: Rule, app: App) -> list[Authority]:

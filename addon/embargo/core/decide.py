@@ -6,9 +6,10 @@ Pure and deterministic; the time is the request's. DESIGN 5 has the semantics, `
 from typing import NamedTuple
 
 from embargo.core.catalogue import App
-from embargo.core.criteria import failed_criterion, selecting_authorities
+from embargo.core.criteria import failed_criterion, opposed, selecting_authorities
 from embargo.core.decision import PASS, Decision, Reason, Verdict
 from embargo.core.matcher import Owner
+from embargo.core.noted import noted
 from embargo.core.request import Name, Request
 from embargo.core.rules import Action, Mode, Policy, Rule
 from embargo.core.standing import Grounds, Standing, interval, is_settled_by
@@ -19,6 +20,9 @@ VERDICTS = {Action.BLOCK: Verdict.BLOCK, Action.LOG: Verdict.LOG, Action.ALLOW: 
 
 def decide(policy: Policy, request: Request) -> Decision:
     """The decision on *request*: the strictest over all its names; refused where it has no well-formed one."""
+    trials = policy.trials
+    if trials is not None and (met := trials.meet(request)) is not None:
+        return noted(decide(trials.without, request), decide(trials.within, request), met)
     owners = policy.matcher.owners
     judged: list[tuple[Name, tuple[Owner, ...]]] = []
     owned: list[tuple[Name, tuple[Owner, ...]]] = []
@@ -42,8 +46,14 @@ def decide(policy: Policy, request: Request) -> Decision:
         name, (owner,) = owned[0]
         grounds = _standing_grounds(policy, request, name, owner)
         if grounds is not None:
-            return monitored(policy, Decision._make((*grounds, owner.endpoint, name, mismatch, None)))
+            return monitored(policy, Decision._make((*grounds, owner.endpoint, name, mismatch, None, None)))
     return monitored(policy, _explained(policy, request, _strictest(policy, request, owned), mismatch=mismatch))
+
+
+def decide_owned(policy: Policy, request: Request, name: Name, owner: Owner) -> Decision:
+    """The decision on *request* were *name* its only one, and *owner* the only app that owns it."""
+    judgement = _judge(policy, request, name, (owner,))
+    return monitored(policy, _explained(policy, request, judgement, mismatch=False))
 
 
 def _standing_grounds(policy: Policy, request: Request, name: Name, owner: Owner) -> Grounds | None:
@@ -172,6 +182,7 @@ def _explained(policy: Policy, request: Request, judgement: Judgement, *, mismat
     shadow = judgement.shadow
     states: dict[str, State | None] = {}  # by authority, each once, in the order in which the apps name them
     lawful = False
+    against: dict[str, None] = {}
     for ruling in judgement.deciding:
         app = policy.apps[ruling.owner.app]
         for identifier in app.named_in:
@@ -179,6 +190,8 @@ def _explained(policy: Policy, request: Request, judgement: Judgement, *, mismat
                 states[identifier] = authority.timeline.state_at(request.time)
         if ruling.rule is not None and not lawful:
             lawful = _demanded(policy, request, ruling.rule, app)
+        if ruling.rule is not None and ruling.rule.exception:
+            against |= dict.fromkeys(opposed(policy, ruling.rule, app, request.time))
     return Decision(
         verdict=judgement.verdict,
         reason=Reason.RULE if first.rule is not None else Reason.DEFAULT,
@@ -191,6 +204,7 @@ def _explained(policy: Policy, request: Request, judgement: Judgement, *, mismat
         authorities=tuple(states.items()),
         mismatch=mismatch,
         lawful=lawful,
+        against=tuple(against),
     )
 
 

@@ -54,6 +54,16 @@ def response_on(respond: Iterable[Respond], surface: Surface) -> Respond | None:
     return next((wish for wish in respond if wish in _FITTING.get(surface, _CLOSING)), None)
 
 
+class Trial(NamedTuple):
+    """An endpoint on trial, and what it would have made of a decision (`trials`)."""
+
+    verdict: Verdict  # with it enforced
+    app: str  # whose endpoint it is
+    endpoint: Endpoint
+    rule: str | None  # id of what would have decided; `default` where no rule would
+    unowned: bool  # without it no app owns the flow
+
+
 class Decision(NamedTuple):
     """What was decided for a request, and why. (A tuple: a frozen dataclass of its fields takes 2.5 µs to make.)"""
 
@@ -61,15 +71,17 @@ class Decision(NamedTuple):
     reason: Reason
     apps: tuple[str, ...] = ()  # the owner whose rule decided; several where equally specific ones agree
     rule: Rule | None = None  # None for the default, and where no app owns it
-    would: Verdict | None = None  # what a shadow rule, or enforce in place of monitor, would have done
+    would: Verdict | None = None  # what a shadow rule, an endpoint on trial, or enforce in place of monitor would do
     shadow_rule: str | None = None  # id of the shadow rule behind `would`
     authorities: tuple[tuple[str, State | None], ...] = ()  # those that name the app, with their state
     lawful: bool = False  # an authority in force that binds the organization demands the block
+    against: tuple[str, ...] = ()  # authorities in force that bind it, against which an exception lets this through
     # from here on what differs from one request to the next
     endpoint: Endpoint | None = None  # of apps[0]
     name: Name | None = None  # the one that decided
     mismatch: bool = False  # its host names have different owners: fronting, or an attempt at it
     error: str | None = None
+    trial: Trial | None = None  # the endpoint on trial by which it would be stricter
 
     @property
     def blocked(self) -> bool:
@@ -77,9 +89,14 @@ class Decision(NamedTuple):
         return self.verdict is Verdict.BLOCK
 
     @property
+    def unowned(self) -> bool:
+        """Whether it passes, or is logged for the sake of an endpoint on trial alone."""
+        return self.verdict is Verdict.PASS or (self.trial is not None and self.trial.unowned)
+
+    @property
     def held_back(self) -> bool:
         """Whether monitor alone keeps the flow from being refused (a shadow rule's `would` is no such thing)."""
-        return self.would is Verdict.BLOCK and self.shadow_rule is None
+        return self.would is Verdict.BLOCK and self.shadow_rule is None and self.trial is None
 
     @property
     def rule_id(self) -> str | None:

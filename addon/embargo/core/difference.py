@@ -51,6 +51,6 @@ def _verdict(policy: Policy, app: App, endpoint: Endpoint, time: datetime) -> Ve
         if not rule.shadow and failed_criterion(policy, rule, owner, name, request) is None:
             verdict = VERDICTS[rule.action]
             break
-    if verdict is Verdict.BLOCK and policy.settings.mode is Mode.MONITOR:
+    if verdict is Verdict.BLOCK and (endpoint.shadow or policy.settings.mode is Mode.MONITOR):
         return Verdict.LOG
     return verdict

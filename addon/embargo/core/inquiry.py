@@ -46,6 +46,7 @@ class Inquiry:
     user: str | None = None
     user_agent: str | None = None
     surface: Surface | None = None  # None: those that a regular proxy passes through
+    names: tuple[str, ...] = ()  # what else it is called there, as HOST[:PORT]; malformed ones count for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ def _request(inquiry: Inquiry, surface: Surface, scheme: str, authority: str, ta
     named = [name for name in names if not (name.source is Source.SNI and _is_address(name))]
     if not named:  # QUIC to a bare address: only the datagrams' destination tells where it goes
         named = [Name.parse(Source.DESTINATION, authority, PORTS[scheme])]
+    named += [Name.parse(sources[0], other, PORTS[scheme]) for other in inquiry.names]
     return Request(
         surface=surface,
         time=inquiry.time,

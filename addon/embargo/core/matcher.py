@@ -103,8 +103,14 @@ class Matcher:
     """The catalogue, compiled for lookup. Immutable but for its memory of hosts; safe across threads."""
 
     def __init__(
-        self, apps: Iterable[App], lists: tuple[DomainList, ...] = (), listed: ListedDomains | None = None
+        self,
+        apps: Iterable[App],
+        lists: tuple[DomainList, ...] = (),
+        listed: ListedDomains | None = None,
+        *,
+        trials: bool = False,
     ) -> None:
+        """*trials*: endpoints on trial count too; else it is as if they were not there."""
         self._domains: dict[str, list[Entry]] = defaultdict(list)
         self._hosts: dict[str, list[Entry]] = defaultdict(list)
         self._urls: dict[str, list[Entry]] = defaultdict(list)
@@ -114,7 +120,8 @@ class Matcher:
         self._listed = listed
         for app in apps:
             for endpoint in app.endpoints:
-                self._add(Entry.of(app.id, endpoint, excluded=False))
+                if trials or not endpoint.shadow:
+                    self._add(Entry.of(app.id, endpoint, excluded=False))
             for endpoint in app.exclude:
                 self._add(Entry.of(app.id, endpoint, excluded=True))
         self._known = lru_cache(maxsize=_REMEMBERED)(self._look_up)  # by canonical text: a string keeps its hash

@@ -115,6 +115,8 @@ def _all(policy: Policy, now: datetime) -> Iterator[Opening]:
 
 def _of_endpoint(policy: Policy, app: App, endpoint: Endpoint, now: datetime) -> Iterator[Opening]:
     pattern = endpoint.pattern
+    if endpoint.shadow:
+        return  # what is on trial blocks nothing
     if pattern.kind not in _NAMED:
         return  # addresses have no page under a constrained CA, a user agent is no reason to open every host
     if pattern.kind is not Kind.URL:
@@ -203,6 +205,7 @@ def always_holds(rule: Rule, now: datetime) -> bool:
         or rule.authority
         or rule.until
         or (rule.since is not None and rule.since > now)
+        or (rule.lets_through and rule.lacks)  # an order may come into force against it
     )
 
 

@@ -1,6 +1,7 @@
 """The policy: rules, groups, settings, and all of them compiled for `decide`."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
@@ -13,6 +14,7 @@ from embargo.core.pattern import Pattern
 from embargo.core.request import Surface
 from embargo.core.schedule import Schedule
 from embargo.core.timeline import State
+from embargo.core.trials import Trials
 
 if TYPE_CHECKING:
     from embargo.core.standing import Kind, Standing
@@ -31,6 +33,13 @@ class Mode(StrEnum):
 
     ENFORCE = "enforce"
     MONITOR = "monitor"  # every block becomes a log that says it would have blocked
+
+
+class NewEndpoints(StrEnum):
+    """How endpoints come in that a newer catalogue, or a list of others, brings."""
+
+    SHADOW = "shadow"  # on trial, until somebody has looked
+    ENFORCE = "enforce"
 
 
 class Decrypt(StrEnum):
@@ -56,6 +65,14 @@ class Recording(StrEnum):
 
     FULL = "full"
     ANONYMOUS = "anonymous"  # no client, port, user, path, user agent
+
+
+class Basis(StrEnum):
+    """By what right an exception is made from an order that binds the organization."""
+
+    LICENSE = "license"  # the authority itself permits it
+    COUNSEL = "counsel"  # the organization's lawyers say that the order does not reach it
+    AGENCY_HEAD = "agency-head"  # the head of the agency grants it, where the order gives them that power
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +138,9 @@ class Rule:
     reason: str | None = None
     ticket: str | None = None
     approved_by: str | None = None
+    author: str | None = None
+    basis: Basis | None = None
+    exception: bool = False  # it stands in exceptions.yaml
     record: Recording = Recording.FULL
     layer: str = ""  # the file it stands in
     line: int = 0  # its line there, from 1
@@ -128,6 +148,30 @@ class Rule:
     def fits(self, role: Role, shared: bool) -> bool:
         """Whether it is for an endpoint of *role* that is *shared* or not."""
         return (not self.roles or role in self.roles) and (self.shared is None or self.shared is shared)
+
+    @property
+    def lets_through(self) -> bool:
+        """Whether it is an exception that does not block: what an order in force may stand against."""
+        return self.exception and self.action is not Action.BLOCK
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What an exception still needs to stand against an order in force, in words; empty where nothing."""
+        approved = self.approved_by is not None and (
+            self.author is None or not same_person(self.approved_by, self.author)
+        )
+        needs = {
+            "an author": self.author is not None,
+            "an approver other than the author": approved,
+            "a basis": self.basis is not None,
+            "a ticket": self.ticket is not None,
+        }
+        return tuple(need for need, met in needs.items() if not met)
+
+
+def same_person(one: str, other: str) -> bool:
+    """Whether two names are one person's, as far as names can tell: blanks at the ends and letter case aside."""
+    return one.strip().casefold() == other.strip().casefold()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +198,8 @@ class Settings:
     contact: str | None = None
     timezone: tzinfo = UTC
     query_values: bool = False  # whether the log keeps the values of queries
+    new_endpoints: NewEndpoints = NewEndpoints.SHADOW
+    census: bool = True  # whether the hosts that pass are counted, without a client
     log: LogSettings = LogSettings()
 
 
@@ -174,12 +220,40 @@ class Policy:
     rules_of: Mapping[str, tuple[Rule, ...]] = field(init=False, repr=False, compare=False)  # by app id
     # what `decide` found and need not find again; None where it depends on more than the kind of the endpoint
     standing: "dict[Kind, Standing | None]" = field(init=False, repr=False, compare=False, default_factory=dict)
+    trials: Trials | None = field(init=False, repr=False, compare=False, default=None)  # None: nothing is on trial
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matcher", Matcher(self.apps.values(), self.lists, self.listed))
+        object.__setattr__(self, "rules_of", self._rules_by_app())
+        object.__setattr__(self, "trials", Trials.of(self))
+
+    def _rules_by_app(self) -> dict[str, tuple[Rule, ...]]:
         enabled = [rule for rule in self.rules if rule.enabled]
-        rules_of = {app.id: tuple(rule for rule in enabled if rule.apps.selects(app)) for app in self.apps.values()}
-        object.__setattr__(self, "rules_of", rules_of)
+        return {app.id: tuple(rule for rule in enabled if rule.apps.selects(app)) for app in self.apps.values()}
+
+    def varied(
+        self,
+        *,
+        rules: tuple[Rule, ...] | None = None,
+        settings: Settings | None = None,
+        matcher: Matcher | None = None,
+    ) -> "Policy":
+        """The same policy with other rules, settings or matcher: what is not given is shared, not built again.
+
+        (A matcher of a long catalogue takes seconds to build, rules alone microseconds.)
+        """
+        variant = copy(self)
+        given = {"rules": rules, "settings": settings, "matcher": matcher}
+        for name, value in given.items():
+            if value is not None:
+                object.__setattr__(variant, name, value)
+        object.__setattr__(variant, "standing", {})  # what was found of the others holds no more
+        if rules is not None:
+            object.__setattr__(variant, "rules_of", variant._rules_by_app())
+        object.__setattr__(variant, "trials", None)
+        if self.trials is not None and matcher is None:
+            object.__setattr__(variant, "trials", self.trials.anew(variant))
+        return variant
 
     def kinds_of(self, app: App) -> set[tuple[Role, bool]]:
         """The roles of the endpoints of *app*, each with whether one of that role is shared."""

@@ -22,6 +22,7 @@ class Seen:
     user_agent: str | None = None
     surface: Surface | None = None  # where it was seen; None: wherever a regular proxy judges it
     names: tuple[str, ...] = ()  # what else it was called: an SNI, a Host or a CONNECT target that differs
+    certificate_names: tuple[str, ...] = ()  # those of the server's certificate, as it has them: `*.example.com` too
     count: int = 1  # requests it stands for
     clients: int | None = None  # distinct clients, estimated, where a source counts them and names none
 

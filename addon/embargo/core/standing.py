@@ -18,7 +18,7 @@ type Kind = tuple[str, Role, bool, Surface]  # app, the endpoint's role, whether
 
 _EVER, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
-_OF_THE_CLOCK_OR_KIND = frozenset({"from", "until", "shared", "roles", "surfaces", "authority"})
+_OF_THE_CLOCK_OR_KIND = frozenset({"from", "until", "shared", "roles", "surfaces", "authority", "basis"})
 
 
 class Grounds(NamedTuple):
@@ -32,6 +32,7 @@ class Grounds(NamedTuple):
     shadow_rule: str | None
     authorities: tuple[tuple[str, State | None], ...]
     lawful: bool
+    against: tuple[str, ...]
 
 
 class Standing(NamedTuple):

@@ -15,8 +15,15 @@ def unread(policy: Policy | None, request: Request, decision: Decision, *, opene
 
     *opened*: what is inside gets read and judged, so that there is nothing to refuse for the lack of a name.
     """
-    if policy is None or decision.verdict is not Verdict.PASS:
+    if policy is None or not decision.unowned:
         return decision
+    made = _unread(policy, request, opened=opened)
+    if decision.trial is None or made.blocked or made.held_back:
+        return made
+    return decision  # an endpoint on trial is told in its place
+
+
+def _unread(policy: Policy, request: Request, *, opened: bool) -> Decision:
     reason = Reason.NAMELESS if nameless(request) else Reason.UNKNOWN_PROTOCOL
     name = request.names[0]  # one that passed has a name, if only an address
     match policy.settings.unknown_protocol:

@@ -45,6 +45,8 @@ class Connection:
     dialled: tuple[object, ...] | None = None  # the upstream address that was last judged and passed
     tunnel_request: Request | None = None  # the newest that concerns the connection as a whole
     raw: dict[str, RawStream] = field(default_factory=dict)  # by id of the TCP flow
+    counted: str | None = None  # the host under which the census counted it, until a request inside stands for it
+    marked: tuple[object, Address | None, int] | None = None  # the census's tally, and the client's mark in it
 
     @classmethod
     def of(cls, peer: mitm.Client) -> "Connection":

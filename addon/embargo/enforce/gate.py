@@ -5,6 +5,7 @@ mitmproxy logs an exception in a hook and lets the flow go on (measured), so eve
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,9 +18,10 @@ from mitmproxy.exceptions import AddonHalt
 from embargo.core.decide import decide, monitored
 from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.request import Name, Request, Surface
-from embargo.core.rules import Policy
+from embargo.core.rules import Decrypt, Mode, Policy, Settings
 from embargo.core.unread import unread
 from embargo.enforce.accounts import Counters, Sink
+from embargo.enforce.census.recorder import Census
 from embargo.enforce.connection import Connection
 from embargo.enforce.datagrams.datagram_layer import say_goodbye
 from embargo.enforce.dns.resolved import Resolved
@@ -35,6 +37,11 @@ _SHARE_A_RECORD = frozenset(  # one record a connection and verdict (DESIGN 7)
 )
 
 
+# What break-glass judges by where no policy has loaded: it refuses nothing, and opens no TLS, since nobody has said of
+# which that may be.
+NOTHING_LOADED = Policy(settings=Settings(mode=Mode.MONITOR, decrypt=Decrypt.NONE))
+
+
 def now() -> datetime:
     """The current time, UTC: the one clock of enforcement."""
     return datetime.now(UTC)
@@ -44,9 +51,12 @@ class Gate:
     """Decides, records, counts, and fails closed. Touched by the event loop's thread alone."""
 
     def __init__(self) -> None:
-        self.policy: Policy | None = None  # None: nothing has loaded yet, so everything is refused
+        self.policy: Policy | None = None  # by which is judged. None: nothing has loaded yet, so everything is refused
+        self.loaded: Policy | None = None  # the same as its files have it, whatever break-glass makes of it
+        self.glass: str | None = None  # id of the break-glass in force
         self.journal: Sink | None = None
         self.counters = Counters()
+        self.census: Census | None = None
         self.keep_messages = True  # of WebSocket and TCP, as mitmproxy does, until their connection ends
         self.connections: dict[str, Connection] = {}
         self.resolved = Resolved()
@@ -110,15 +120,36 @@ class Gate:
                 self._failures.told(again, judged)
                 close(peer)
 
+    # -- the policy
+
+    def take(self, policy: Policy) -> None:
+        """Judge by *policy* from now on, which has loaded whole."""
+        self.loaded = policy
+        self._judge_by_it()
+
+    def break_glass(self, identifier: str | None) -> None:
+        """Refuse nothing from now on, by the break-glass of that id; None: as the policy has it again."""
+        self.glass = identifier
+        self._judge_by_it()
+
+    def _judge_by_it(self) -> None:
+        loaded = self.loaded
+        if self.glass is None or (loaded is not None and loaded.settings.mode is Mode.MONITOR):
+            self.policy = loaded
+        elif loaded is None:
+            self.policy = NOTHING_LOADED
+        else:
+            self.policy = loaded.varied(settings=replace(loaded.settings, mode=Mode.MONITOR))
+
     # -- deciding
 
     def decide(self, request: Request) -> Decision:
         """The decision on *request*, counted; a refusal while no policy has loaded."""
-        if self.policy is None:
+        policy = self.policy
+        if policy is None or policy is NOTHING_LOADED:
             decision = Decision(verdict=Verdict.BLOCK, reason=Reason.NO_POLICY, error="no policy has loaded yet")
-        else:
-            decision = decide(self.policy, request)
-        return decision
+            return monitored(policy, decision)
+        return decide(policy, request)
 
     def decide_unread(self, request: Request) -> Decision:
         """The decision on what is in no protocol that is read, or shows no name: `settings.unknown_protocol` too."""
@@ -147,6 +178,16 @@ class Gate:
             case Verdict.BLOCK:
                 counters.blocked += 1
 
+    def passed(self, decision: Decision, connection: Connection, request: Request) -> None:
+        """Count *decision*, by which *request* passed, and the host for the census, whose failure costs no flow."""
+        self.count(decision)
+        if self.census is not None:
+            try:
+                self.census.passed(connection, request)
+            except Exception as error:  # noqa: BLE001 - the gate would refuse the flow for it
+                self.census.fail(error)
+                self.census = None
+
     # -- recording
 
     def record(
@@ -164,7 +205,10 @@ class Gate:
         What passes is not recorded; surfaces of a connection share one record a verdict. *asked* is what the
         client was after, by default the name that decided; *facts* are further fields of `Judged`.
         """
-        self.count(decision)
+        if decision.verdict is Verdict.PASS and request is not None:
+            self.passed(decision, connection, request)
+        else:
+            self.count(decision)
         if decision.reason is Reason.NAMELESS and not decision.blocked and not connection.nameless:
             connection.nameless = True
             self.counters.nameless += 1
@@ -201,6 +245,7 @@ class Gate:
                 transport=request.transport if request is not None else "tcp",
                 names=request.names if request is not None and decision.mismatch else (),
                 reference=_reference(self.policy, decision),
+                break_glass=self.glass if decision.held_back and self.policy is not self.loaded else None,
                 **facts,
             )
         )

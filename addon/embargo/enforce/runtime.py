@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 import tempfile
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from mitmproxy import ctx, exceptions
 from embargo import __version__
 from embargo.core.rules import Policy
 from embargo.enforce.answers import load_template
+from embargo.enforce.census.recorder import Census
 from embargo.enforce.entries import Surfaces
 from embargo.enforce.gate import Gate, now
 from embargo.enforce.identity.options import IdentityOptions
@@ -22,11 +24,13 @@ from embargo.enforce.process import dispatch
 from embargo.enforce.process.hangup import follow_hangups
 from embargo.enforce.process.status import StatusServer, listening
 from embargo.enforce.refusals import Look
+from embargo.enforce.reload.break_glass import Glass
 from embargo.enforce.reload.reloader import Reloader
 from embargo.journal.ecs import Observer
 from embargo.journal.event import ProcessChanged
 from embargo.journal.writer import Journal
 from embargo.paths import default_policy, log_directory, private_directory, runtime_directory, state_directory
+from embargo.traffic.census import DIRECTORY as CENSUS
 
 logger = logging.getLogger("embargo")
 
@@ -44,13 +48,16 @@ class Runtime:
         self.identity = IdentityOptions(self.gate, self.surfaces.identity, self.surfaces.balancers)
         self.started = now()
         self.journal: Journal | None = None
+        self.census: Census | None = None
         self.reloader: Reloader | None = None
+        self.glass: Glass | None = None
         self.worker: dict[str, int] | None = None  # which of several it is, for status; None: it runs alone
         self._status: StatusServer | None = None
         self._options: tuple[tuple[Path, ...], Path] | None = None  # policy files and log directory in use
         self._following: asyncio.Task[None] | None = None
         self._checking: asyncio.Task[None] | None = None  # the CA against a policy that was there before we ran
         self._status_task: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None  # break-glass
         self._running = False
 
     # -- life
@@ -80,21 +87,23 @@ class Runtime:
         self._status_task = asyncio.create_task(self._status.run())
         self._warn_of_settings()
         self.gate.ca.check(now())
-        if self.gate.policy is not None:
-            self._checking = asyncio.create_task(self._check_ca(self.gate.policy))
+        if self.gate.loaded is not None:
+            self._checking = asyncio.create_task(self._check_ca(self.gate.loaded))
 
     def done(self) -> None:
         """The process ends: what is in the queue is written."""
         self.identity.stop()
-        for task in (self._following, self._checking, self._status_task):
+        for task in (self._following, self._checking, self._status_task, self._watching):
             if task is not None:
                 task.cancel()
         if self._status is not None:
             self._status.stop()
         if self.journal is not None:
-            digest = self.gate.policy.digest if self.gate.policy is not None else None
+            digest = self.gate.loaded.digest if self.gate.loaded is not None else None
             self.gate.write(ProcessChanged(time=now(), action="stop", policy=digest))
             self.journal.close()
+        if self.census is not None:
+            self.census.close()
 
     def _follow_options(self) -> None:
         """Open the log and follow the policy files that the options name, unless that is done already."""
@@ -104,6 +113,11 @@ class Runtime:
             return
         if self._options is None:
             follow_hangups(self.reload, ctx.master.shutdown)
+            self.glass = Glass(self.gate, state_directory().absolute(), log)
+            self.glass.begin()
+            self._watching = asyncio.create_task(_supervised(self.glass.run, "following break-glass"))
+        assert self.glass is not None
+        self.glass.log = log
         if self.journal is None or self._options is None or self._options[1] != log:
             self._open_journal(log)
         if self._following is not None:
@@ -111,7 +125,7 @@ class Runtime:
         self.reloader = Reloader(self.gate, paths, _state_directory(), log)
         self.reloader.before_policy = self._check_ca
         self.reloader.on_policy = self._follow_policy
-        self._following = asyncio.create_task(_supervised(self.reloader))
+        self._following = asyncio.create_task(_supervised(self.reloader.run, "following the policy"))
         self._options = (paths, log)
 
     def reload(self) -> None:
@@ -127,10 +141,17 @@ class Runtime:
         self.journal = self.gate.journal = Journal(log, observer=observer)
         self.journal.start()
         self.gate.write(ProcessChanged(time=now(), action="start"))
+        if self.census is not None:
+            self.census.close()
+        self.census = self.gate.census = Census(log / CENSUS)
+        self.census.follow(self.gate.policy is not None and self.gate.policy.settings.census)
+        self.census.start()
 
     def _follow_policy(self, policy: Policy) -> None:
         if self.journal is not None:
             self.journal.settings = policy.settings.log
+        if self.census is not None:
+            self.census.follow(policy.settings.census)
 
     async def _check_ca(self, policy: Policy) -> None:
         if not self._running:  # mitmproxy has loaded no CA yet
@@ -170,15 +191,18 @@ class Runtime:
 
     def describe(self) -> dict[str, Any]:
         """What `embargo status` shows of this process."""
-        policy, reloader, journal = self.gate.policy, self.reloader, self.journal
+        policy, reloader, journal = self.gate.loaded, self.reloader, self.journal
+        judging = self.gate.policy  # the same, unless break-glass is in force
         server = ctx.master.addons.get("proxyserver")
         return {
             "pid": os.getpid(),
             "started": self.started.isoformat(),
             "version": __version__,
             "worker": self.worker,
-            "mode": str(policy.settings.mode) if policy else None,
-            "decrypt": str(policy.settings.decrypt) if policy else None,
+            "mode": str(judging.settings.mode) if judging else None,
+            "decrypt": str(judging.settings.decrypt) if judging else None,
+            "break_glass": self.glass.describe() if self.glass else None,
+            "state_directory": str(state_directory().absolute()),
             "listen": [f"{host}:{port}" for host, port, *_ in server.listen_addrs()] if server else [],
             "modes": listening(server.servers) if server else [],
             "policy": {
@@ -204,12 +228,14 @@ class Runtime:
                 "refused": reloader.reloads_refused if reloader else 0,
             },
             "next_change": change.isoformat() if reloader and (change := reloader.calendar.next_change) else None,
+            "announced": [each.document() for each in reloader.announcer.announced] if reloader else [],
             "connections": len(self.gate.connections),
             "flows": asdict(self.gate.counters),
             "ca": self.gate.ca.describe(now()),
             "rejecting": self.gate.rejections.describe(now()),
             **self.identity.describe(),
             "log": asdict(journal.state()) if journal else None,
+            "census": asdict(census) if self.census and (census := self.census.state()) else None,
         }
 
 
@@ -231,11 +257,11 @@ def _state_directory() -> Path:
         return Path(tempfile.mkdtemp(prefix="embargo-"))
 
 
-async def _supervised(reloader: Reloader) -> None:
-    """Follow the policy for as long as the process lives: a fault there must not leave it unfollowed unseen."""
+async def _supervised(run: Callable[[], Awaitable[None]], what: str) -> None:
+    """*run* for as long as the process lives: a fault there must not leave undone unseen *what* it does."""
     while True:
         try:
-            await reloader.run()
+            await run()
         except* Exception as errors:  # noqa: BLE001 - a task's top: said, and started again
-            logger.warning("embargo: following the policy failed and starts again: %s", errors.exceptions)
+            logger.warning("embargo: %s failed and starts again: %s", what, errors.exceptions)
             await asyncio.sleep(1)

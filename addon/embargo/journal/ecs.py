@@ -10,7 +10,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from embargo.journal.event import Outcome, PolicyChanged, ProcessChanged, RecordsLost
+from embargo.journal.event import (
+    ConfigurationChanged,
+    Detail,
+    Outcome,
+    PolicyChanged,
+    ProcessChanged,
+    RecordsLost,
+)
 from embargo.journal.privacy import WILDCARD, keyword
 
 ECS_VERSION = "8.11.0"  # the version whose field table the tests hold
@@ -109,6 +116,42 @@ def policy_changed(event: PolicyChanged, observer: Observer, sequence: int, iden
                 policy[f"{member}_count"] = len(texts)
     written["embargo"] = {"policy": policy}
     return written
+
+
+def configuration_changed(event: ConfigurationChanged, observer: Observer, sequence: int, identifier: str) -> Document:
+    """The record of a change that somebody makes to what is enforced, or is about to make."""
+    action = keyword(event.action)
+    written = _frame(event.time, observer, sequence, identifier, "configuration", event.change.value, action)
+    written["event"]["outcome"] = event.outcome.value
+    if event.reason is not None:
+        written["event"]["reason"] = keyword(event.reason)
+    rule: Document = {}
+    if event.rule is not None:
+        rule |= {"id": keyword(event.rule), "name": keyword(event.rule)}
+    if event.policy is not None:
+        rule["ruleset"] = event.policy
+    if rule:
+        written["rule"] = rule
+    if event.user is not None:
+        written["user"] = {"name": keyword(event.user)}
+        written["related"] = {"user": [keyword(event.user)]}
+    if event.error is not None:
+        written["error"] = {"message": keyword(event.error, WILDCARD), "type": "change-failed"}
+    ours: Document = {"app": [keyword(app) for app in event.apps[:MOST_TEXTS]]} if event.apps else {}
+    details = {name: _detail(value) for name, value in event.details.items() if value not in (None, ())}
+    written["embargo"] = ours | {event.subject: details}
+    return written
+
+
+def _detail(value: Detail) -> bool | int | str | list[str] | None:
+    match value:
+        case str():
+            return keyword(value)
+        case tuple():
+            return [keyword(text) for text in value[:MOST_TEXTS]]
+        case datetime():
+            return timestamp(value)
+    return value
 
 
 def process_changed(event: ProcessChanged, observer: Observer, sequence: int, identifier: str) -> Document:

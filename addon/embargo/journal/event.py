@@ -4,7 +4,8 @@ Building the record's dictionaries costs more than encoding them (23 µs, measur
 writer's thread and these only hold references.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -17,6 +18,7 @@ class Outcome(StrEnum):
 
     SUCCESS = "success"
     FAILURE = "failure"
+    UNKNOWN = "unknown"  # it is about to be tried: only this much is known yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ class Judged:
     destination_address: str | None = None  # literal; where `destination` is a name and the address is known too
     reference: str | None = None  # URL of the order behind the rule
     query_values: bool = False  # settings.query_values: keep what is otherwise redacted
+    break_glass: str | None = None  # id of the break-glass that alone kept it from being refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,4 +94,37 @@ class RecordsLost:
     reason: str
 
 
-type Event = Judged | PolicyChanged | ProcessChanged | RecordsLost
+class Change(StrEnum):
+    """What became of a piece of configuration (ECS `event.type` of category `configuration`)."""
+
+    CREATION = "creation"
+    CHANGE = "change"
+    DELETION = "deletion"
+
+
+type Detail = bool | int | str | datetime | tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationChanged:
+    """Somebody changes, by a command or in the console, what the proxy enforces.
+
+    One with the outcome UNKNOWN is recorded before the change is made and one with what came of it after: so
+    nothing takes effect that is not recorded, and a crash in between shows.
+    """
+
+    time: datetime
+    action: str  # "exception-added", …: a noun and what happened to it
+    change: Change
+    outcome: Outcome = Outcome.SUCCESS
+    user: str | None = None  # who did it
+    reason: str | None = None  # why, in words
+    apps: tuple[str, ...] = ()  # that it is about; empty: none, or all
+    rule: str | None = None  # id of the rule that came, changed or went
+    policy: str | None = None  # digest of the policy that was changed
+    subject: str = "change"  # the member of `embargo` that holds the details: "exception", …
+    details: Mapping[str, Detail] = field(default_factory=dict)  # None and empty ones are left out
+    error: str | None = None  # why it was not made
+
+
+type Event = Judged | PolicyChanged | ProcessChanged | RecordsLost | ConfigurationChanged

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 STEM = "decisions"
+AUDIT_STEM = "audit"  # what commands and the console record
+STEMS = (STEM, AUDIT_STEM)
 _NAME = re.compile(
     r"(?P<stem>[a-z]+)(?:\.(?P<number>[1-9][0-9]{0,5}))?"
     r"(?:-(?P<rotated>[0-9]{8}T[0-9]{6}Z)-(?P<first>[0-9]{1,18}))?\.jsonl(?P<compressed>\.zst)?"
@@ -26,9 +28,15 @@ class LogFile:
 
     path: Path
     number: int  # of the chain, from 1
+    stem: str = STEM  # of the chain
     rotated: datetime | None = None  # aware, UTC; None: the live file
     first: int = 0  # sequence of its first record, where it was rotated
     compressed: bool = False
+
+    @property
+    def chain(self) -> tuple[str, int]:
+        """What tells its chain from all others."""
+        return self.stem, self.number
 
 
 def live_name(stem: str, number: int) -> str:
@@ -48,7 +56,7 @@ def log_file(path: Path, stem: str = STEM) -> LogFile | None:
         return None
     number = int(matched["number"] or 1)
     if matched["rotated"] is None:
-        return None if matched["compressed"] else LogFile(path=path, number=number)
+        return None if matched["compressed"] else LogFile(path=path, number=number, stem=stem)
     try:
         rotated = datetime.strptime(matched["rotated"], _ROTATED).replace(tzinfo=UTC)
     except ValueError:
@@ -56,6 +64,7 @@ def log_file(path: Path, stem: str = STEM) -> LogFile | None:
     return LogFile(
         path=path,
         number=number,
+        stem=stem,
         rotated=rotated,
         first=int(matched["first"]),
         compressed=matched["compressed"] is not None,

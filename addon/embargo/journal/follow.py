@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from embargo.journal.backwards import whole_lines_end
-from embargo.journal.files import LogFile, log_files
+from embargo.journal.files import LogFile
 from embargo.journal.reader import Entry, Reader
 
 _READ = 1 << 20  # bytes
@@ -32,11 +32,11 @@ class Follower:
     def __init__(self, reader: Reader) -> None:
         """Begins at the end of what is there. A directory that is missing may come later."""
         self._reader = reader
-        self._places: dict[int, _Place] = {}
+        self._places: dict[tuple[str, int], _Place] = {}
         for file in self._files():
             if file.rotated is None and (place := _opened(file)) is not None:
                 place.position = whole_lines_end(place.descriptor, os.fstat(place.descriptor).st_size)
-                self._places[file.number] = place
+                self._places[file.chain] = place
 
     def poll(self) -> list[Entry]:
         """The records that came since the last call, by time. Raises OSError."""
@@ -44,7 +44,7 @@ class Follower:
         files = self._files()
         for file in files:
             if file.rotated is None:
-                entries += self._grown(file, [other for other in files if other.number == file.number])
+                entries += self._grown(file, [other for other in files if other.chain == file.chain])
         return sorted(entries, key=lambda entry: entry.record.time)
 
     def close(self) -> None:
@@ -55,12 +55,12 @@ class Follower:
 
     def _files(self) -> list[LogFile]:
         try:
-            return log_files(self._reader.directory, self._reader.stem)
+            return self._reader.files()
         except FileNotFoundError:
             return []
 
     def _grown(self, live: LogFile, chain: list[LogFile]) -> Iterator[Entry]:
-        place = self._places.get(live.number)
+        place = self._places.get(live.chain)
         if place is not None and place.identity == _identity(live.path):
             yield from self._read(place)
             return
@@ -68,14 +68,14 @@ class Follower:
             # Rotated or replaced: first the rest of what we hold, then whatever came and went in between.
             yield from self._read(place)
             os.close(place.descriptor)
-            del self._places[live.number]
+            del self._places[live.chain]
             if place.sequence:
                 for file in chain:
                     if file.rotated is not None and file.first > place.sequence:
                         yield from self._reader.parsed(file, self._reader.lines(file))
         if (fresh := _opened(live)) is not None:
             fresh.sequence = place.sequence if place is not None else 0
-            self._places[live.number] = fresh
+            self._places[live.chain] = fresh
             yield from self._read(fresh)
 
     def _read(self, place: _Place) -> Iterator[Entry]:

@@ -149,7 +149,9 @@ class JudgedLines:
             decision.reason,
             decision.would,
             decision.shadow_rule,
+            decision.trial,
             decision.authorities,
+            decision.against,
             decision.mismatch,
             event.surface,
             event.policy,
@@ -207,6 +209,8 @@ def _type(event: Judged) -> list[str]:
 
 
 def _reason(decision: Decision) -> str:
+    if decision.trial is not None and decision.endpoint == decision.trial.endpoint:
+        return keyword(f"on trial: {decision.trial.endpoint}")
     if (rule := decision.rule) is not None:
         return keyword(f"rule {rule.id}: {rule.reason}") if rule.reason else f"rule {rule.id}"
     why = _WHY.get(decision.reason, str(decision.reason))
@@ -239,8 +243,14 @@ def _explanation(event: Judged) -> Document:
         ours["would"] = str(decision.would)
     if decision.shadow_rule is not None:
         ours["shadow_rule"] = decision.shadow_rule
+    if (trial := decision.trial) is not None:
+        ours["trial"] = {"app": trial.app, "endpoint": keyword(str(trial.endpoint)), "would": str(trial.verdict)}
+        if trial.rule is not None:
+            ours["trial"]["rule"] = trial.rule
     if decision.authorities:
         ours["authority"] = [{"id": authority, "state": state} for authority, state in decision.authorities]
+    if decision.against:
+        ours["against"] = list(decision.against)
     if decision.anonymous:
         ours["anonymous"] = True
     if (rule := decision.rule) is not None:
@@ -248,6 +258,10 @@ def _explanation(event: Judged) -> Document:
             ours["ticket"] = keyword(rule.ticket)
         if rule.approved_by is not None:
             ours["approved_by"] = keyword(rule.approved_by)
+        if rule.author is not None:
+            ours["author"] = keyword(rule.author)
+        if rule.basis is not None:
+            ours["basis"] = rule.basis.value
     return ours
 
 
@@ -276,6 +290,8 @@ def _varying(
             ours["group"] = [group.id for group in decision.rule.groups if group.holds(client, event.user)]
         if event.identity_source is not None:
             ours["identity_source"] = keyword(event.identity_source)
+    if event.break_glass is not None:
+        ours["break_glass"] = {"id": event.break_glass}
     if (error := decision.error or event.error) is not None:
         ours["error"] = keyword(error)
     return "," + encode_json(ours)[1:-1] if ours else ""

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import stat
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -23,6 +24,7 @@ from embargo.journal.files import STEM, live_name, log_files, rotated_name
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _MODE = 0o600
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})  # what file systems say of links
+_TURN = 0.01  # seconds between attempts at a file that another process holds
 _MOST_CHAINS = 10_000  # processes on one directory; more are an error of ours
 _LONGEST_FIRST_LINE = 1 << 20  # bytes; a policy record with many problems is the longest that we write
 _MOST_BROKEN = 1000  # lines searched backwards for a sequence number
@@ -49,15 +51,19 @@ class LiveFile:
         self._descriptor = descriptor
 
     @classmethod
-    def open(cls, directory: Path, stem: str = STEM) -> "LiveFile":
+    def open(cls, directory: Path, stem: str = STEM, patience: float = 0.0) -> "LiveFile":
         """The first live file of *directory* that no other process holds, made where it is missing.
 
+        For the very first it waits up to *patience* seconds: one that writes and goes is worth waiting for.
         Raises OSError.
         """
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        deadline = time.monotonic() + patience
         for number in range(1, _MOST_CHAINS):
             path = directory / live_name(stem, number)
-            if (descriptor := _locked(path)) is not None:
+            while (descriptor := _locked(path)) is None and number == 1 and time.monotonic() < deadline:
+                time.sleep(_TURN)
+            if descriptor is not None:
                 try:
                     return cls._taken_over(path, descriptor, stem, number)
                 except BaseException:

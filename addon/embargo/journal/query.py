@@ -9,6 +9,8 @@
 | `rule:banned-apps` | that this rule decided |
 | `verdict:block`, `would:block` | with that verdict; that a shadow rule or monitor would have given |
 | `surface:tls` | judged there |
+| `category:configuration` | of changes to what is enforced: policies, exceptions; also `network`, `web`, `process` |
+| `action:exception-added` | that say this happened |
 | `since:2026-11-01`, `until:2h` | from then on; before then. A date is 00:00 UTC; `30m`, `2h`, `7d`, `2w` are ago |
 | `weixin` | with that text in one of their names |
 
@@ -29,8 +31,9 @@ from embargo.core.hostname import MalformedHost, canonical
 from embargo.core.request import Surface
 from embargo.journal.record import Record
 
-KEYS = ("app", "client", "user", "host", "rule", "verdict", "would", "surface", "since", "until")
+KEYS = ("app", "client", "user", "host", "rule", "verdict", "would", "surface", "category", "action", "since", "until")
 _VERDICTS = tuple(str(verdict) for verdict in (Verdict.BLOCK, Verdict.LOG, Verdict.ALLOW))
+_CATEGORIES = ("network", "web", "configuration", "process")  # ECS event.category, as far as records have it
 _SURFACES = tuple(surface.value for surface in Surface)
 _AGO = re.compile(r"([0-9]{1,6})([smhdw])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}  # seconds
@@ -178,6 +181,11 @@ def _rule(_term: str, value: str) -> Test:
     return lambda record: record.rule is not None and wanted(record.rule)
 
 
+def _action(_term: str, value: str) -> Test:
+    wanted = _matcher(value)
+    return lambda record: wanted(record.action)
+
+
 def _host(term: str, value: str) -> Test:
     if "*" in value:
         pattern = re.compile(_glob(value.lower().removesuffix(".")))
@@ -207,14 +215,16 @@ def _client(term: str, value: str) -> Test:
     return inside
 
 
-def _choice(what: str, choices: tuple[str, ...], read: Callable[[Record], str | None]) -> Callable[[str, str], Test]:
+def _choice(
+    what: str, choices: tuple[str, ...], read: Callable[[Record], str | tuple[str, ...] | None]
+) -> Callable[[str, str], Test]:
     def test(term: str, value: str) -> Test:
         wanted = value.lower()
         if wanted not in choices:
             near = get_close_matches(wanted, choices, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(choices)}"
             raise BadTerm(f"{term!r}: {value!r} is no {what}; {hint}")
-        return lambda record: read(record) == wanted
+        return lambda record: (found := read(record)) == wanted or (type(found) is tuple and wanted in found)
 
     return test
 
@@ -229,6 +239,8 @@ _TESTS: Mapping[str, Callable[[str, str], Test]] = {
     "verdict": _choice("verdict", _VERDICTS, lambda record: record.verdict),
     "would": _choice("verdict", _VERDICTS, lambda record: record.would),
     "surface": _choice("surface", _SURFACES, lambda record: record.surface),
+    "category": _choice("category", _CATEGORIES, lambda record: record.categories),
+    "action": _action,
 }
 
 

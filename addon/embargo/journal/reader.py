@@ -8,7 +8,7 @@ import heapq
 import io
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from typing import IO
 import zstandard
 
 from embargo.journal.backwards import lines_backwards
-from embargo.journal.files import STEM, LogFile, log_files
+from embargo.journal.files import STEMS, LogFile, log_files
 from embargo.journal.record import BrokenRecord, Record
 
 _NAMED_TO = timedelta(seconds=1)  # a file's name says its rotation to the second, cut
@@ -53,10 +53,14 @@ type Predicate = Callable[[Record], bool]
 class Reader:
     """The records of a directory."""
 
-    def __init__(self, directory: Path, stem: str = STEM, sift: Callable[[bytes], bool] | None = None) -> None:
-        """*sift* says of a raw line whether it is worth parsing (`Query.may_match`)."""
+    def __init__(
+        self, directory: Path, stems: Sequence[str] = STEMS, sift: Callable[[bytes], bool] | None = None
+    ) -> None:
+        """*stems* are the kinds of chains to read; *sift* says of a raw line whether it is worth parsing
+        (`Query.may_match`).
+        """
         self.directory = directory
-        self.stem = stem
+        self.stems = tuple(stems)
         self._sift = sift
         self.broken = Broken()
 
@@ -85,6 +89,10 @@ class Reader:
         found.sort(key=lambda entry: entry.record.time)
         return found[max(0, len(found) - count) :]
 
+    def files(self) -> list[LogFile]:
+        """Every file to read, chain by chain, in each the oldest first. Raises OSError."""
+        return [file for stem in self.stems for file in log_files(self.directory, stem)]
+
     def parsed(self, file: LogFile, lines: Iterator[bytes]) -> Iterator[Entry]:
         """The records of *lines*; what is none of ours is noted."""
         for line in lines:
@@ -111,19 +119,19 @@ class Reader:
         once, and never missed.
         """
         held = {}
-        for file in log_files(self.directory, self.stem):
+        for file in self.files():
             if file.rotated is None:
                 with suppress(FileNotFoundError):
-                    held[file.number] = _Held(file, opened.enter_context(file.path.open("rb")))
+                    held[file.chain] = _Held(file, opened.enter_context(file.path.open("rb")))
         ours = {live.identity() for live in held.values()}
-        chains: dict[int, list[_Held]] = {}
-        for file in log_files(self.directory, self.stem):
+        chains: dict[tuple[str, int], list[_Held]] = {}
+        for file in self.files():
             if file.rotated is None or (since is not None and file.rotated + _NAMED_TO < since):
                 continue
             if (listed := _Held(file, None)).identity() not in ours:
-                chains.setdefault(file.number, []).append(listed)
-        for number, live in held.items():
-            chains.setdefault(number, []).append(live)
+                chains.setdefault(file.chain, []).append(listed)
+        for chain, live in held.items():
+            chains.setdefault(chain, []).append(live)
         return list(chains.values())
 
     def _chain(self, chain: list["_Held"], matches: Predicate | None) -> Iterator[Entry]:

@@ -12,12 +12,13 @@ from typing import Any
 from embargo.journal.ecs import (
     Document,
     Observer,
+    configuration_changed,
     encode_json,
     policy_changed,
     process_changed,
     records_lost,
 )
-from embargo.journal.event import Event, Judged, PolicyChanged, ProcessChanged
+from embargo.journal.event import ConfigurationChanged, Event, Judged, PolicyChanged, ProcessChanged
 from embargo.journal.judged import JudgedLines
 
 __all__ = ["BrokenRecord", "Document", "Encoder", "Observer", "Record"]
@@ -43,6 +44,8 @@ class Encoder:
                 text = encode_json(policy_changed(event, self._observer, sequence, identifier))
             case ProcessChanged():
                 text = encode_json(process_changed(event, self._observer, sequence, identifier))
+            case ConfigurationChanged():
+                text = encode_json(configuration_changed(event, self._observer, sequence, identifier))
             case _:
                 text = encode_json(records_lost(event, self._observer, sequence, identifier))
         return text.encode("ascii") + b"\n"
@@ -64,7 +67,8 @@ class Record:
     time: datetime  # aware, UTC
     id: str
     sequence: int
-    action: str  # "block", "log", "allow"; "policy-load", "start", "stop", "log-loss"
+    action: str  # "block", "log", "allow"; "policy-load", "exception-added", "start", "stop", "log-loss"
+    categories: tuple[str, ...] = ()  # "network", "web", "configuration", "process"
     outcome: str | None = None
     reason: str | None = None  # in words
     verdict: str | None = None  # None: no decision, but something that happened to the proxy
@@ -76,10 +80,12 @@ class Record:
     surface: str | None = None
     rule: str | None = None
     shadow_rule: str | None = None
+    trial: tuple[str, str] | None = None  # app and `KIND:PATTERN` of the endpoint on trial that would be stricter
     policy: str | None = None  # digest
     authorities: tuple[tuple[str, str | None], ...] = ()  # id and state
     mismatch: bool = False
     anonymous: bool = False
+    break_glass: str | None = None  # id of the break-glass that it is about, or that alone let the flow through
     connection: str | None = None
     client: str | None = None  # literal address, or what stands for one
     client_port: int | None = None
@@ -145,6 +151,13 @@ def _flag(members: Mapping[str, Any], name: str) -> bool | None:
     return value
 
 
+def _trial(found: Any) -> tuple[str, str] | None:
+    if found is None:
+        return None
+    app, endpoint = _text(found, "app"), _text(found, "endpoint")
+    return (_required(app, "embargo.trial.app"), _required(endpoint, "embargo.trial.endpoint"))
+
+
 def _required[T](value: T | None, name: str) -> T:
     if value is None:
         raise KeyError(name)
@@ -185,6 +198,7 @@ def _read(document: Document) -> Record:
         id=_required(_text(event, "id"), "event.id"),
         sequence=_required(_number(event, "sequence"), "event.sequence"),
         action=_required(_text(event, "action"), "event.action"),
+        categories=_texts(event, "category"),
         outcome=_text(event, "outcome"),
         reason=_text(event, "reason"),
         verdict=_text(ours, "verdict"),
@@ -196,10 +210,12 @@ def _read(document: Document) -> Record:
         surface=_text(ours, "surface"),
         rule=_text(rule, "id"),
         shadow_rule=_text(ours, "shadow_rule"),
+        trial=_trial(ours.get("trial")),
         policy=_text(rule, "ruleset"),
         authorities=tuple((entry["id"], entry.get("state")) for entry in ours.get("authority", ())),
         mismatch=_flag(ours, "mismatch") or False,
         anonymous=_flag(ours, "anonymous") or False,
+        break_glass=_text(ours.get("break_glass", _NONE), "id"),
         connection=_text(ours, "connection"),
         client=_text(source, "ip") or _text(source, "address"),
         client_port=_number(source, "port"),

@@ -3,12 +3,14 @@
 The client alone; the answer is made in `enforce`. The object's members:
 
     pid, started, version, worker {number, supervisor} or null (where it runs alone),
-    mode, decrypt, next_change (RFC 3339 or null), listen [ADDRESS:PORT, …],
+    mode, decrypt, break_glass {id, since, until, seconds_left, reason, author, ticket, error} or {error} or null,
+    state_directory, next_change (RFC 3339 or null),
+    announced [{time, causes, changes [{apps, what, who, hours, from, to}, …], text}, …], listen [ADDRESS:PORT, …],
     modes [{mode, listen [ADDRESS:PORT, …]}, …],
     policy {digest, since, files, apps, rules, domains} or null,
     refused {time, problems, files} or null: the newest reload that was refused, until one succeeds,
     reloads {ok, refused}, flows {judged, blocked, logged, allowed, passed, nameless, errors},
-    log {directory, file, written, lost, queue, error},
+    log {directory, file, written, lost, queue, error}, census {hosts, others, error} or null,
     ca {subject, issuer, fingerprint, not_before, not_after, days_left, certificates, constrained,
     not_permitted, not_opened} or {error} or null, rejecting {clients, handshakes, listed}
 """
@@ -24,6 +26,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from embargo.core.break_glass import in_words
 from embargo.core.ca_findings import expiry_findings, not_permitted
 
 PATIENCE = 2.0  # seconds for a process to connect and answer in
@@ -68,8 +71,14 @@ class Status:
             if self.liveness is not Liveness.STALE:
                 yield f"does not answer: {self.error}"
             return
+        glass = self.part("break_glass")
+        if glass.get("id"):
+            author, reason = glass.get("author"), glass.get("reason")
+            yield f"refuses nothing: break-glass for {_time_left(glass)} more, by {author}: {reason}"
+        elif glass.get("error"):
+            yield f"ignores a file of break-glass: {glass['error']}"
         if not self.part("policy"):
-            yield "enforces no policy: everything is refused"
+            yield "has no policy" if glass.get("id") else "enforces no policy: everything is refused"
         if refused := self.part("refused"):
             problems = refused.get("problems")
             count = len(problems) if isinstance(problems, Sequence) else 0
@@ -87,6 +96,8 @@ class Status:
             yield f"lost {lost} record{'' if lost == 1 else 's'} of the decision log"
         if log.get("error"):
             yield f"cannot write the decision log: {log['error']}"
+        if error := self.part("census").get("error"):
+            yield f"cannot write the census: {error}"
 
     def _ca_findings(self) -> Iterator[str]:
         ca = self.part("ca")
@@ -112,7 +123,9 @@ def crews(statuses: Iterable[Status]) -> dict[int, list[Status]]:
 
 
 def disagreement(workers: Sequence[Status]) -> str | None:
-    """In words, that workers of one supervisor enforce different policies; None where they do not."""
+    """In words, that workers of one supervisor enforce different policies, or do otherwise; None where they agree."""
+    if len({status.part("break_glass").get("id") for status in workers}) > 1:
+        return "some workers refuse nothing by break-glass, and others do otherwise"
     digests = {str(status.part("policy").get("digest"))[:12] for status in workers if status.part("policy")}
     return f"the workers enforce different policies: {', '.join(sorted(digests))}" if len(digests) > 1 else None
 
@@ -149,6 +162,11 @@ def ask(path: Path, patience: float = PATIENCE) -> Status:
     if not isinstance(answer, dict):
         return Status(path=str(path), liveness=Liveness.UNREADABLE, error="its answer is no JSON object")
     return Status(path=str(path), liveness=Liveness.RUNNING, answer=answer)
+
+
+def _time_left(glass: Mapping[str, Any]) -> str:
+    seconds = glass.get("seconds_left")
+    return in_words(seconds) if isinstance(seconds, int | float) else "an unknown time"
 
 
 def _instant(value: object) -> datetime | None:

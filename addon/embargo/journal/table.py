@@ -16,6 +16,8 @@ from embargo.journal.record import Record
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
+_CAME_OF_IT = {"unknown": "attempt", "failure": "failed"}  # by outcome, of what is no decision
+
 type Column = Callable[[Record], str]
 
 
@@ -39,7 +41,8 @@ def csv_line(values: tuple[str, ...]) -> str:
 
 def _verdict(record: Record) -> str:
     if record.verdict is None:
-        return record.action
+        said = _CAME_OF_IT.get(record.outcome or "")
+        return record.action if said is None else f"{record.action} ({said})"
     return f"{record.verdict} (would {record.would})" if record.would is not None else record.verdict
 
 

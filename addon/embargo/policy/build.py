@@ -73,12 +73,22 @@ class Assembly:
             authorities={name: _authority(name, form) for name, form in _later(layers, lambda form: form.authorities)},
             apps=apps,
             groups=groups,
-            rules=_rules(layers, groups, settings.timezone),
+            rules=_stacked(layers, _own_rules(layers, groups, settings.timezone)),
             lists=tuple(named.domains for named in lists),
             listed=self._listed(lists),
             digest=self.digest,
             files=tuple(layer.name for layer in layers),
         )
+
+    def own_rules(self, height: int) -> tuple[tuple[Rule, ...], ...]:
+        """The rules of each of the lowest *height* layers, as they stand there; of groups those of these layers."""
+        layers = self.layers[:height]
+        groups = {name: _group(name, form) for name, form in _later(layers, lambda form: form.groups)}
+        return _own_rules(layers, groups, _settings(layers).timezone)
+
+    def stacked(self, own: Sequence[Sequence[Rule]]) -> tuple[Rule, ...]:
+        """The effective order of *own*, the rules of each of the lowest layers."""
+        return _stacked(self.layers[: len(own)], own)
 
     def lists(self) -> tuple[NamedList, ...]:
         """The domain lists of the whole policy, in the order of `Policy.lists`."""
@@ -199,7 +209,17 @@ def _changes(settings: Settings, form: SettingsForm) -> dict[str, Any]:
     """What *form* says, by field of Settings."""
     said: dict[str, Any] = {
         key: getattr(form, key)
-        for key in ("mode", "default", "decrypt", "unknown_protocol", "organization", "contact", "timezone")
+        for key in (
+            "mode",
+            "default",
+            "decrypt",
+            "unknown_protocol",
+            "new_endpoints",
+            "organization",
+            "contact",
+            "timezone",
+            "census",
+        )
         if getattr(form, key) is not None
     }
     if form.never_decrypt is not None:
@@ -218,25 +238,37 @@ def _log(settings: LogSettings, said: Mapping[str, float | int]) -> LogSettings:
     return LogSettings(**values)
 
 
-def _rules(layers: Sequence[Layer], groups: Mapping[str, Group], timezone: tzinfo) -> tuple[Rule, ...]:
+def _own_rules(
+    layers: Sequence[Layer], groups: Mapping[str, Group], timezone: tzinfo
+) -> tuple[tuple[Rule, ...], ...]:
+    """The rules of each layer, as they stand there."""
+    own = []
+    for layer in layers:
+        assert layer.form is not None, _UNBUILT
+        own.append(
+            tuple(
+                _rule(form, groups, timezone, layer, layer.document.position(("rules", index))[0])
+                for index, form in enumerate(layer.form.rules)
+            )
+        )
+    return tuple(own)
+
+
+def _stacked(layers: Sequence[Layer], own: Sequence[Sequence[Rule]]) -> tuple[Rule, ...]:
     """The rules in effective order: final ones first, the earliest layer's first; then layer upon layer."""
     effective: list[Rule] = []
     final: list[Rule] = []
-    for layer in layers:
+    for layer, rules in zip(layers, own, strict=True):
         assert layer.form is not None, _UNBUILT
-        own = [
-            _rule(form, groups, timezone, layer.name, layer.document.position(("rules", index))[0])
-            for index, form in enumerate(layer.form.rules)
-        ]
-        replaced = {rule.id for rule in own}
-        final += [rule for rule in own if rule.final]
+        replaced = {rule.id for rule in rules}
+        final += [rule for rule in rules if rule.final]
         kept = [rule for rule in effective if rule.id not in replaced]
-        ordinary = [rule for rule in own if not rule.final]
+        ordinary = [rule for rule in rules if not rule.final]
         effective = [*kept, *ordinary] if layer.form.rules_position is Position.AFTER else [*ordinary, *kept]
     return (*final, *effective)
 
 
-def _rule(form: RuleForm, groups: Mapping[str, Group], timezone: tzinfo, layer: str, line: int) -> Rule:
+def _rule(form: RuleForm, groups: Mapping[str, Group], timezone: tzinfo, layer: Layer, line: int) -> Rule:
     selectors = [selector for selector in form.apps if not isinstance(selector, str)]
     ids = frozenset(selector for selector in form.apps if isinstance(selector, str))
     message = form.message or {}
@@ -269,8 +301,11 @@ def _rule(form: RuleForm, groups: Mapping[str, Group], timezone: tzinfo, layer: 
         reason=form.reason,
         ticket=form.ticket,
         approved_by=form.approved_by,
+        author=form.author,
+        basis=form.basis,
+        exception=layer.exceptions,
         record=form.record or Recording.FULL,
-        layer=layer,
+        layer=layer.name,
         line=line,
     )
 

@@ -8,6 +8,7 @@ same files under another directory have the same digest, and `sha256sum` of the 
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -30,3 +31,30 @@ def digest(pieces: Iterable[bytes]) -> str:
     for piece in pieces:
         hashed.update(piece)
     return hashed.hexdigest()
+
+
+_HEAD = re.compile(rb'embargo-policy-file ("(?:[^"\\]|\\.)*") ([0-9]{1,12})\n')
+
+
+class BrokenBundle(ValueError):
+    """Bytes that `bundle` did not make."""
+
+
+def unbundle(data: bytes) -> list[tuple[str, bytes]]:
+    """Each file in *data*, as `bundle` made it: its name, relative to the policy's directory, and its bytes.
+
+    Raises BrokenBundle.
+    """
+    files: list[tuple[str, bytes]] = []
+    at = 0
+    while at < len(data):
+        head = _HEAD.match(data, at)
+        if head is None:
+            raise BrokenBundle(f"no file begins at byte {at}")
+        start, length = head.end(), int(head[2])
+        text = data[start : start + length]
+        if len(text) < length:
+            raise BrokenBundle(f"the file that begins at byte {at} is cut")
+        files.append((json.loads(head[1]), text))
+        at = start + length + (not text.endswith(b"\n"))
+    return files

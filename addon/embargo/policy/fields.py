@@ -19,10 +19,10 @@ from embargo.core.catalogue import Role
 from embargo.core.inquiry import Inquiry, UnreadableRequest, requests
 from embargo.core.pattern import Pattern, Protocol
 from embargo.core.request import Surface
-from embargo.core.rules import Action, Decrypt, Mode, Recording, Respond
+from embargo.core.rules import Action, Basis, Decrypt, Mode, NewEndpoints, Recording, Respond
 from embargo.core.schedule import DAYS
 from embargo.core.timeline import State
-from embargo.policy import domains, instants
+from embargo.policy import domains, instants, spelling
 from embargo.policy.problem import Mistake, nearest, quoted
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -34,7 +34,6 @@ _STORE_ID = {
     "google_play": (re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)+", re.ASCII), "a package name like com.example.app"),
     "microsoft": (re.compile(r"[A-Za-z0-9]{8,32}"), "the product id in the listing's address"),
 }  # fmt: skip
-_TEXT = {"type": "string", "minLength": 1}
 _WORST = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}  # of YAML 1.1
 
 
@@ -98,9 +97,11 @@ def _words(kind: type[StrEnum]) -> WithJsonSchema:
 RoleWord = Annotated[Role, _word(Role, "role"), _words(Role)]
 ActionWord = Annotated[Action, _word(Action, "action"), _words(Action)]
 ModeWord = Annotated[Mode, _word(Mode, "mode"), _words(Mode)]
+NewEndpointsWord = Annotated[NewEndpoints, _word(NewEndpoints, "new-endpoints"), _words(NewEndpoints)]
 DecryptWord = Annotated[Decrypt, _word(Decrypt, "decrypt"), _words(Decrypt)]
 RespondWord = Annotated[Respond, _word(Respond, "respond"), _words(Respond)]
 RecordingWord = Annotated[Recording, _word(Recording, "record"), _words(Recording)]
+BasisWord = Annotated[Basis, _word(Basis, "basis"), _words(Basis)]
 SurfaceWord = Annotated[Surface, _word(Surface, "surface"), _words(Surface)]
 StateWord = Annotated[State, _word(State, "state"), _words(State)]
 ProtocolWord = Annotated[Protocol, _word(Protocol, "protocol"), _words(Protocol)]
@@ -168,6 +169,8 @@ def _app_id(text: str) -> str:
 
 
 def _language(text: str) -> str:
+    if text == "*":  # as in Accept-Language: whoever asks for none of the others
+        return ""
     if _LANGUAGE.fullmatch(text) is None:
         raise Mistake("unknown-language", f"found {quoted(text)}, expected a language tag such as en, de or zh-Hans")
     return text.lower()
@@ -250,9 +253,18 @@ def _version(value: object) -> int:
 
 
 def _status(value: object) -> int | None:
-    if value is not None and value not in (403, 451):
+    if value is not None and (type(value) is not int or value not in (403, 451)):
         raise refuse(Mistake("wrong-status", f"found {quoted(value)}, allowed are 403, 451 and null (no refusal)"))
     return None if value is None else int(str(value))
+
+
+def _or_nothing(word: PlainValidator) -> PlainValidator:
+    """A validator that takes null beside what *word* takes."""
+    return PlainValidator(lambda value: None if value is None else word.func(value))  # type: ignore[call-arg]
+
+
+def _words_or_null(kind: type[StrEnum]) -> WithJsonSchema:
+    return WithJsonSchema({"enum": [*(member.value for member in kind), None]})
 
 
 def _switch(value: object) -> bool:
@@ -283,44 +295,37 @@ def _flush(text: str) -> float:
 
 
 Switch = Annotated[bool, PlainValidator(_switch), WithJsonSchema({"type": "boolean"})]
-Text = Annotated[str, taking(str), WithJsonSchema(_TEXT)]
-Id = Annotated[str, taking(_identifier, "an id"), WithJsonSchema({"type": "string", "pattern": f"^{_ID.pattern}$"})]
-RuleId = Annotated[str, taking(_rule_id, "an id"), WithJsonSchema({"type": "string", "pattern": f"^{_ID.pattern}$"})]
-AppId = Annotated[str, taking(_app_id, "an id"), WithJsonSchema({"type": "string", "pattern": f"^{_ID.pattern}$"})]
-Language = Annotated[str, taking(_language), WithJsonSchema({"type": "string"})]
-Contact = Annotated[str, taking(_contact), WithJsonSchema(_TEXT)]
-WebAddress = Annotated[str, taking(_web_address, "a URL"), WithJsonSchema({"type": "string", "format": "uri"})]
-FileName = Annotated[str, taking(_file, "the name of a file"), WithJsonSchema(_TEXT)]
-Instant = Annotated[
-    datetime, taking(instants.instant, "a date or time"),
-    WithJsonSchema({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}),
-]  # fmt: skip
-Moment = Annotated[
-    datetime, taking(instants.moment, "a date or time"),
-    WithJsonSchema({"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}),
-]  # fmt: skip
-CalendarDay = Annotated[date, taking(instants.day, "a date"), WithJsonSchema({"type": "string", "format": "date"})]
-Hours = Annotated[
-    tuple[int, int], taking(instants.hours, "hours"),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}$"}),
-]  # fmt: skip
-Timezone = Annotated[ZoneInfo, taking(instants.timezone, "a time zone"), WithJsonSchema({"type": "string"})]
-Flush = Annotated[float, taking(_flush, "a duration"), WithJsonSchema({"type": "string"})]
-Age = Annotated[float, taking(_bounded(instants.duration, 60, "1m"), "a duration"), WithJsonSchema({"type": "string"})]
+Text = Annotated[str, taking(str), WithJsonSchema(spelling.TEXT)]
+Id = Annotated[str, taking(_identifier, "an id"), WithJsonSchema(spelling.ID)]
+RuleId = Annotated[str, taking(_rule_id, "an id"), WithJsonSchema(spelling.RULE_ID)]
+AppId = Annotated[str, taking(_app_id, "an id"), WithJsonSchema(spelling.APP_ID)]
+Language = Annotated[str, taking(_language), WithJsonSchema(spelling.LANGUAGE)]
+Contact = Annotated[str, taking(_contact), WithJsonSchema(spelling.CONTACT)]
+WebAddress = Annotated[str, taking(_web_address, "a URL"), WithJsonSchema(spelling.WEB_ADDRESS)]
+FileName = Annotated[str, taking(_file, "the name of a file"), WithJsonSchema(spelling.FILE)]
+Instant = Annotated[datetime, taking(instants.instant, "a date or time"), WithJsonSchema(spelling.INSTANT)]
+Moment = Annotated[datetime, taking(instants.moment, "a date or time"), WithJsonSchema(spelling.INSTANT)]
+CalendarDay = Annotated[date, taking(instants.day, "a date"), WithJsonSchema(spelling.DAY)]
+Hours = Annotated[tuple[int, int], taking(instants.hours, "hours"), WithJsonSchema(spelling.HOURS)]
+Timezone = Annotated[ZoneInfo, taking(instants.timezone, "a time zone"), WithJsonSchema(spelling.TIMEZONE)]
+Flush = Annotated[float, taking(_flush, "a duration"), WithJsonSchema(spelling.DURATION)]
+Age = Annotated[float, taking(_bounded(instants.duration, 60, "1m"), "a duration"), WithJsonSchema(spelling.DURATION)]
 Retention = Annotated[
-    float, taking(_bounded(instants.duration, 86_400, "1d"), "a duration"), WithJsonSchema({"type": "string"})
+    float, taking(_bounded(instants.duration, 86_400, "1d"), "a duration"), WithJsonSchema(spelling.DURATION)
 ]
-Size = Annotated[int, taking(_bounded(instants.size, 65_536, "64KiB"), "a size"), WithJsonSchema({"type": "string"})]
-DomainName = Annotated[str, PlainValidator(_domain), WithJsonSchema(_TEXT)]
-HostName = Annotated[str, taking(domains.host_name, "a host name"), WithJsonSchema(_TEXT)]
-UrlText = Annotated[Pattern, taking(domains.url_pattern, "host and path"), WithJsonSchema(_TEXT)]
-NetworkText = Annotated[Any, taking(_network, "a network"), WithJsonSchema(_TEXT)]
-AddressText = Annotated[Any, taking(_address, "an address"), WithJsonSchema(_TEXT)]
-RequestText = Annotated[str, taking(_request, "a URL, a host or an address"), WithJsonSchema(_TEXT)]
-Port = Annotated[int, PlainValidator(_port), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 65_535})]
-Version = Annotated[int, PlainValidator(_version), WithJsonSchema({"const": 1})]
-Status = Annotated[int | None, PlainValidator(_status), WithJsonSchema({"enum": [403, 451, None]})]
-_STORE_SCHEMA = {"type": ["string", "integer"]}
-AppleId = Annotated[str, store_id("apple"), WithJsonSchema(_STORE_SCHEMA)]
-PlayId = Annotated[str, store_id("google_play"), WithJsonSchema(_STORE_SCHEMA)]
-MicrosoftId = Annotated[str, store_id("microsoft"), WithJsonSchema(_STORE_SCHEMA)]
+Size = Annotated[int, taking(_bounded(instants.size, 65_536, "64KiB"), "a size"), WithJsonSchema(spelling.SIZE)]
+DomainName = Annotated[str, PlainValidator(_domain), WithJsonSchema(spelling.DOMAIN)]
+HostName = Annotated[str, taking(domains.host_name, "a host name"), WithJsonSchema(spelling.HOST)]
+UrlText = Annotated[Pattern, taking(domains.url_pattern, "host and path"), WithJsonSchema(spelling.URL)]
+NetworkText = Annotated[Any, taking(_network, "a network"), WithJsonSchema(spelling.NETWORK)]
+AddressText = Annotated[Any, taking(_address, "an address"), WithJsonSchema(spelling.ADDRESS)]
+RequestText = Annotated[str, taking(_request, "a URL, a host or an address"), WithJsonSchema(spelling.REQUEST)]
+Port = Annotated[int, PlainValidator(_port), WithJsonSchema(spelling.PORT)]
+Version = Annotated[int, PlainValidator(_version), WithJsonSchema(spelling.VERSION)]
+Would = Annotated[Action | None, _or_nothing(_word(Action, "verdict")), _words_or_null(Action)]
+Response = Annotated[Respond | None, _or_nothing(_word(Respond, "respond")), _words_or_null(Respond)]
+Recorded = Annotated[Recording | None, _or_nothing(_word(Recording, "record")), _words_or_null(Recording)]
+Status = Annotated[int | None, PlainValidator(_status), WithJsonSchema(spelling.STATUS)]
+AppleId = Annotated[str, store_id("apple"), WithJsonSchema(spelling.APPLE_ID)]
+PlayId = Annotated[str, store_id("google_play"), WithJsonSchema(spelling.PLAY_ID)]
+MicrosoftId = Annotated[str, store_id("microsoft"), WithJsonSchema(spelling.MICROSOFT_ID)]

@@ -5,9 +5,10 @@ from beside the last file named. A file counts once, however often it is named.
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from embargo.policy.document import Document, parse
 from embargo.policy.lists import ListedNames, parse_list
@@ -29,6 +30,7 @@ class Layer:
     document: Document
     form: PolicyForm | None  # None where the file has problems
     lists: dict[str, ListedNames] = field(default_factory=dict)  # by the name that the file gives them
+    exceptions: bool = False  # it is the file of exceptions: each of its rules says why, and when it ends
 
     @property
     def name(self) -> str:
@@ -57,14 +59,22 @@ class Files:
         return (*(layer.document.source for layer in self.layers), *(names.source for names in self.lists))
 
 
-def read_files(paths: Sequence[Path]) -> Files:
-    """The layers of the policy that *paths* name, the last of them last. Problems are collected, never raised."""
-    reader = _Reader()
+def read_files(
+    paths: Sequence[Path], exceptions_text: bytes | None = None, instead: Mapping[Path, bytes] = MappingProxyType({})
+) -> Files:
+    """The layers of the policy that *paths* name, the last of them last. Problems are collected, never raised.
+
+    *exceptions_text* stands in for what `exceptions.yaml` holds, *instead* for what the files that it names hold,
+    whether they are there or not: the policy as it would be.
+    """
+    exceptions = paths[-1].parent / EXCEPTIONS
+    real = os.path.realpath(exceptions)
+    given = {os.path.realpath(path): text for path, text in instead.items()}
+    reader = _Reader(real, given | ({real: exceptions_text} if exceptions_text is not None else {}))
     for path in paths:
         reader.layer(str(path), path)
-    exceptions = paths[-1].parent / EXCEPTIONS
     reader.watch(exceptions)
-    if os.path.lexists(exceptions):
+    if exceptions_text is not None or os.path.lexists(exceptions):
         reader.layer(str(exceptions), exceptions)
     return Files(
         layers=tuple(reader.layers),
@@ -76,6 +86,8 @@ def read_files(paths: Sequence[Path]) -> Files:
 
 @dataclass(slots=True)
 class _Reader:
+    exceptions: str  # real path of the file of exceptions, whether it is there or not
+    instead: Mapping[str, bytes] = field(default_factory=dict)  # by real path: text in place of the file's
     layers: list[Layer] = field(default_factory=list)
     lists: dict[str, ListedNames] = field(default_factory=dict)  # by real path
     watched: dict[Path, None] = field(default_factory=dict)
@@ -102,7 +114,8 @@ class _Reader:
             )
             return
         try:
-            source = read(name, path)
+            given = self.instead.get(real)
+            source = Source(name, path, given) if given is not None else read(name, path)
         except Mistake as mistake:
             self._refuse(name, mistake, named_by)
             return
@@ -114,7 +127,9 @@ class _Reader:
             below = path.parent / included
             self.layer(_joined(name, included), below, (document, at))
         self._open.pop()
-        self.layers.append(Layer(document=document, form=form, lists=dict(self._lists_of(name, path, document))))
+        lists = dict(self._lists_of(name, path, document))
+        exceptions = path.name == EXCEPTIONS or real == self.exceptions
+        self.layers.append(Layer(document=document, form=form, lists=lists, exceptions=exceptions))
 
     def _lists_of(self, name: str, path: Path, document: Document) -> Iterator[tuple[str, ListedNames]]:
         apps = document.root.get("apps")

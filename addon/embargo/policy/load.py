@@ -1,9 +1,10 @@
 """Files to a `Policy`, or every problem found in them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from embargo.core.rules import Policy
 from embargo.policy.build import Assembly
@@ -51,12 +52,17 @@ class Loaded:
         return (*(self.assembly.policy(height) for height in range(1, count)), self.policy)
 
 
-def load(paths: Sequence[Path]) -> Loaded:
+def load(
+    paths: Sequence[Path], exceptions_text: bytes | None = None, instead: Mapping[Path, bytes] = MappingProxyType({})
+) -> Loaded:
     """The policy that *paths* name, as `--policy` does: one file a layer, the last one last.
+
+    *exceptions_text* stands in for what `exceptions.yaml` beside the last of them holds, *instead* for what the files
+    that it names hold, whether they are there or not.
 
     Raises PolicyError with all problems of all files.
     """
-    files = read_files(paths)
+    files = read_files(paths, exceptions_text, instead)
     problems = [*files.problems, *check_references(files.layers, complete=files.complete)]
     if problems:
         raise PolicyError(problems, files.watched)

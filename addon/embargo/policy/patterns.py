@@ -100,23 +100,53 @@ class Known(Model):
         return Endpoint(self.pattern(), self.role, self.shared, tuple(self.evidence))
 
 
-class DomainEndpoint(DomainForm, Known):
+class DomainExclude(DomainForm, Known):
+    """An exclude: a name and all below it."""
+
+
+class HostExclude(HostForm, Known):
+    """An exclude: one name alone."""
+
+
+class UrlExclude(UrlForm, Known):
+    """An exclude: one host and a path."""
+
+
+class CidrExclude(CidrForm, Known):
+    """An exclude: a network."""
+
+
+class AgentExclude(AgentForm, Known):
+    """An exclude: a client that names itself."""
+
+
+class Tried(Known):
+    """What the catalogue says of an endpoint."""
+
+    shadow: Switch = Field(False, description="On trial: what it would do is recorded, and it does nothing.")
+
+    def endpoint(self) -> Endpoint:
+        """The endpoint it spells."""
+        return Endpoint(self.pattern(), self.role, self.shared, tuple(self.evidence), self.shadow)
+
+
+class DomainEndpoint(DomainForm, Tried):
     """An endpoint: a name and all below it."""
 
 
-class HostEndpoint(HostForm, Known):
+class HostEndpoint(HostForm, Tried):
     """An endpoint: one name alone."""
 
 
-class UrlEndpoint(UrlForm, Known):
+class UrlEndpoint(UrlForm, Tried):
     """An endpoint: one host and a path."""
 
 
-class CidrEndpoint(CidrForm, Known):
+class CidrEndpoint(CidrForm, Tried):
     """An endpoint: a network."""
 
 
-class AgentEndpoint(AgentForm, Known):
+class AgentEndpoint(AgentForm, Tried):
     """An endpoint: a client that names itself."""
 
 
@@ -150,6 +180,15 @@ EndpointForm = Annotated[
     | Annotated[AgentEndpoint, Tag(f"{MARK}+user_agent")],
     _discriminator(KINDS, "+"),
 ]
+ExcludeForm = Annotated[
+    _ShortForm
+    | Annotated[DomainExclude, Tag(f"{MARK}-domain")]
+    | Annotated[HostExclude, Tag(f"{MARK}-host")]
+    | Annotated[UrlExclude, Tag(f"{MARK}-url")]
+    | Annotated[CidrExclude, Tag(f"{MARK}-cidr")]
+    | Annotated[AgentExclude, Tag(f"{MARK}-user_agent")],
+    _discriminator(KINDS, "-"),
+]
 HostPattern = Annotated[
     _ShortForm
     | Annotated[DomainForm, Tag(f"{MARK}domain")]
@@ -172,6 +211,11 @@ FORMS: dict[str, type[Model]] = {
     f"{MARK}+url": UrlEndpoint,
     f"{MARK}+cidr": CidrEndpoint,
     f"{MARK}+user_agent": AgentEndpoint,
+    f"{MARK}-domain": DomainExclude,
+    f"{MARK}-host": HostExclude,
+    f"{MARK}-url": UrlExclude,
+    f"{MARK}-cidr": CidrExclude,
+    f"{MARK}-user_agent": AgentExclude,
     f"{MARK}domain": DomainForm,
     f"{MARK}host": HostForm,
     f"{MARK}url": UrlForm,
@@ -187,6 +231,7 @@ def _in_bulk(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
 
 
 EndpointForms = Annotated[list[EndpointForm], WrapValidator(_in_bulk)]
+ExcludeForms = Annotated[list[ExcludeForm], WrapValidator(_in_bulk)]
 
 
 def pattern_of(form: str | DomainForm | HostForm | UrlForm | CidrForm) -> Pattern:

@@ -9,16 +9,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from embargo.core.rules import Action
+from embargo.policy.closed import undone
 from embargo.policy.document import Document
 from embargo.policy.instants import instant
 from embargo.policy.layers import Layer
 from embargo.policy.problem import Mistake, Path, Problem, nearest
+from embargo.policy.schema import EXPECTATIONS, CaseForm
 
 _DEFINED = {  # where what is missing would be defined
     "authority": "define it under `authorities:`",
     "group": "define it under `groups:`",
     "app": "define it under `apps:`",
 }
+_OF_AN_EXCEPTION = {"reason": "why it was granted", "until": "when it ends"}  # key: what it says
+MOST_OF_A_TABLE = 10_000  # tests; each reload runs them
 _SOURCES = ("endpoints", "endpoints_from", "stores")
 
 
@@ -28,21 +33,27 @@ def check_references(layers: Sequence[Layer], *, complete: bool = True) -> list[
     Unless the layers are *complete*, no id is called unknown: what defines it may be what could not be read.
     """
     documents = [layer.document for layer in layers]
+    exceptions = {id(layer.document) for layer in layers if layer.exceptions}
     known = _Known.of(documents, complete=complete)
     problems: list[Problem] = []
     earlier: set[str] = set()  # ids of the apps in the layers before
     final: dict[str, str] = {}  # file by id of each final rule before
+    ruled: dict[str, str] = {}  # file by id of each rule before
     for document in documents:
         problems += _apps(document, known, earlier)
         problems += _rules(document, known, final)
+        if id(document) in exceptions:
+            problems += _exceptions(document, ruled)
         problems += _settings(document, known)
         problems += _tests(document, known)
         problems += _timelines(document)
         earlier.update(_section(document, "apps"))
         for _, rule in _entries(document, "rules"):
-            if rule.get("final") is True and isinstance(rule.get("id"), str):
-                final.setdefault(rule["id"], document.name)
-    return problems
+            if isinstance(rule.get("id"), str):
+                ruled[rule["id"]] = document.name
+                if rule.get("final") is True:
+                    final.setdefault(rule["id"], document.name)
+    return [*problems, *undone(layers)]
 
 
 @dataclass(slots=True)
@@ -136,10 +147,31 @@ def _rules(document: Document, known: _Known, final: dict[str, str]) -> Iterator
         yield from _selectors(document, rule.get("apps"), (*path, "apps"), known)
         for key in ("groups", "not_groups"):
             yield from _unknown(document, rule.get(key), (*path, key), known, "group")
+        yield from _languages(document, rule.get("message"), (*path, "message"))
         start, end = _time(rule.get("from")), _time(rule.get("until"))
         if start is not None and end is not None and start >= end:
             message = f"the rule ends ({rule['until']}) before it begins ({rule['from']})"
             yield document.problem((*path, "until"), "wrong-order", message)
+
+
+def _exceptions(document: Document, ruled: dict[str, str]) -> Iterator[Problem]:
+    """What each rule of the file of exceptions must say, unless it blocks; and that it takes no other rule away."""
+    for path, rule in _entries(document, "rules"):
+        if isinstance(rule.get("id"), str) and rule["id"] in ruled:
+            message = f"an exception would replace the rule {rule['id']!r} of {ruled[rule['id']]} for everybody"
+            yield document.problem((*path, "id"), "duplicate-rule", message, "choose another id")
+        for key, why in _OF_AN_EXCEPTION.items():
+            if rule.get("action") != Action.BLOCK and key not in rule:
+                yield document.problem(path, "missing-key", f"an exception needs {key!r}", f"{key} says {why}")
+
+
+def _languages(document: Document, value: Any, path: Path) -> Iterator[Problem]:
+    """A problem for each language of a message that stands there in another spelling already."""
+    seen: dict[str, str] = {}
+    for tag in value if isinstance(value, dict) else ():
+        if (known := seen.setdefault(tag.lower(), tag)) != tag:
+            message = f"{tag!r} is the same language as {known!r}"
+            yield document.problem((*path, tag), "duplicate-language", message, key=True)
 
 
 def _selectors(document: Document, value: Any, path: Path, known: _Known) -> Iterator[Problem]:
@@ -162,8 +194,39 @@ def _settings(document: Document, known: _Known) -> Iterator[Problem]:
 
 def _tests(document: Document, known: _Known) -> Iterator[Problem]:
     for path, test in _entries(document, "tests"):
-        yield from _unknown(document, test.get("app"), (*path, "app"), known, "app")
-        yield from _unknown(document, test.get("rule"), (*path, "rule"), known, "rule")
+        yield from _test_ids(document, test, path, known)
+        rows = test.get("cases")
+        if "cases" not in test:
+            yield from _incomplete(document, test, path)
+        elif isinstance(rows, list) and isinstance(shared := test.get("request"), list):
+            count = len(shared) * sum("request" not in row for row in rows if isinstance(row, dict))
+            if count > MOST_OF_A_TABLE:
+                message = f"the table stands for {count} tests, {MOST_OF_A_TABLE} are allowed"
+                yield document.problem((*path, "cases"), "too-many-tests", message, "make it several tables")
+        for index, row in enumerate(rows) if isinstance(rows, list) else ():
+            if isinstance(row, dict):
+                at = (*path, "cases", index)
+                yield from _test_ids(document, row, at, known)
+                yield from _incomplete(document, test | row, at)
+
+
+def _test_ids(document: Document, test: dict[str, Any], path: Path, known: _Known) -> Iterator[Problem]:
+    yield from _unknown(document, test.get("app"), (*path, "app"), known, "app")
+    yield from _unknown(document, test.get("rule"), (*path, "rule"), known, "rule")
+    yield from _unknown(document, test.get("group"), (*path, "group"), known, "group")
+
+
+def _incomplete(document: Document, test: dict[str, Any], path: Path) -> Iterator[Problem]:
+    """What a test, or a row with what holds for all rows, lacks or has too much of."""
+    unknown = [key for key in test if key not in CaseForm.model_fields]  # a misspelt one is told as such
+    if "request" not in test and not any(nearest(key, ["request"]) for key in unknown):
+        yield document.problem((*path, "request"), "missing-key", "'request' is missing")
+    if not test.keys() & set(EXPECTATIONS) and not any(nearest(key, EXPECTATIONS) for key in unknown):
+        hint = "add expect: block, log, allow or pass"
+        yield document.problem(path, "missing-key", "the test expects nothing", hint)
+    if "group" in test and (other := next((key for key in ("client", "user") if key in test), None)):
+        hint = f"leave `{other}` out: a member of the group is chosen"
+        yield document.problem((*path, "group"), "conflicting-keys", f"group and {other} exclude each other", hint)
 
 
 def _timelines(document: Document) -> Iterator[Problem]:

@@ -24,6 +24,7 @@ _ELSEWHERE = {  # keys of one mapping that are looked for in another
     ("rules", "vendor"): "write `apps: {vendor: …}`",
     ("rules", "since"): "did you mean 'from'?",
 }
+_NULLABLE = ("status", "would", "respond", "record")  # of tests: null says that there must be none
 _KEY = "[key]"  # ends pydantic's location where a mapping's key is the problem
 
 
@@ -49,7 +50,7 @@ def _missing_values(document: Document) -> list[Problem]:
     return [
         document.problem(path, "wrong-type", "found nothing, expected a value", "fill it in, or leave the key out")
         for path in document.nulls
-        if not (len(path) == 3 and path[0] == "tests" and path[2] == "status")
+        if not (path[0] == "tests" and len(path) > 2 and path[-1] in _NULLABLE)
     ]
 
 

@@ -11,6 +11,7 @@ from embargo.policy.fields import (
     Age,
     AppId,
     AppleId,
+    BasisWord,
     CalendarDay,
     ClientWord,
     Contact,
@@ -26,12 +27,15 @@ from embargo.policy.fields import (
     ModeWord,
     Moment,
     NetworkText,
+    NewEndpointsWord,
     PlayId,
     PositionWord,
     QueryWord,
+    Recorded,
     RecordingWord,
     RequestText,
     RespondWord,
+    Response,
     Retention,
     RoleWord,
     RuleId,
@@ -45,10 +49,11 @@ from embargo.policy.fields import (
     VerdictWord,
     Version,
     WebAddress,
+    Would,
     refuse,
     single,
 )
-from embargo.policy.patterns import FORMS, MARK, EndpointForms, HostPattern, Model, TunnelPattern
+from embargo.policy.patterns import FORMS, MARK, EndpointForms, ExcludeForms, HostPattern, Model, TunnelPattern
 from embargo.policy.problem import Mistake
 
 
@@ -88,6 +93,12 @@ class SettingsForm(Model):
     timezone: Timezone | None = Field(None, description="Of schedules that name none, such as Europe/Berlin.")
     log: LogForm | None = Field(None, description="How the decision log is kept.")
     privacy: PrivacyForm | None = Field(None, description="How much of who and what the log keeps.")
+    new_endpoints: NewEndpointsWord | None = Field(
+        None, description="How endpoints of a newer catalogue come in: shadow (on trial, the default) or enforce."
+    )
+    census: Switch | None = Field(
+        None, description="Whether the hosts that pass are counted, without a client or path; true by default."
+    )
 
 
 class AuthorityForm(Model):
@@ -121,7 +132,7 @@ class AppForm(Model):
     endpoints_from: Annotated[list[FileName], single(FileName), NOT_EMPTY] | None = Field(
         None, description="Plain lists, one domain a line, relative to this file."
     )
-    exclude: EndpointForms = Field([], description="Never this app, though an endpoint covers it.")
+    exclude: ExcludeForms = Field([], description="Never this app, though an endpoint covers it.")
     stores: StoresForm | None = Field(None, description="Ids in the app stores.")
 
 
@@ -227,17 +238,32 @@ class RuleForm(Model):
     message: _Message | None = Field(None, description="Shown to the client: text, or one for each language.")
     reason: Text | None = Field(None, description="For the log alone.")
     ticket: Text | None = Field(None, description="For the log alone.")
-    approved_by: Text | None = Field(None, description="For the log alone.")
+    approved_by: Text | None = Field(
+        None, description="For the log; an exception from an order in force needs another than the author."
+    )
+    author: Text | None = Field(None, description="Who wrote the rule: for the log, and see approved_by.")
+    basis: BasisWord | None = Field(
+        None, description="By what right an exception from an order in force is made: license, counsel or agency-head."
+    )
     record: RecordingWord | None = Field(None, description="full, or anonymous: no client, user or path in the record.")
 
 
-class TestForm(Model):
-    """A request and what the policy must say to it."""
+EXPECTATIONS = ("expect", "app", "rule", "endpoint", "status", "would", "respond", "record")  # of a test, one at least
 
-    request: RequestText = Field(description="A URL, a host or an address.")
+
+class CaseForm(Model):
+    """A row of a test's table: what it says goes before what the test says for all its rows."""
+
+    name: Text | None = Field(None, description="What it is about, for reports and -k.")
+    request: Annotated[list[RequestText], single(RequestText), NOT_EMPTY] | None = Field(
+        None, description="A URL, a host or an address; of a list each one is a test."
+    )
     surface: SurfaceWord | None = Field(None, description="Judge at this surface alone, such as dns.")
     client: AddressText | None = Field(None, description="The client's address.")
     user: Text | None = Field(None, description="The user.")
+    group: Id | None = Field(
+        None, description="Judge as a member of this group: its first client, or its first user where it has none."
+    )
     at: Moment | None = Field(None, description="Judge as of then; by default now.")
     user_agent: Text | None = Field(None, description="The request's User-Agent.")
     expect: VerdictWord | None = Field(None, description="The verdict.")
@@ -247,19 +273,24 @@ class TestForm(Model):
         None, description="The endpoint that matches, such as domain:alipay.com or alipay.com."
     )
     status: Status = Field(None, description="HTTP status of the answer; null where nothing is refused.")
+    would: Would = Field(None, description="What a shadow rule would have done; null where none held.")
+    respond: Response = Field(None, description="How the refusal looks at that surface; null where nothing is refused.")
+    record: Recorded = Field(None, description="How it is recorded: full or anonymous; null where no app owns it.")
 
-    @model_validator(mode="after")
-    def _expects(self) -> "TestForm":
-        if not self.model_fields_set & {"expect", "app", "rule", "endpoint", "status"}:
-            hint = "add expect: block, log, allow or pass"
-            raise refuse(Mistake("missing-key", "the test expects nothing", hint))
-        return self
+
+class TestForm(CaseForm):
+    """A request and what the policy must say to it; with cases a table of them."""
+
+    cases: Annotated[list[CaseForm], NOT_EMPTY] | None = Field(
+        None, description="Rows: each is a test, and what stands beside `cases` holds for all of them."
+    )
 
 
 class PolicyForm(Model):
     """A policy file, one layer of a policy."""
 
     version: Version = Field(description="The version of this format.")
+    released: CalendarDay | None = Field(None, description="Of a catalogue: the day of its release.")
     include: Annotated[list[FileName], single(FileName)] = Field(
         [], description="Earlier layers, relative to this file."
     )
@@ -300,39 +331,10 @@ def keys_beside(location: tuple[Any, ...]) -> list[str]:
             model = SelectorForm
         elif last in FORMS:
             model = FORMS[last]
+        elif parent[0] == "tests" and "cases" in parent:
+            model = CaseForm
         elif len(parent) == 2:
             model = _SECTIONS.get(parent[0], _BLOCKS.get(last, PolicyForm))
         else:
             model = _BLOCKS.get(last, PolicyForm)
     return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def json_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of the policy file."""
-    schema = _plain(PolicyForm.model_json_schema(by_alias=True, mode="validation"))
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "urn:embargo:policy:1",
-        **schema,
-        "title": "embargo policy",
-    }
-
-
-def _plain(node: Any) -> Any:
-    """*node* without what pydantic adds for Python's sake: null as a value, titles made of names."""
-    if isinstance(node, list):
-        return [_plain(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    kept = {key: _plain(value) for key, value in node.items() if not _for_python(key, value)}
-    alternatives = [item for item in kept.get("anyOf", ()) if item != {"type": "null"}]
-    if len(alternatives) == 1:
-        del kept["anyOf"]
-        return {**alternatives[0], **kept}
-    if alternatives:
-        kept["anyOf"] = alternatives
-    return kept
-
-
-def _for_python(key: str, value: Any) -> bool:
-    return (key == "default" and value is None) or (key == "title" and isinstance(value, str))

@@ -16,7 +16,12 @@ def mend(report: Report) -> list[str]:
 def _mend(report: Report, findings: list[Result]) -> Iterator[str]:
     by = {outcome: [result for result in findings if result.finding.outcome is outcome] for outcome in Outcome}
     leaked = by[Outcome.LEAKED]
-    if by[Outcome.MONITORED]:
+    if by[Outcome.MONITORED] and report.break_glass is not None:
+        yield (
+            f"break-glass is in force until {report.break_glass}, and nothing is refused: ask again after its end, "
+            "or end it with `embargo break-glass --end`"
+        )
+    elif by[Outcome.MONITORED]:
         yield "the policy monitors and refuses nothing: set `settings.mode: enforce`"
     if leaked:
         yield from _leaks(report, leaked)

@@ -34,6 +34,7 @@ class Running:
     addresses: frozenset[Address]  # all on which they listen
     everywhere: frozenset[Address]  # those that stand for every address of this machine
     mode: str | None  # `monitor` where any process monitors
+    break_glass: str | None  # until when any refuses nothing by break-glass, RFC 3339
     warnings: tuple[str, ...]
 
     def listens_on(self, given: Address) -> bool:
@@ -82,6 +83,7 @@ def running(statuses: Iterable[Status]) -> Running:
         addresses=frozenset(address for _, address in ports),
         everywhere=frozenset(everywhere),
         mode="monitor" if "monitor" in modes else next(iter(modes), None),
+        break_glass=next((str(until) for s in alive if (until := s.part("break_glass").get("until"))), None),
         warnings=tuple(warnings),
     )
 

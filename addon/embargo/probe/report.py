@@ -51,6 +51,7 @@ class Report:
     policy: str = ""  # digest of the policy whose endpoints were asked for
     enforced: tuple[str, ...] = ()  # digests that the running processes say they enforce
     mode: str | None = None  # of the running proxy; None where none says
+    break_glass: str | None = None  # until when the proxy refuses nothing by break-glass, RFC 3339
     answers: bool = False  # whether a process with the addon answers on its status socket
     client: str | None = None
     controls: list[Control] = field(default_factory=list)
@@ -106,6 +107,7 @@ class Report:
             "proxy": self.proxy,
             "client": self.client,
             "mode": self.mode,
+            "break_glass": self.break_glass,
             "policy": self.policy,
             "enforced": list(self.enforced),
             "controls": [{"name": c.name, "passed": c.passed, "detail": c.detail} for c in self.controls],

@@ -30,6 +30,12 @@ def _lines(explanation: Explanation) -> Iterator[Line]:
             yield "ticket", rule.ticket
         if rule.approved_by:
             yield "approved by", rule.approved_by
+        if rule.author:
+            yield "author", rule.author
+        if rule.basis:
+            yield "basis", rule.basis.value
+        if decision.against:
+            yield "against", f"{' and '.join(decision.against)}: in force, and binding on this organization"
     elif decision is not None and decision.rule_id == DEFAULT_RULE:
         yield "rule", f"{DEFAULT_RULE} (settings.default)"
     for standing in explanation.standings:
@@ -39,6 +45,8 @@ def _lines(explanation: Explanation) -> Iterator[Line]:
             yield "authority", authority.url
     if decision is not None and decision.would is not None:
         by = f" (shadow rule {decision.shadow_rule})" if decision.shadow_rule else " (enforce in place of monitor)"
+        if decision.shadow_rule is None and decision.trial is not None:
+            by = f" ({decision.trial.app} by {decision.trial.endpoint}, on trial)"
         yield "would", f"{decision.would}{by}"
     if decision is not None and decision.mismatch:
         yield "mismatch", "its host names have different owners: domain fronting, or an attempt at it"

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from embargo.core.opening import Opening, Why
 from embargo.core.rules import Action, Decrypt, Mode
-from embargo.review.privacy import MEMORY, NEVER, PERSONAL, READERS, REMAINING, Annex, RuleAccount
+from embargo.review.privacy import CENSUS, MEMORY, NEVER, PERSONAL, READERS, REMAINING, Annex, RuleAccount
 from embargo.review.unmet import when
 
 _OPENED = {
@@ -63,6 +63,8 @@ def markdown(annex: Annex) -> list[str]:
         _query(settings.query_values),
         f"- Never recorded: {'; '.join(NEVER)}.",
         "",
+        *_census(settings.census),
+        "",
         "Kept in memory alone, and lost when the proxy ends:",
         "",
         *(f"- {text}" for text in MEMORY),
@@ -79,6 +81,17 @@ def markdown(annex: Annex) -> list[str]:
         *(f"- {text}" for text in READERS),
     ]
     return lines
+
+
+def _census(counted: bool) -> list[str]:
+    if not counted:
+        return ["What passes is not counted by host either (settings.census is false)."]
+    return [
+        "What passes is counted by host (settings.census is true), so that a change of the policy can be tried on it"
+        " beforehand. The census holds:",
+        "",
+        *(f"- {text}" for text in CENSUS),
+    ]
 
 
 def _opened(annex: Annex) -> list[str]:

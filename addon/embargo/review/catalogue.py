@@ -130,16 +130,22 @@ def account(policy: Policy, app: App, time: datetime) -> AppAccount:
 
 def _judged(policy: Policy, app: App, endpoint: Endpoint, time: datetime) -> Entry:
     """*endpoint* with its verdict by *app*'s own rules, for an unknown client: other owners are left out."""
+    name, request, owner = posed(app, endpoint, time)
+    ruling = rulings(policy, request, name, owner)
+    rule = ruling.rule
+    verdict = VERDICTS[rule.action if rule is not None else policy.settings.default]
+    if verdict is Verdict.BLOCK and (endpoint.shadow or policy.settings.mode is Mode.MONITOR):
+        verdict = Verdict.LOG
+    return Entry(endpoint, verdict, rule.id if rule is not None else "default")
+
+
+def posed(app: App, endpoint: Endpoint, time: datetime) -> tuple[Name, Request, Owner]:
+    """A request for *endpoint* by a client that is unknown, with its name, and *app* as the owner of that."""
     pattern = endpoint.pattern
     spelled = pattern.host if pattern.kind is Kind.URL else pattern.text.partition("/")[0]
     name = Name.parse(Source.HOST, f"[{spelled}]" if ":" in spelled else spelled, pattern.port)
     request = Request(surface=Surface.HTTP, time=time, names=(name,))
-    ruling = rulings(policy, request, name, Owner(app.id, endpoint, pattern.specificity))
-    rule = ruling.rule
-    verdict = VERDICTS[rule.action if rule is not None else policy.settings.default]
-    if verdict is Verdict.BLOCK and policy.settings.mode is Mode.MONITOR:
-        verdict = Verdict.LOG
-    return Entry(endpoint, verdict, rule.id if rule is not None else "default")
+    return name, request, Owner(app.id, endpoint, pattern.specificity)
 
 
 def _listed(policy: Policy, app: App, source: DomainList, time: datetime) -> Entry:
@@ -174,6 +180,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "count": entry.count,
         "role": endpoint.role.value,
         "shared": endpoint.shared,
+        "on_trial": endpoint.shadow,
         "evidence": list(endpoint.evidence) if entry.source is None else [],
         "verdict": str(entry.verdict),
         "rule": entry.rule,

@@ -109,6 +109,7 @@ class Explanation:
                 {"id": standing.authority.id, "state": standing.state.value if standing.state is not None else None}
                 for standing in self.standings
             ],
+            "against": list(decision.against) if decision is not None else [],
             "surface": self.request.surface.value if self.request is not None else None,
             "status": self.status,
             "names": list(dict.fromkeys(spelled(name) for name in self.request.names)) if self.request else [],
@@ -136,7 +137,9 @@ def explain(policy: Policy, inquiry: Inquiry) -> Explanation:
         )
     decision, request = found.decision, found.request
     apps = tuple(policy.apps[app] for app in decision.apps)
-    names = _judged_names(policy, request)
+    # what is on trial is told with its rules where it is all there is to tell
+    trials = policy.trials if decision.trial is not None and decision.trial.unowned else None
+    names = _judged_names(trials.within if trials is not None else policy, request)
     return Explanation(
         inquiry=inquiry,
         verdict=decision.verdict,
@@ -218,6 +221,10 @@ def _reason(policy: Policy, decision: Decision, apps: tuple[App, ...]) -> str:
         sentence += "; the policy is in monitor mode, so it is only logged"
     elif decision.shadow_rule is not None and decision.would is not None:
         sentence += f"; the shadow rule {decision.shadow_rule} would {_verb(decision.would)} it"
+    elif (trial := decision.trial) is not None:
+        if decision.endpoint == trial.endpoint:
+            return f"{trial.endpoint} is on trial, so what follows is only recorded: {sentence}"
+        sentence += f"; {trial.endpoint} is on trial: with it, {trial.rule} would {_verb(trial.verdict)} {trial.app}"
     return sentence
 
 

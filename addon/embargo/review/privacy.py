@@ -11,6 +11,7 @@ from embargo.core.catalogue import App
 from embargo.core.opening import Opening, Why, always_holds, openings
 from embargo.core.rules import Decrypt, Mode, Policy, Recording, Rule
 from embargo.review.unmet import hours_of, when
+from embargo.traffic.census import FEWEST_CLIENTS, KEPT
 
 # Of a record: what may lead to a person. `journal.judged` leaves the first group out of anonymous records; a test
 # compares both with records as they are written.
@@ -46,6 +47,18 @@ NEVER = (
     "client (embargo_front_proxies)",
     "bodies of requests and responses, messages of WebSockets",
     "fragments of URLs",
+)
+CENSUS = (
+    f"A host that at least {FEWEST_CLIENTS} clients met within an hour: its name, the hour, the number of requests, and "
+    "about how many clients.",
+    f"What fewer than {FEWEST_CLIENTS} clients met: the registered name (example.com of alice.example.com), the day, "
+    "and the number of requests; without an hour and without the host. Where the hosts of the name together had "
+    f"{FEWEST_CLIENTS} clients in an hour, about how many.",
+    "Of all else (addresses, names inside the house) the number of requests in all, by day.",
+    "Never a client, user, user agent, path, query or minute. Clients are told apart in memory by a hash whose random "
+    "key is never written and is forgotten after an hour at most: nobody can ask the census about a client.",
+    f"Files are kept for {KEPT.days} days, in the directory census/ of the log directory, with settings.census: false "
+    "as well, until they are that old.",
 )
 MEMORY = (
     "Clients that rejected the proxy's certificate, by address and user agent, for a day, at most 10,000; `embargo "
@@ -135,6 +148,7 @@ class Annex:
             },
             "retention_seconds": settings.log.retention,
             "rotation_seconds": settings.log.rotate_age,
+            "census": {"counted": settings.census, "days": KEPT.days, "fewest_clients": FEWEST_CLIENTS},
             "memory": list(MEMORY),
             "readers": list(READERS),
         }

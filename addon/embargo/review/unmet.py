@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from embargo.core.criteria import selecting_authorities
+from embargo.core.criteria import opposed, selecting_authorities
 from embargo.core.matcher import Owner
 from embargo.core.request import Name, Request
 from embargo.core.rules import Group, Policy, Rule
@@ -42,6 +42,8 @@ def unmet(policy: Policy, rule: Rule, owner: Owner, name: Name, request: Request
             return _inside(rule.not_groups, request)
         case "authority":
             return _states(policy, rule, owner, request)
+        case "basis":
+            return _without_basis(policy, rule, owner, request)
         case "schedule":
             assert rule.schedule is not None
             return _clock(rule.schedule, request.time)
@@ -90,6 +92,12 @@ def _states(policy: Policy, rule: Rule, owner: Owner, request: Request) -> str:
         return f"wants an authority that is {wanted}; none that counts names {owner.app}"
     found = [f"{authority.id} is {state_of(authority.timeline, request.time)}" for authority in selecting]
     return f"wants an authority that is {wanted}; {', '.join(found)}"
+
+
+def _without_basis(policy: Policy, rule: Rule, owner: Owner, request: Request) -> str:
+    orders = opposed(policy, rule, policy.apps[owner.app], request.time)
+    binding = "is in force and binds" if len(orders) == 1 else "are in force and bind"
+    return f"wants {', '.join(rule.lacks)}; {' and '.join(orders)} {binding} this organization"
 
 
 def _inside(groups: Iterable[Group], request: Request) -> str:

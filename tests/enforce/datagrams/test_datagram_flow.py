@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from embargo.enforce.datagrams.datagram_flow import DatagramFlow, Kind, Protocol
-from embargo.enforce.datagrams.quic import MOST_HELD
-from embargo.enforce.datagrams.quic_packet import INITIAL, packets
+from embargo.core.quic_packet import INITIAL, packets
+from embargo.enforce.datagrams.datagram_flow import MOST_HELD, DatagramFlow, Kind, Protocol
 from initials import (
     DESTINATION,
     PING,

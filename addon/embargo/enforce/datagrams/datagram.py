@@ -13,13 +13,13 @@ from mitmproxy.proxy.layers.tls import HTTP_ALPNS
 
 from embargo.core import dns_framing
 from embargo.core.decision import Decision
+from embargo.core.quic_hellos import is_late
 from embargo.core.request import Name, Request, Source, Surface
 from embargo.core.rules import Decrypt, Mode
 from embargo.core.unread import nameless, unread
 from embargo.enforce.connection import Connection
 from embargo.enforce.datagrams.datagram_flow import DatagramFlow, Kind, Look, Protocol
 from embargo.enforce.datagrams.datagram_layer import Datagram, JudgedDatagrams, outlive
-from embargo.enforce.datagrams.quic import is_late
 from embargo.enforce.gate import Gate, close, now
 from embargo.enforce.gather import datagram_request
 from embargo.enforce.tls.decrypt import must_open, never_opened

@@ -5,16 +5,13 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
 
-from embargo.enforce.datagrams import dtls, quic
-from embargo.enforce.datagrams.quic_packet import (
-    VERSIONS,
-    is_overlong,
-    is_reserved,
-    is_unread_version,
-    version_negotiation,
-    version_of,
-)
+from embargo.core.quic_hellos import Attempt, Connections, Unreadable
+from embargo.core.quic_packet import VERSIONS, is_overlong, is_reserved, is_unread_version, version_of
+from embargo.enforce.datagrams import dtls
+from embargo.enforce.datagrams.quic_refusal import refusal, version_negotiation
 
+MOST_HELD = 32  # datagrams of a flow that wait for their ClientHellos; Chromium's fills two
+MOST_HELD_BYTES = 65_536
 _ENDLESS = "a ClientHello that does not end"
 
 
@@ -46,7 +43,7 @@ class Look:
     changed: bool = False  # a second ClientHello, with another name than the first
     error: str = ""
     refuse: Callable[[], bytes] = field(default=bytes, repr=False)  # made when it is wanted: it costs 80 µs
-    attempt: quic.Attempt | None = field(default=None, repr=False)
+    attempt: Attempt | None = field(default=None, repr=False)
 
     @property
     def refusal(self) -> bytes:
@@ -63,7 +60,7 @@ class DatagramFlow:
 
     def start_again(self) -> None:
         """Forget what was read: what could not be judged went nowhere, and is judged should it come again."""
-        self._quic = quic.Connections()
+        self._quic = Connections()
         self._dtls = dtls.Hellos()
         self._held: list[bytes] = []  # pieces of DTLS ClientHellos, and what came between them
 
@@ -105,7 +102,7 @@ class DatagramFlow:
             return Look(Kind.UNREADABLE, [], Protocol.QUIC, error="a packet whose header does not end")
         try:
             found = self._quic.feed(datagram)
-        except quic.Unreadable as error:
+        except Unreadable as error:
             return Look(Kind.UNREADABLE, [datagram], Protocol.QUIC, error=str(error))
         if found is None:
             return Look(Kind.PLAIN, [datagram])
@@ -120,7 +117,7 @@ class DatagramFlow:
                 released,
                 Protocol.QUIC,
                 error=_ENDLESS,
-                refuse=partial(self._quic.refusal, attempt),
+                refuse=partial(refusal, attempt),
                 attempt=attempt,
             )
         released, attempt.held = attempt.held, []
@@ -132,7 +129,7 @@ class DatagramFlow:
             Protocol.QUIC,
             names=tuple(dict.fromkeys(name for names in attempt.hellos for name in names)),
             changed=any(names != attempt.hellos[0] for names in attempt.hellos),
-            refuse=partial(self._quic.refusal, attempt),
+            refuse=partial(refusal, attempt),
             attempt=attempt,
         )
 
@@ -156,7 +153,7 @@ class DatagramFlow:
 
 
 def _may_wait(held: list[bytes]) -> bool:
-    return len(held) <= quic.MOST_HELD and sum(map(len, held)) <= quic.MOST_HELD_BYTES
+    return len(held) <= MOST_HELD and sum(map(len, held)) <= MOST_HELD_BYTES
 
 
 def _dtls_refusal() -> bytes:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from embargo.enforce.datagrams.fragments import Fragments
-from embargo.enforce.tls.server_names import server_names
+from embargo.core.fragments import Fragments
+from embargo.core.server_names import server_names
 
 _HANDSHAKE = 22
 _TYPES = range(20, 26)  # of records: change_cipher_spec, alert, handshake, data, heartbeat, tls12_cid

@@ -74,7 +74,7 @@ class Http:
             self._refuse(flow, connection, judged.request, judged.decision)
             return
         if judged.decision.verdict is Verdict.PASS:
-            self._gate.count(judged.decision)
+            self._gate.passed(judged.decision, connection, judged.request)
         else:
             self._record(flow, connection, judged.request, judged.decision)
         if flow.response is None:

@@ -132,6 +132,10 @@ class Child:
         """How it ended, in words."""
         return f"{self.hangs} and was killed" if self.hangs is not None else _in_words(code)
 
+    def is_serving(self) -> bool:
+        """Whether it does more than refuse everything: it has a policy, or break-glass stands in for one."""
+        return bool(self.health.get("policy") or self.health.get("break_glass"))
+
     def trouble(self) -> str | None:
         """Why no clients should be sent to it; None: it refuses what is banned, and records it."""
         if not self.ready.is_set():
@@ -140,7 +144,7 @@ class Child:
             return "gives no sign of life"
         if self.health.get("draining"):
             return "is draining"
-        if not self.health.get("policy"):
+        if not self.is_serving():
             return "enforces no policy yet: everything is refused"
         if self.health.get("log"):
             return f"cannot write the decision log: {self.health['log']}"

@@ -262,7 +262,7 @@ class Supervisor:
         status = f"{sum(child.trouble() is None for child in children)} of {self._count} workers, policy {shown}"
         reading = self._reloading.look(children)
         overdue = self._reloading.is_overdue()
-        enforced = self._started and all(child.health.get("policy") for child in children)
+        enforced = self._started and all(child.is_serving() for child in children)
         if ((enforced and not reading) or overdue) and not self._ready_said:
             self._ready_said = True
             if late := self._reloading.end(children):

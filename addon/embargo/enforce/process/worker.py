@@ -4,8 +4,8 @@
 started by the supervisor alone. Both ends of the channel write one JSON object a line:
 
     the worker      {"ready": {"listen": [[ADDRESS, PORT], …], "alone": [MODE, …], "shared": …}}, once it serves
-                    {"health": {"policy": DIGEST|null, "log": ERROR|null, "draining": …, "read": N}}, on change and
-                    at least each second; "read" counts the readings of the policy that somebody asked for
+                    {"health": {"policy": DIGEST|null, "break_glass": …, "log": ERROR|null, "draining": …, "read": N}},
+                    on change and at least each second; "read" counts the readings of the policy that somebody asked for
                     {"recorded": ID}
     the supervisor  {"died": {"id": ID, "time": …, "pid": …, "reason": …}}, for this worker to record
 
@@ -97,7 +97,8 @@ class Worker:
         told_at = 0.0
         while True:
             health = {
-                "policy": runtime.gate.policy.digest if runtime.gate.policy is not None else None,
+                "policy": runtime.gate.loaded.digest if runtime.gate.loaded is not None else None,
+                "break_glass": runtime.gate.glass is not None,
                 "log": runtime.journal.state().error if runtime.journal is not None else "there is none",
                 "draining": master.is_draining,
                 "read": runtime.reloader.read if runtime.reloader is not None else 0,

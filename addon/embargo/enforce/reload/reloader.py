@@ -15,6 +15,7 @@ from pathlib import Path
 from embargo.core.difference import summarize
 from embargo.core.rules import Policy
 from embargo.enforce.gate import Gate, now
+from embargo.enforce.reload.announcer import Announcer
 from embargo.enforce.reload.calendar import Calendar
 from embargo.enforce.reload.compiler import Compiled, CompileFailed, compile_policy
 from embargo.enforce.reload.rejudge import rejudge
@@ -57,6 +58,7 @@ class Reloader:
         self.reloads_ok = 0
         self.reloads_refused = 0
         self.calendar = Calendar(gate)
+        self.announcer = Announcer(gate)
         self._asked = asyncio.Event()  # somebody wants the files read now
         self.settled = asyncio.Event()  # the first reading has come to an end, whichever
         self.read = 0  # readings that somebody asked for and that have come to an end
@@ -70,6 +72,7 @@ class Reloader:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_files())
             tasks.create_task(self.calendar.run())
+            tasks.create_task(self.announcer.run())
 
     async def _follow_files(self) -> None:
         again = False  # the compiler failed by itself
@@ -86,7 +89,7 @@ class Reloader:
                 except (CompileFailed, SnapshotError, OSError) as failed:  # ours, not the text's: try again
                     again = True
                     self._refuse((str(failed),), None, asked=asked)
-                    if self._gate.policy is None:
+                    if self._gate.loaded is None:
                         await self._fall_back()
                 self.settled.set()
                 self.read += asked
@@ -111,7 +114,7 @@ class Reloader:
         problems = compiled.problems or (() if starting else compiled.failed_tests)
         if compiled.snapshot is None or problems:
             self._refuse(problems or ("the compiler gave no policy",), compiled.digest, asked=asked)
-            if self._gate.policy is None:
+            if self._gate.loaded is None:
                 await self._fall_back()
             return
         if starting and compiled.failed_tests:
@@ -121,7 +124,7 @@ class Reloader:
 
     async def _take_effect(self, compiled: Compiled, *, asked: bool) -> None:
         assert compiled.snapshot is not None
-        old = self._gate.policy
+        old = self._gate.loaded
         self.refused = None
         if old is not None and old.digest == compiled.digest:
             if asked:
@@ -161,7 +164,7 @@ class Reloader:
         self._swap(policy)
 
     def _swap(self, policy: Policy, *, stricter: Sequence[str] = (), milder: Sequence[str] = ()) -> None:
-        old = self._gate.policy
+        old = self._gate.loaded
         self._gate.write(
             PolicyChanged(
                 time=now(),
@@ -173,13 +176,13 @@ class Reloader:
                 milder=tuple(milder),
             )
         )
-        self._gate.policy = policy
+        self._gate.take(policy)
         self.since = now()
         self.reloads_ok += 1
         self.on_policy(policy)
 
     def _refuse(self, problems: Sequence[str], digest: str | None, *, asked: bool) -> None:
-        old = self._gate.policy
+        old = self._gate.loaded
         if self.refused is not None and self.refused.problems == tuple(problems) and not asked:
             return  # said already
         self.reloads_refused += 1

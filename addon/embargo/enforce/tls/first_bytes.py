@@ -12,7 +12,7 @@ from enum import Enum, auto
 from mitmproxy.proxy.layers.tls import get_client_hello
 
 from embargo.core.proxy_protocol import LONGEST_1, SIGNATURE_1, SIGNATURE_2
-from embargo.enforce.tls.server_names import server_names
+from embargo.core.server_names import server_names
 
 LONGEST_LINE = 4096  # bytes of an unfinished line that are remembered; a host name is 253
 LONGEST_HEAD = 65_536  # bytes held before the protocol must be known; a ClientHello or request head is far smaller

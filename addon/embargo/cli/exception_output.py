@@ -1,0 +1,161 @@
+"""How `embargo except` words what it found: for people in lines, for machines as JSON."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+
+from embargo.cli.findings import counted
+from embargo.cli.output import Json, aligned, printable
+from embargo.core.rules import Rule
+from embargo.review.exceptions import Standing
+from embargo.review.exempting import Plan
+from embargo.review.opened import Effect, obstacle
+
+_MOST_SHOWN = 20  # endpoints that are printed for people; --json has them all
+COLUMNS = ("ID", "STATE", "LEFT", "APPS", "FOR", "ACTION", "UNTIL", "REASON")
+
+
+def binding(orders: Sequence[str]) -> str:
+    """That *orders* stand against an exception, as half a sentence."""
+    verbs = "is in force and binds" if len(orders) == 1 else "are in force and bind"
+    return f"{' and '.join(orders)} {verbs} this organization"
+
+
+def show(plan: Plan, moment: datetime) -> None:
+    """Print what an exception is, for whom, how long, and what it opens."""
+    rule = plan.rule
+    assert rule.until is not None and rule.since is not None, "it was just made"
+    begins = f"from {_time(rule.since)} " if rule.since > moment else ""
+    lasts = span((rule.until - rule.since).total_seconds())
+    line = f"{rule.id}: {rule.action} {_what(rule)} for {_whom(rule)} {begins}until {_time(rule.until)} ({lasts})"
+    click.echo(printable(line))
+    if plan.against and not plan.rule.lacks:
+        click.echo(f"against {' and '.join(plan.against)}, in force and binding: each record of it says so")
+    if plan.opened:
+        click.echo(f"opens {counted(len(plan.opened), 'endpoint')}:")
+        rows = [(f"  {each.app}", each.endpoint, f"{each.before} to {each.after}") for each in plan.opened]
+        for row in aligned([[printable(cell) for cell in row] for row in rows[:_MOST_SHOWN]]):
+            click.echo(row)
+        if len(rows) > _MOST_SHOWN:
+            click.echo(f"  and {len(rows) - _MOST_SHOWN} more; --json lists them")
+    if plan.kept:
+        click.echo(f"changes nothing at {counted(len(plan.kept), 'endpoint')}:")
+        for why, endpoints in _by_obstacle(plan.kept).items():
+            more = f" and {len(endpoints) - 1} more" if len(endpoints) > 1 else ""
+            click.echo(printable(f"  {endpoints[0]}{more}: {why}"))
+
+
+def obstacles(plan: Plan) -> str:
+    """Why *plan* opens nothing, by how often it is the reason."""
+    counts = sorted(_by_obstacle(plan.kept).items(), key=lambda found: -len(found[1]))
+    return "; ".join(why for why, _ in counts[:3]) or "no endpoint lies there"
+
+
+def _by_obstacle(kept: Sequence[Effect]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for effect in kept:
+        found[obstacle(effect)].append(f"{effect.app} {effect.endpoint}")
+    return found
+
+
+def document(plan: Plan, file: str, *, written: bool, refused: str | None = None) -> dict[str, Json]:
+    """What `add` and `end` print under --json."""
+    return {
+        **_rule(plan.rule),
+        "against": list(plan.against),
+        "opens": [_effect(effect) for effect in plan.opened],
+        "keeps": [{**_effect(effect), "why": obstacle(effect)} for effect in plan.kept],
+        "file": file,
+        "written": written,
+        "refused": refused,
+    }
+
+
+def _effect(effect: Effect) -> dict[str, Json]:
+    return {
+        "app": effect.app,
+        "endpoint": effect.endpoint,
+        "before": str(effect.before),
+        "after": str(effect.after),
+        "at": _time(effect.at),
+    }
+
+
+def listed(standing: Standing) -> dict[str, Json]:
+    """An exception as `list --json` prints it."""
+    return {
+        **_rule(standing.rule),
+        "state": standing.state.value,
+        "left_seconds": int(standing.left) if standing.left is not None else None,
+        "void_for": [{"app": app, "against": list(orders)} for app, orders in standing.void_for],
+    }
+
+
+def _rule(rule: Rule) -> dict[str, Json]:
+    return {
+        "id": rule.id,
+        "apps": ["all"] if rule.apps.all else sorted(rule.apps.ids),
+        "hosts": [f"{pattern.kind.key}:{pattern.text}" for pattern in rule.hosts],
+        "clients": [str(network) for network in rule.clients],
+        "users": sorted(rule.users),
+        "groups": [group.id for group in rule.groups],
+        "action": rule.action.value,
+        "from": _time(rule.since) if rule.since is not None else None,
+        "until": _time(rule.until) if rule.until is not None else None,
+        "enabled": rule.enabled,
+        "reason": rule.reason,
+        "author": rule.author,
+        "approved_by": rule.approved_by,
+        "ticket": rule.ticket,
+        "basis": rule.basis.value if rule.basis is not None else None,
+    }
+
+
+def row(standing: Standing) -> tuple[str, ...]:
+    """An exception under `COLUMNS`."""
+    rule = standing.rule
+    return (
+        rule.id,
+        standing.state.value,
+        span(standing.left) if standing.left is not None else "-",
+        _what(rule),
+        _whom(rule),
+        rule.action.value,
+        _time(rule.until) if rule.until is not None else "never",
+        rule.reason or "",
+    )
+
+
+def _what(rule: Rule) -> str:
+    hosts = [f"{pattern.kind.key}:{pattern.text}" for pattern in rule.hosts]
+    selector = rule.apps
+    named = [
+        *(f"named_in:{name}" for name in selector.named_in),
+        *(f"vendor:{name}" for name in sorted(selector.vendors)),
+    ]
+    return " ".join(hosts) or ("all" if selector.all else " ".join([*sorted(selector.ids), *named]))
+
+
+def _whom(rule: Rule) -> str:
+    parts = [
+        *(f"group {group.id}" for group in rule.groups),
+        *sorted(rule.users),
+        *map(str, rule.clients),
+    ]
+    return ", ".join(parts) or "everyone"
+
+
+def _time(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def span(seconds: float) -> str:
+    """*seconds* as people say it, its two largest units: `3 d 4 h`, `12 min`, `40 s`."""
+    left, parts = int(seconds), []
+    for name, length in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        if left >= length:
+            parts.append(f"{left // length} {name}")
+            left %= length
+    return " ".join(parts[:2]) or "0 s"

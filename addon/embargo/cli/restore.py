@@ -1,0 +1,185 @@
+"""`embargo restore`: take an edit back: the policy files as they were under a policy that was in force."""
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from embargo.cli.findings import counted, now
+from embargo.cli.loading import UNREADABLE
+from embargo.cli.options import json_option, log_option, policy_option
+from embargo.cli.output import echo_json, echo_problems, printable, table
+from embargo.core.difference import summarize
+from embargo.core.rules import LogSettings
+from embargo.journal.audit import login_name, record
+from embargo.journal.event import Change, ConfigurationChanged, Outcome
+from embargo.policy.problem import PolicyError
+from embargo.policy.replacement import NotWritten
+from embargo.review.history import NoSuchPolicy, Version, stored_text, versions
+from embargo.review.restoring import NotRestorable, Plan, plan, restore
+
+_SHOWN = 12  # digits of a digest, as `status` and the log's lines have them
+_MOST_LINES = 20  # of what grows stricter or milder
+
+
+@click.command(epilog="\b\nExamples:\n  embargo restore\n  embargo restore previous --reason 'blocked the bank'")
+@click.argument("digest", required=False, metavar="[DIGEST|previous]")
+@policy_option
+@log_option
+@click.option("--reason", metavar="TEXT", help="Why, for the log.")
+@click.option("--with-exceptions", is_flag=True, help="Take exceptions.yaml back as well; else it stays as it is.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def command(
+    digest: str | None,
+    policy: tuple[Path, ...],
+    log: Path,
+    reason: str | None,
+    with_exceptions: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Take an edit back: the policy files as they were under a policy that was in force.
+
+    Without DIGEST it lists the policies that were, the newest first. `previous` is the one before the newest. What
+    would change is shown, the old text is tried out, and the change is recorded in the audit log. Exit 0 where it was
+    done, 1 where it cannot be, 2 where a file cannot be read.
+    """
+    try:
+        known = versions(log)
+        if digest is None:
+            _list(known, as_json=as_json)
+            return
+        data = stored_text(log, _meant(digest, known))
+        found = plan(policy, data, now(), exceptions=with_exceptions)
+    except PolicyError as refused:
+        echo_problems(refused.problems)
+        _fail("that policy does not load under this release, so nothing was changed")
+    except (NoSuchPolicy, NotRestorable) as error:
+        _fail(str(error))
+    except OSError as error:
+        click.echo(f"error: {error.filename or log}: {error.strerror or error}", err=True)
+        sys.exit(UNREADABLE)
+    _carry_out(found, log, reason, yes=yes, as_json=as_json)
+
+
+def _meant(digest: str, known: Sequence[Version]) -> str:
+    if digest != "previous":
+        return digest.lower()
+    if len(known) < 2:
+        raise NoSuchPolicy("the log knows of no policy before the newest; `embargo restore` lists what it knows")
+    return known[1].digest
+
+
+def _list(known: Sequence[Version], *, as_json: bool) -> None:
+    if as_json:
+        for version in known:
+            echo_json(
+                {
+                    "digest": version.digest,
+                    "since": version.since.isoformat(),
+                    "files": list(version.files),
+                    "stricter": version.stricter,
+                    "milder": version.milder,
+                    "stored": version.stored,
+                }
+            )
+        return
+    if not known:
+        click.echo("the log knows of no policy that was in force")
+        return
+    table(
+        ("in force from", "policy", "stricter", "milder", "files"),
+        (
+            (
+                f"{version.since:%Y-%m-%dT%H:%M:%SZ}",
+                version.digest[:_SHOWN] + ("" if version.stored else " (text not kept)"),
+                str(version.stricter),
+                str(version.milder),
+                ", ".join(version.files),
+            )
+            for version in known
+        ),
+    )
+
+
+def _carry_out(found: Plan, log: Path, reason: str | None, *, yes: bool, as_json: bool) -> None:
+    moment = now()
+    stricter, milder = summarize(found.now.policy if found.now is not None else None, found.then.policy, moment)
+    if not as_json:
+        _show(found, stricter, milder)
+    if found.replaced:
+        if not yes:
+            if not sys.stdin.isatty():
+                raise click.UsageError("nobody is there to ask: say --yes")
+            click.confirm("Go back?", abort=True, err=True)
+        _write(found, log, reason, moment)
+    if as_json:
+        echo_json(
+            {
+                "digest": found.then.digest,
+                "files": [str(each.path) for each in found.replaced],
+                "stricter": list(stricter),
+                "milder": list(milder),
+            }
+        )
+    elif found.replaced:
+        click.echo("done; a running proxy takes it up within two seconds, and `embargo status` shows it")
+
+
+def _show(found: Plan, stricter: Sequence[str], milder: Sequence[str]) -> None:
+    if not found.replaced:
+        click.echo("the files are that policy already")
+        return
+    for each in found.replaced:
+        was = "is not there" if each.old is None else counted(len(each.old.splitlines()), "line")
+        click.echo(printable(f"{each.path}: {was}, would have {counted(len(each.new.splitlines()), 'line')}"))
+    if found.now is None:
+        click.echo("the files as they are do not load, so what would change against them is not known")
+        return
+    for word, lines in (("stricter", stricter), ("milder", milder)):
+        for line in lines[:_MOST_LINES]:
+            click.echo(printable(f"{word}: {line}"))
+        if len(lines) > _MOST_LINES:
+            click.echo(f"{word}: and {len(lines) - _MOST_LINES} more")
+    if not stricter and not milder:
+        click.echo("no verdict changes at this instant for clients of no group")
+
+
+def _write(found: Plan, log: Path, reason: str | None, moment: datetime) -> None:
+    """Record that it is about to be done, do it, and record what came of it."""
+    author = login_name()
+    settings: LogSettings = found.then.policy.settings.log
+
+    def changed(outcome: Outcome, error: str | None = None) -> None:
+        event = ConfigurationChanged(
+            time=moment if outcome is Outcome.UNKNOWN else now(),
+            action="policy-restored",
+            change=Change.CHANGE,
+            outcome=outcome,
+            user=author,
+            reason=reason,
+            policy=found.then.digest,
+            subject="restored",
+            details={"files": tuple(str(each.path) for each in found.replaced)},
+            error=error,
+        )
+        record(log, event, settings)
+
+    try:
+        changed(Outcome.UNKNOWN)
+    except OSError as error:
+        _fail(f"{log}: the change cannot be recorded, so it was not made: {error.strerror or error}")
+    try:
+        restore(found, f"embargo restore by {author}")
+    except (NotWritten, NotRestorable) as error:
+        changed(Outcome.FAILURE, str(error))
+        _fail(str(error))
+    changed(Outcome.SUCCESS)
+
+
+def _fail(why: str) -> None:
+    click.echo(f"error: {printable(why)}", err=True)
+    sys.exit(1)

@@ -1,0 +1,70 @@
+"""The audit chain, `audit.jsonl` (DESIGN 7): what commands and the console change, for processes that soon end.
+
+The same files, names and locks as the decision log's, so that the same readers read both.
+"""
+
+import os
+import socket
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from embargo import __version__
+from embargo.core.rules import LogSettings
+from embargo.journal.clock import utc_now
+from embargo.journal.ecs import Observer
+from embargo.journal.event import ConfigurationChanged, Event, RecordsLost
+from embargo.journal.files import AUDIT_STEM
+from embargo.journal.identifier import uuid7
+from embargo.journal.livefile import LiveFile
+from embargo.journal.record import Encoder
+from embargo.journal.rotation import due, keep
+
+PATIENCE = 5.0  # seconds to wait for another command's turn; one that takes longer has hung: the next file is begun
+
+
+def record(directory: Path, event: ConfigurationChanged, settings: LogSettings | None = None) -> None:
+    """Append *event* to the audit chain of the log *directory*, confirmed by the disk when this returns.
+
+    Raises OSError, and then the record may not be there: do not make the change.
+    """
+    settings = settings or LogSettings()
+    made = not directory.exists()
+    file = LiveFile.open(directory, AUDIT_STEM, PATIENCE)
+    rotated = False
+    try:
+        events: list[Event] = [event]
+        if file.cut:
+            reason = f"a last line of {file.cut} bytes, torn by a crash, was cut"
+            events.insert(0, RecordsLost(time=event.time, count=1, since=event.time, reason=reason))
+        if due(file, settings, event.time):
+            with suppress(OSError):  # the record is worth more than the file's size
+                file = file.rotated(event.time)
+                rotated = True
+        _hand_over(directory, file.path, made=made)
+        encoder = Encoder(Observer(hostname=socket.gethostname(), version=__version__, pid=os.getpid()))
+        file.append(
+            [
+                encoder.line(each, sequence=file.sequence + number, identifier=uuid7())
+                for number, each in enumerate(events, 1)
+            ]
+        )
+        file.sync()
+    finally:
+        file.close()
+    if rotated:
+        _keep(directory, settings, utc_now())
+
+
+def _keep(directory: Path, settings: LogSettings, now: datetime) -> None:
+    with suppress(OSError):  # what is not compressed or deleted now will be after the next rotation
+        keep(directory, AUDIT_STEM, settings, now)
+
+
+def _hand_over(directory: Path, path: Path, *, made: bool) -> None:
+    """Give a file that root writes to the directory's owner, who reads and rotates it."""
+    if os.geteuid() != 0 or made:
+        return
+    owner = directory.stat()
+    if owner.st_uid != path.stat().st_uid:
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -1,0 +1,244 @@
+"""`exceptions.yaml` beside a policy: locked against other writers, and replaced whole or not at all.
+
+The new text is written beside and confirmed by the disk, then takes the old one's name, so a reader sees the one or the
+other, whatever happens in between. Mode, owner and extended attributes stay; where the name is a symbolic link, it
+stays one. What this command leaves behind when it is killed is a file that no one reads, and the next one removes it.
+"""
+
+import errno
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from embargo.policy.layers import EXCEPTIONS
+from embargo.policy.problem import Mistake
+from embargo.policy.reading import read
+
+PATIENCE = 30.0  # seconds that a writer waits for others; one takes a second or two
+_TURN = 0.05  # seconds between attempts
+_LONGEST_HOLDER = 400  # bytes of a lock file that are shown
+_LOCK_FLAGS = os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
+type Signature = tuple[int, int, int] | None  # inode, mtime (ns), size; None: no file
+type Holder = str  # who holds the lock, in words
+
+
+class NotWritten(Exception):
+    """`exceptions.yaml` could not be changed, and is as it was; says why, and what to do."""
+
+
+def exceptions_file(policy: Sequence[Path]) -> Path:
+    """The file of exceptions of the policy that these files make; it need not exist."""
+    return policy[-1].parent / EXCEPTIONS
+
+
+@contextmanager
+def locked(
+    path: Path,
+    holder: Holder,
+    *,
+    like: Path,
+    patience: float = PATIENCE,
+    waiting: Callable[[Holder], None] = lambda other: None,
+) -> Iterator["ExceptionsFile"]:
+    """The file at *path*, while nobody else may change it by this way; *holder* tells others who does.
+
+    One that is not there yet will be readable for whoever may read *like*. *waiting* is called once, with who holds
+    the lock, where that has to be waited for.
+
+    Raises NotWritten after *patience* seconds, or where there can be no lock.
+    """
+    target = Path(os.path.realpath(path))
+    lock = target.with_name(f".{target.name}.lock")
+    descriptor = _lock(lock, patience, waiting)
+    try:
+        _say(descriptor, holder)
+        file = ExceptionsFile(path, target, like)
+        try:
+            yield file
+        finally:
+            file.discard()
+            _say(descriptor, "")
+    finally:
+        os.close(descriptor)
+
+
+class ExceptionsFile:
+    """The file while it is locked: `read`, then `stage` and `replace`."""
+
+    def __init__(self, path: Path, target: Path, like: Path) -> None:
+        self.path = path  # as it is named
+        self._target = target  # what that leads to
+        self._like = like
+        self._seen: Signature = None
+        self._staged: Path | None = None
+
+    def read(self) -> bytes | None:
+        """What it holds; None where there is no file. Raises NotWritten where it cannot be read."""
+        self._seen = _signature(self._target)
+        try:
+            return read(str(self.path), self._target).data
+        except Mistake as mistake:
+            if mistake.code == "missing-file" and not os.path.lexists(self._target):
+                return None
+            raise NotWritten(f"{self.path}: {mistake}") from mistake
+
+    def stage(self, data: bytes) -> None:
+        """Have *data* on the disk, ready to take the file's place. Raises NotWritten."""
+        self._remove_abandoned()
+        staged = self._target.with_name(f".{self._target.name}.{os.getpid()}.new")
+        try:
+            descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            self._staged = staged
+            try:
+                _write(descriptor, data)
+                self._keep_attributes(descriptor)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as failure:
+            self.discard()
+            raise NotWritten(f"{staged.parent}: {failure.strerror or failure}") from failure
+
+    def replace(self) -> None:
+        """Put what was staged in the file's place. Raises NotWritten, and the file is as it was then."""
+        assert self._staged is not None, "nothing was staged"
+        if _signature(self._target) != self._seen:
+            raise NotWritten(f"{self.path}: somebody else changed it meanwhile; nothing was written: try again")
+        try:
+            self._staged.rename(self._target)
+        except OSError as failure:
+            raise NotWritten(f"{self.path}: {failure.strerror or failure}") from failure
+        self._staged = None
+        _sync_directory(self._target.parent)
+
+    def discard(self) -> None:
+        """Take away what was staged and did not take the file's place."""
+        if self._staged is not None:
+            with suppress(OSError):
+                self._staged.unlink()
+            self._staged = None
+
+    def open_elsewhere(self) -> Path | None:
+        """What an editor leaves beside a file that it has open: it may write over what is changed now."""
+        name = self._target.name
+        candidates = (self._target.with_name(f".{name}.swp"), self._target.with_name(f".#{name}"))  # Vim's, Emacs'
+        return next((beside for beside in candidates if os.path.lexists(beside)), None)
+
+    def _remove_abandoned(self) -> None:
+        for left in self._target.parent.glob(f".{self._target.name}.*.new"):
+            with suppress(OSError):
+                left.unlink()
+
+    def _keep_attributes(self, descriptor: int) -> None:
+        """Give the staged file the mode, owner and extended attributes of the one whose place it takes.
+
+        Raises OSError where it would belong to somebody else, or somebody else could read it.
+        """
+        new = self._seen is None
+        model = self._like if new else self._target
+        status = model.stat()
+        ours = os.fstat(descriptor)
+        if (ours.st_uid, ours.st_gid) != (status.st_uid, status.st_gid):
+            try:
+                os.fchown(descriptor, status.st_uid, status.st_gid)
+            except PermissionError as refused:
+                if not new:
+                    raise OSError(
+                        errno.EPERM, f"only its owner (uid {status.st_uid}) or root can keep whose it is"
+                    ) from refused
+                with suppress(PermissionError):
+                    os.fchown(descriptor, -1, status.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(status.st_mode) & (0o666 if new else 0o7777))
+        if not new:
+            for name in _attributes(model):
+                with suppress(OSError):  # some are the system's to set
+                    os.setxattr(descriptor, name, os.getxattr(model, name))
+
+
+def _attributes(path: Path) -> list[str]:
+    try:
+        return os.listxattr(path)
+    except (OSError, AttributeError):  # a file system without them, a system other than Linux
+        return []
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def _signature(path: Path) -> Signature:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _lock(path: Path, patience: float, waiting: Callable[[Holder], None]) -> int:
+    deadline = time.monotonic() + patience
+    told = False
+    while True:
+        try:
+            if (descriptor := _locked(path)) is not None:
+                return descriptor
+        except OSError as failure:
+            raise NotWritten(f"{path}: {failure.strerror or failure}, so it cannot be locked") from failure
+        other = _holder(path)
+        if time.monotonic() >= deadline:
+            raise NotWritten(f"{path.parent}: {other} is changing the exceptions; nothing was written: try again")
+        if not told:
+            told = True
+            waiting(other)
+        time.sleep(_TURN)
+
+
+def _locked(path: Path) -> int | None:
+    """A descriptor of *path*, locked; None where somebody else has it. Raises OSError."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | _LOCK_FLAGS, 0o644)
+    except PermissionError:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)  # another user's: enough for a lock
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        ours, named = os.fstat(descriptor), path.stat()
+        if (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino):
+            return descriptor
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
+
+
+def _say(descriptor: int, holder: Holder) -> None:
+    with suppress(OSError):  # no more than a courtesy
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, holder.encode(errors="replace"), 0)
+
+
+def _holder(path: Path) -> Holder:
+    try:
+        with path.open("rb") as file:
+            text = file.read(_LONGEST_HOLDER).decode(errors="replace").strip()
+    except OSError:
+        text = ""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text) or "somebody"
+
+
+def _sync_directory(directory: Path) -> None:
+    """Have the disk confirm the new name; some network file systems refuse, and lose nothing by it."""
+    with suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
