@@ -12,10 +12,11 @@ from click.testing import CliRunner, Result
 
 from embargo.cli.exception_output import span
 from embargo.cli.main import main
+from embargo.journal.audit import login_user
 from embargo.paths import shipped
-from embargo.policy.exceptions import exceptions_file, locked
+from embargo.policy.layers import exceptions_file
 from embargo.policy.load import load
-from embargo.review.break_glass import login_user
+from embargo.policy.replacement import locked
 
 POLICY = """\
 version: 1
@@ -240,7 +241,7 @@ def test_who_holds_it_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(locked.__wrapped__, "__kwdefaults__", locked.__wrapped__.__kwdefaults__ | {"patience": 0.0})
     with locked(Path("exceptions.yaml"), "eve (process 7)", like=Path("policy.yaml")):
         result = run("add", "qq", *ALICE)
-    assert (result.exit_code, "eve (process 7) is changing the exceptions" in result.stderr) == (2, True)
+    assert (result.exit_code, "eve (process 7) is changing it" in result.stderr) == (2, True)
 
 
 def test_who_did_it_is_the_login_user_unless_said(run: Run) -> None:

@@ -24,7 +24,8 @@ from embargo.journal.reader import Reader
 from embargo.journal.writer import Journal
 from recorded import OBSERVER, TIME, Disk, judged, until, until_async
 
-QUICK = LogSettings(flush=0.01)
+NEVER = 1e12  # seconds: the records are of a fixed day, which lies ever further back
+QUICK = LogSettings(flush=0.01, rotate_age=NEVER)
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
@@ -404,7 +405,7 @@ WRITER = textwrap.dedent(
     from embargo.journal.writer import Journal
     from recorded import OBSERVER, judged
 
-    journal = Journal(Path(sys.argv[1]), LogSettings(flush=float(sys.argv[3])), observer=OBSERVER)
+    journal = Journal(Path(sys.argv[1]), LogSettings(flush=float(sys.argv[3]), rotate_age=1e12), observer=OBSERVER)
     journal.start()
     prefix = sys.argv[2]
     number = 0
@@ -480,7 +481,7 @@ FULL_DISK = textwrap.dedent(
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # the largest file: the disk is full behind it
-    journal = Journal(Path(sys.argv[1]), LogSettings(flush=0.01), observer=OBSERVER)
+    journal = Journal(Path(sys.argv[1]), LogSettings(flush=0.01, rotate_age=1e12), observer=OBSERVER)
     journal.start()
     for number in range(50):
         journal.submit(judged(id=f"id-{number}"))

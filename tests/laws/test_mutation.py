@@ -25,6 +25,7 @@ def directory() -> Iterator[Path]:
         yield Path(path)
 
 
+@settings(deadline=None)  # it builds policies
 @given(policies(), policies(), st.lists(requests(), min_size=1, max_size=10))
 def test_a_varied_policy_decides_as_one_built_anew(drawn: Policy, other: Policy, asked: list[Request]) -> None:
     """Nothing of the former rules, settings or apps is remembered."""

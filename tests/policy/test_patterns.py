@@ -7,7 +7,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from embargo.core.catalogue import Endpoint, Role
 from embargo.core.pattern import Kind, Pattern, Protocol
-from embargo.policy.patterns import EndpointForms, endpoint_of
+from embargo.policy.patterns import EndpointForms, ExcludeForms, endpoint_of
 from sample import pattern
 
 ENDPOINTS: TypeAdapter[Any] = TypeAdapter(EndpointForms)
@@ -30,6 +30,7 @@ FORMS: dict[str, tuple[object, Endpoint]] = {  # case: (entry, endpoint)
         ),
     ),
     "user agent": ({"user_agent": "Client", "role": "client"}, Endpoint(pattern("user_agent:Client"), Role.CLIENT)),
+    "on trial": ({"host": "a.example", "shadow": True}, Endpoint(pattern("host:a.example"), shadow=True)),
     "evidence, one": ({"domain": "a.example", "evidence": "e"}, Endpoint(pattern("a.example"), evidence=("e",))),
     "evidence, several": (
         {"domain": "a.example", "evidence": ["e", "f"]},
@@ -41,6 +42,11 @@ FORMS: dict[str, tuple[object, Endpoint]] = {  # case: (entry, endpoint)
 @pytest.mark.parametrize(("entry", "endpoint"), FORMS.values(), ids=FORMS)
 def test_form(entry: object, endpoint: Endpoint) -> None:
     assert list(map(endpoint_of, ENDPOINTS.validate_python([entry]))) == [endpoint]
+
+
+def test_an_exclude_is_never_on_trial() -> None:
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        TypeAdapter(ExcludeForms).validate_python([{"host": "a.example", "shadow": True}])
 
 
 def test_in_bulk_as_one_by_one() -> None:

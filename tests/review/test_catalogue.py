@@ -123,6 +123,7 @@ def test_document() -> None:
         "count": 1,
         "role": "api",
         "shared": False,
+        "on_trial": False,
         "evidence": [],
         "verdict": "log",
         "rule": "default",

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from docs.pages import ROOT
-from embargo.policy.exceptions import NotWritten, locked
 from embargo.policy.load import load
+from embargo.policy.replacement import NotWritten, locked
 from embargo.review.catalogue_install import install
 from embargo.review.catalogue_update import Proposal, previous, propose_previous, propose_update
 from sample import NOW
@@ -176,20 +176,20 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from embargo.journal import audit
-from embargo.policy import exceptions
+from embargo.policy import replacement
 from embargo.review.catalogue_install import install
 from embargo.review.catalogue_update import propose_update
 
 step, target, new, log = sys.argv[1:]
 def die(*_arguments, **_options):
     os.kill(os.getpid(), signal.SIGKILL)
-replace, record, calls = exceptions.ExceptionsFile.replace, audit.record, []
+replace, record, calls = replacement.LockedFile.replace, audit.record, []
 def counted_replace(self):
     calls.append(self)
     if step == f"before replacing {len(calls)}":
         die()
     replace(self)
-exceptions.ExceptionsFile.replace = counted_replace
+replacement.LockedFile.replace = counted_replace
 def counted_record(*arguments, **options):
     if step == "before recording" and not calls:
         die()

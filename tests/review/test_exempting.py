@@ -15,9 +15,10 @@ import pytest
 from embargo.core.rules import Action, Basis
 from embargo.journal import audit
 from embargo.journal.event import Change
-from embargo.policy.exceptions import NotWritten, exceptions_file, locked
+from embargo.policy.layers import exceptions_file
 from embargo.policy.load import load
 from embargo.policy.problem import PolicyError
+from embargo.policy.replacement import NotWritten, locked
 from embargo.review.exceptions import UnknownException
 from embargo.review.exempting import NotGranted, Plan, Wish, end, grant, make
 from embargo.review.selection import Unselectable

@@ -11,6 +11,7 @@ import click
 from embargo.cli.options import json_option
 from embargo.cli.output import colourful, echo_json, printable
 from embargo.core.break_glass import LONGEST, SHORTEST, BreakGlass, in_words
+from embargo.journal.audit import login_user
 from embargo.journal.break_glass import WORDS
 from embargo.journal.status import Status, running
 from embargo.paths import log_directory, runtime_directory, state_directory
@@ -23,7 +24,6 @@ from embargo.review.break_glass import (
     Uptake,
     begin,
     end,
-    login_user,
     logs_of,
     recorder,
     uptake,

@@ -14,9 +14,9 @@ from embargo.cli.findings import counted, exit_code, fail, failure, now
 from embargo.cli.options import json_option, log_option, policy_option
 from embargo.cli.output import Json, echo_json, printable
 from embargo.paths import shipped
-from embargo.policy.exceptions import NotWritten
 from embargo.policy.load import load
 from embargo.policy.problem import PolicyError
+from embargo.policy.replacement import NotWritten
 from embargo.review.catalogue_install import install
 from embargo.review.catalogue_update import (
     NotUpdated,
@@ -122,8 +122,9 @@ def update(
     """Put FILE, a newer catalogue, in place of the installed one; a running proxy follows within two seconds.
 
     First it shows what that changes in effect. New endpoints come in on trial (settings.new_endpoints: shadow): what
-    they would do is recorded, and they do nothing until `embargo catalogue enforce`. With FILE the policy must load, with
-    all its layers, and pass its tests. The file before is kept beside it; `embargo catalogue restore` goes back.
+    they would do is recorded, and they do nothing until `embargo catalogue enforce`. With FILE the policy must load,
+    all its layers included, and pass its tests. The file before is kept beside it; `embargo catalogue restore` goes
+    back.
 
     Exit 0 where it is installed, or nothing is to do; 1 where something speaks against it; 2 where a file cannot be
     read or written. Example: embargo catalogue update new/domains.yaml --policy site.yaml
@@ -240,7 +241,7 @@ def _carry_out(
         _finish(proposal, "nothing was written: a dry run", as_json=as_json, trials=trials)
         return
     _refuse_shipped(proposal.target)
-    from embargo.review.break_glass import login_user
+    from embargo.journal.audit import login_user
 
     user = login_user()
     holder = f"{user} (embargo catalogue, process {os.getpid()}, since {now():%H:%M:%S} UTC)"

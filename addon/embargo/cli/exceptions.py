@@ -17,12 +17,13 @@ from embargo.cli.options import Instant, json_option, log_option, policy_option
 from embargo.cli.output import echo_json, echo_problems, printable, table
 from embargo.core.address import Network
 from embargo.core.rules import Action, Basis
+from embargo.journal.audit import login_user
 from embargo.journal.event import Change
 from embargo.paths import shipped
 from embargo.policy import domains, instants
-from embargo.policy.exceptions import ExceptionsFile, NotWritten, exceptions_file, locked
+from embargo.policy.layers import exceptions_file
 from embargo.policy.problem import Mistake, PolicyError
-from embargo.review.break_glass import login_user
+from embargo.policy.replacement import LockedFile, NotWritten, locked
 from embargo.review.exceptions import State, standings
 from embargo.review.exempting import LONGEST_TEXT, NotGranted, Plan, Wish, end, grant, make
 
@@ -254,7 +255,7 @@ def ending(
 
 
 @contextmanager
-def _changing(policy: Sequence[Path], author: str) -> Iterator[ExceptionsFile]:
+def _changing(policy: Sequence[Path], author: str) -> Iterator[LockedFile]:
     """The exceptions file of *policy*, while it is ours; what goes wrong is told, and ends the command."""
     if policy[-1] == shipped("domains.yaml"):
         _fail(
@@ -314,7 +315,7 @@ def _obstacle(plan: Plan, *, force: bool) -> str | None:
     return None
 
 
-def _done(plan: Plan, file: ExceptionsFile, *, written: bool, trouble: str | None, as_json: bool) -> None:
+def _done(plan: Plan, file: LockedFile, *, written: bool, trouble: str | None, as_json: bool) -> None:
     if trouble is not None:
         click.echo(f"warning: {printable(trouble)}", err=True)
     if as_json:

@@ -26,6 +26,7 @@ COMMANDS = {  # command: module below embargo.cli, in the order in which --help 
     "suggest": "suggest",
     "log": "log",
     "status": "status",
+    "restore": "restore",
     "except": "exceptions",
     "break-glass": "break_glass",
     "probe": "probe",

@@ -13,7 +13,7 @@ from embargo.cli.options import json_option, log_option, policy_option
 from embargo.cli.output import echo_json, echo_problems, printable, table
 from embargo.core.difference import summarize
 from embargo.core.rules import LogSettings
-from embargo.journal.audit import login_name, record
+from embargo.journal.audit import login_user, record
 from embargo.journal.event import Change, ConfigurationChanged, Outcome
 from embargo.policy.problem import PolicyError
 from embargo.policy.replacement import NotWritten
@@ -150,7 +150,7 @@ def _show(found: Plan, stricter: Sequence[str], milder: Sequence[str]) -> None:
 
 def _write(found: Plan, log: Path, reason: str | None, moment: datetime) -> None:
     """Record that it is about to be done, do it, and record what came of it."""
-    author = login_name()
+    author = login_user()
     settings: LogSettings = found.then.policy.settings.log
 
     def changed(outcome: Outcome, error: str | None = None) -> None:

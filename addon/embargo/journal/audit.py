@@ -4,6 +4,7 @@ The same files, names and locks as the decision log's, so that the same readers 
 """
 
 import os
+import pwd
 import socket
 from contextlib import suppress
 from datetime import datetime
@@ -68,3 +69,13 @@ def _hand_over(directory: Path, path: Path, *, made: bool) -> None:
     owner = directory.stat()
     if owner.st_uid != path.stat().st_uid:
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def login_user() -> str:
+    """Who is at the keyboard: the user of `sudo`, else of this process; a number where it has no name."""
+    if os.geteuid() == 0 and (user := os.environ.get("SUDO_USER")):
+        return user
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

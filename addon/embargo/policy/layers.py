@@ -59,6 +59,11 @@ class Files:
         return (*(layer.document.source for layer in self.layers), *(names.source for names in self.lists))
 
 
+def exceptions_file(policy: Sequence[Path]) -> Path:
+    """The file of exceptions of the policy that these files make; it need not exist."""
+    return policy[-1].parent / EXCEPTIONS
+
+
 def read_files(
     paths: Sequence[Path], exceptions_text: bytes | None = None, instead: Mapping[Path, bytes] = MappingProxyType({})
 ) -> Files:
@@ -67,7 +72,7 @@ def read_files(
     *exceptions_text* stands in for what `exceptions.yaml` holds, *instead* for what the files that it names hold,
     whether they are there or not: the policy as it would be.
     """
-    exceptions = paths[-1].parent / EXCEPTIONS
+    exceptions = exceptions_file(paths)
     real = os.path.realpath(exceptions)
     given = {os.path.realpath(path): text for path, text in instead.items()}
     reader = _Reader(real, given | ({real: exceptions_text} if exceptions_text is not None else {}))

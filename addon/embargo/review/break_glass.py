@@ -1,7 +1,6 @@
 """Beginning and ending break-glass, and whether the running proxy has taken it up. Prints nothing."""
 
 import os
-import pwd
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -187,13 +186,3 @@ def logs_of(statuses: Iterable[Status]) -> list[Path]:
     """The log directories of the processes that run, each once."""
     named = (status.part("log").get("directory") for status in statuses)
     return [Path(each) for each in dict.fromkeys(each for each in named if isinstance(each, str))]
-
-
-def login_user() -> str:
-    """Who is at the keyboard: the user of `sudo`, else of this process; a number where it has no name."""
-    if os.geteuid() == 0 and (user := os.environ.get("SUDO_USER")):
-        return user
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())

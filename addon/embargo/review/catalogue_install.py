@@ -8,8 +8,8 @@ from pathlib import Path
 
 from embargo.journal import audit
 from embargo.journal.event import Change, ConfigurationChanged, Detail, Outcome
-from embargo.policy.exceptions import ExceptionsFile, NotWritten, locked
 from embargo.policy.problem import PolicyError
+from embargo.policy.replacement import LockedFile, NotWritten, locked
 from embargo.review.catalogue_update import Proposal, previous, still_holds
 
 _MOST_TOLD = 100  # lines of a record
@@ -39,7 +39,7 @@ def install(
         if file.read() != proposal.old:
             raise NotWritten(f"{target}: somebody else changed it meanwhile; nothing was written: try again")
         _same(proposal)
-        before = ExceptionsFile(kept, kept, target)
+        before = LockedFile(kept, kept, target)
         before.read()
         happened = ConfigurationChanged(
             time=now(),

@@ -16,9 +16,9 @@ from embargo.core.rules import Action, Basis, Policy, Rule
 from embargo.journal import audit
 from embargo.journal.event import Change, ConfigurationChanged, Outcome
 from embargo.policy.exception_text import Entry, Value, appended, changed
-from embargo.policy.exceptions import ExceptionsFile, NotWritten
 from embargo.policy.load import Loaded, load
 from embargo.policy.problem import nearest
+from embargo.policy.replacement import LockedFile, NotWritten
 from embargo.review.exceptions import State, find, state_of
 from embargo.review.opened import Effect, Subject, effects
 from embargo.review.selection import Selection, as_hosts, select
@@ -123,7 +123,7 @@ def end(paths: Sequence[Path], data: bytes | None, name: str, now: datetime) -> 
 
 
 def make(
-    file: ExceptionsFile,
+    file: LockedFile,
     plan: Plan,
     log: Path,
     *,

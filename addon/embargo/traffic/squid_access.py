@@ -20,15 +20,13 @@ NATIVE = re.compile(  # %ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a 
     r"(?P<method>\S+)\s+(?P<url>\S+)\s+(?P<user>\S+)\s+[A-Z0-9_]+/(?P<server>\S+)(?:\s.*)?",
     re.DOTALL,
 )
-COMBINED = re.compile(  # %>a %[ui %[un [%tl] "%rm %ru HTTP/%rv" %>Hs %<st "%{Referer}>h" "%{User-Agent}>h" %Ss:%Sh
+COMMON = re.compile(  # %>a %[ui %[un [%tl] "%rm %ru HTTP/%rv" %>Hs %<st, before what `combined` adds
     r"(?P<client>\S+) \S+ (?P<user>\S+) \[(?P<time>[^\]]{1,40})\] "
-    r'"(?P<method>\S+) (?P<url>(?:[^"\\]|\\.)*?)(?: HTTP/[0-9.]+)?" \d{1,3} (?:-|\d+)'
-    r'(?: "(?:[^"\\]|\\.)*" "(?P<agent>(?:[^"\\]|\\.)*)")?(?: .*)?',
+    r'"(?P<method>\S+) (?P<url>\S+)(?: [A-Z]+/[0-9.]+)?" \d{1,3} (?:-|\d+)(?P<rest> .*)?',
     re.DOTALL,
 )
 _LOCAL_TIME = re.compile(r"(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")  # in any locale
-_ESCAPED = re.compile(r"\\(.)")
 _WITHIN = re.compile(r"(?:error|cache_object|internal):.*", re.DOTALL)  # what squid logs in place of a request's URL
 
 
@@ -44,13 +42,13 @@ def read(source: ByteSource) -> Iterator[Seen | Unread]:
 
 def is_line(line: str) -> bool:
     """Whether *line* is one of such a log."""
-    return NATIVE.fullmatch(line) is not None or COMBINED.fullmatch(line) is not None
+    return NATIVE.fullmatch(line) is not None or COMMON.fullmatch(line) is not None
 
 
 def _read(line: str) -> Seen | str:
     """The request of a line, or why there is none."""
     native = NATIVE.fullmatch(line)
-    fields = native or COMBINED.fullmatch(line)
+    fields = native or COMMON.fullmatch(line)
     if fields is None:
         return "no line of access.log in the format squid, common or combined"
     url = fields["url"]
@@ -64,16 +62,23 @@ def _read(line: str) -> Seen | str:
         time = _since_1970(fields["time"]) if native is not None else _local(fields["time"])
     except (ValueError, OverflowError) as wrong:
         return f"{fields['time']!r} is no time: {wrong}"
-    agent = None if native is not None else fields["agent"]
+    agent = None if native is not None else _agent(fields["rest"] or "")
     server = _address(fields["server"]) if native is not None else None
     return Seen(
         request=url,
         time=time,
         client=_address(fields["client"]),
         user=unquote(fields["user"]) if fields["user"] != "-" else None,
-        user_agent=_ESCAPED.sub(r"\1", agent) if agent not in (None, "-", "") else None,
+        user_agent=agent,
         names=(f"[{server}]" if server.version == 6 else str(server),) if server is not None else (),
     )
+
+
+def _agent(rest: str) -> str | None:
+    """The User-Agent in `"%{Referer}>h" "%{User-Agent}>h" %Ss:%Sh`; Squid escapes no quotes in it."""
+    quoted = rest[rest.find('"') + 1 : rest.rfind('"')]
+    agent = quoted.partition('" "')[2]
+    return agent if agent not in ("", "-") else None
 
 
 def _since_1970(text: str) -> datetime:

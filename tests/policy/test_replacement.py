@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from embargo.policy.exceptions import ExceptionsFile, NotWritten, exceptions_file, locked
+from embargo.policy.layers import exceptions_file
+from embargo.policy.replacement import LockedFile, NotWritten, locked
 
 OLD, NEW = b"version: 1\n", b"version: 1\nrules: []\n"
 
@@ -249,7 +250,7 @@ def test_a_file_of_somebody_else_stays_theirs(public: Path) -> None:
 WAIT_AND_ADD = """
 import sys
 from pathlib import Path
-from embargo.policy.exceptions import locked
+from embargo.policy.replacement import locked
 path, number = Path(sys.argv[1]), sys.argv[2]
 sys.stdin.read()  # all begin at once
 with locked(path, number, like=path.with_name("policy.yaml")) as file:
@@ -290,7 +291,7 @@ def test_the_file_lies_on_the_disk_before_it_takes_the_name(path: Path, monkeypa
 
 def test_what_is_not_replaced_is_taken_away(path: Path) -> None:
     with pytest.raises(ZeroDivisionError), locked(path, "tester", like=path.with_name("policy.yaml")) as file:
-        assert isinstance(file, ExceptionsFile)
+        assert isinstance(file, LockedFile)
         file.read()
         file.stage(NEW)
         raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""`exceptions.yaml` beside a policy: locked against other writers, and replaced whole or not at all.
+"""Changing a file of a policy: locked against other writers, and replaced whole or not at all.
 
 The new text is written beside and confirmed by the disk, then takes the old one's name, so a reader sees the one or the
 other, whatever happens in between. Mode, owner and extended attributes stay; where the name is a symbolic link, it
@@ -10,11 +10,10 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from embargo.policy.layers import EXCEPTIONS
 from embargo.policy.problem import Mistake
 from embargo.policy.reading import read
 
@@ -28,12 +27,7 @@ type Holder = str  # who holds the lock, in words
 
 
 class NotWritten(Exception):
-    """`exceptions.yaml` could not be changed, and is as it was; says why, and what to do."""
-
-
-def exceptions_file(policy: Sequence[Path]) -> Path:
-    """The file of exceptions of the policy that these files make; it need not exist."""
-    return policy[-1].parent / EXCEPTIONS
+    """The file could not be changed, and is as it was; says why, and what to do."""
 
 
 @contextmanager
@@ -44,7 +38,7 @@ def locked(
     like: Path,
     patience: float = PATIENCE,
     waiting: Callable[[Holder], None] = lambda other: None,
-) -> Iterator["ExceptionsFile"]:
+) -> Iterator["LockedFile"]:
     """The file at *path*, while nobody else may change it by this way; *holder* tells others who does.
 
     One that is not there yet will be readable for whoever may read *like*. *waiting* is called once, with who holds
@@ -57,7 +51,7 @@ def locked(
     descriptor = _lock(lock, patience, waiting)
     try:
         _say(descriptor, holder)
-        file = ExceptionsFile(path, target, like)
+        file = LockedFile(path, target, like)
         try:
             yield file
         finally:
@@ -67,7 +61,7 @@ def locked(
         os.close(descriptor)
 
 
-class ExceptionsFile:
+class LockedFile:
     """The file while it is locked: `read`, then `stage` and `replace`."""
 
     def __init__(self, path: Path, target: Path, like: Path) -> None:
@@ -192,7 +186,7 @@ def _lock(path: Path, patience: float, waiting: Callable[[Holder], None]) -> int
             raise NotWritten(f"{path}: {failure.strerror or failure}, so it cannot be locked") from failure
         other = _holder(path)
         if time.monotonic() >= deadline:
-            raise NotWritten(f"{path.parent}: {other} is changing the exceptions; nothing was written: try again")
+            raise NotWritten(f"{path.parent}: {other} is changing it; nothing was written: try again")
         if not told:
             told = True
             waiting(other)
