@@ -3,7 +3,9 @@
 from contextlib import chdir
 from pathlib import Path
 
-from embargo.policy.bundle import digest
+import pytest
+
+from embargo.policy.bundle import BrokenBundle, digest, unbundle
 from embargo.policy.load import load
 from policy_files import loaded, write
 
@@ -40,3 +42,28 @@ def test_a_list_counts(tmp_path: Path) -> None:
     policy = "version: 1\napps: {a: {endpoints_from: [a.txt]}}\n"
     one, two = (loaded(tmp_path / name, {"policy.yaml": policy, "a.txt": name}) for name in ("a.example", "b.example"))
     assert one.digest != two.digest
+
+
+def test_taken_apart(tmp_path: Path) -> None:
+    files = unbundle(text(tmp_path))
+    assert [name for name, _ in files] == ["../base.yaml", "policy.yaml", "exceptions.yaml", "../lists/a.txt"]
+    assert dict(files) == {
+        "../base.yaml": FILES["base.yaml"].encode(),
+        "policy.yaml": FILES["site/policy.yaml"].encode(),
+        "exceptions.yaml": FILES["site/exceptions.yaml"].encode(),
+        "../lists/a.txt": FILES["lists/a.txt"].encode(),
+    }
+
+
+BROKEN = {
+    "no head": b"version: 1\n",
+    "cut in a file": b'embargo-policy-file "a.yaml" 100\nversion: 1\n',
+    "something behind a file": b'embargo-policy-file "a.yaml" 2\na\nb\n',
+    "cut in a head": b'embargo-policy-file "a.y',
+}
+
+
+@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
+def test_broken(data: bytes) -> None:
+    with pytest.raises(BrokenBundle):
+        unbundle(data)

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from embargo.cli.difference_output import echo_difference
 from embargo.cli.loading import UNREADABLE
 from embargo.cli.options import Instant, at_option, json_option
-from embargo.cli.output import colourful, echo_json, echo_problems, printable, table
+from embargo.cli.output import echo_json, echo_problems, printable
 from embargo.cli.past_traffic import items, opened
 from embargo.paths import default_policy
 
 if TYPE_CHECKING:
     from embargo.review.collateral import TrafficEffect
-    from embargo.review.difference import Difference, Side
+    from embargo.review.difference import Side
     from embargo.review.sources import Source
 
 YEAR = timedelta(days=365)
@@ -80,7 +81,7 @@ def command(
         for line in difference_tables.markdown(found):
             click.echo(line)
     else:
-        _echo(found)
+        echo_difference(found)
     if exit_code and found.changes_verdicts:
         sys.exit(CHANGED)
 
@@ -113,20 +114,3 @@ def _judged(before: "Side", after: "Side", sources: Sequence["Source"], at: date
         click.echo("error: nothing in the traffic could be read", err=True)
         sys.exit(UNREADABLE)
     return found
-
-
-def _echo(found: "Difference") -> None:
-    from embargo.review.difference_tables import summary, tables
-
-    for line in summary(found):
-        click.echo(printable(line))
-    for each in tables(found):
-        click.echo()
-        title = printable(each.title)
-        click.echo(click.style(title, bold=True) if colourful() else title)
-        if each.rows:
-            table(each.columns, each.rows)
-        else:
-            click.echo("none")
-        if each.note:
-            click.echo(each.note)

@@ -1,13 +1,11 @@
 """`embargo replay`: what a policy would have made of past traffic."""
 
 import gc
-import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
 import click
 
@@ -113,7 +111,7 @@ def command(
 def _opened(names: Sequence[str], wanted: Format | None) -> list[Source]:
     """The sources, all of them before any is read: a name that is misspelled is told at once."""
     opened, problems = [], []
-    stdin = cast(io.BufferedReader, sys.stdin.buffer) if "-" in names else None
+    stdin = sys.stdin.buffer if "-" in names else None
     for name in names:
         try:
             opened.append(open_source(name, wanted, stdin))

@@ -2,26 +2,27 @@
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 
+from embargo.cli.difference_output import echo_difference
 from embargo.cli.findings import counted, now
 from embargo.cli.loading import UNREADABLE
 from embargo.cli.options import json_option, log_option, policy_option
 from embargo.cli.output import echo_json, echo_problems, printable, table
-from embargo.core.difference import summarize
 from embargo.core.rules import LogSettings
 from embargo.journal.audit import login_user, record
 from embargo.journal.event import Change, ConfigurationChanged, Outcome
 from embargo.policy.problem import PolicyError
 from embargo.policy.replacement import NotWritten
+from embargo.review.difference import Difference, Side, difference
 from embargo.review.history import NoSuchPolicy, Version, stored_text, versions
 from embargo.review.restoring import NotRestorable, Plan, plan, restore
 
-_SHOWN = 12  # digits of a digest, as `status` and the log's lines have them
-_MOST_LINES = 20  # of what grows stricter or milder
+_SHOWN = 12  # digits of a digest, as `diff` and the proxy's own lines have them
+YEAR = timedelta(days=365)  # in which the dates of both policies are followed
 
 
 @click.command(epilog="\b\nExamples:\n  embargo restore\n  embargo restore previous --reason 'blocked the bank'")
@@ -107,9 +108,9 @@ def _list(known: Sequence[Version], *, as_json: bool) -> None:
 
 def _carry_out(found: Plan, log: Path, reason: str | None, *, yes: bool, as_json: bool) -> None:
     moment = now()
-    stricter, milder = summarize(found.now.policy if found.now is not None else None, found.then.policy, moment)
+    changes = _changes(found, moment)
     if not as_json:
-        _show(found, stricter, milder)
+        _show(found, changes)
     if found.replaced:
         if not yes:
             if not sys.stdin.isatty():
@@ -117,35 +118,32 @@ def _carry_out(found: Plan, log: Path, reason: str | None, *, yes: bool, as_json
             click.confirm("Go back?", abort=True, err=True)
         _write(found, log, reason, moment)
     if as_json:
-        echo_json(
-            {
-                "digest": found.then.digest,
-                "files": [str(each.path) for each in found.replaced],
-                "stricter": list(stricter),
-                "milder": list(milder),
-            }
-        )
+        document = changes.document() if changes is not None else None
+        files = [str(each.path) for each in found.replaced]
+        echo_json({"digest": found.then.digest, "files": files, "difference": document})
     elif found.replaced:
         click.echo("done; a running proxy takes it up within two seconds, and `embargo status` shows it")
 
 
-def _show(found: Plan, stricter: Sequence[str], milder: Sequence[str]) -> None:
+def _changes(found: Plan, moment: datetime) -> Difference | None:
+    """What would change in effect from *moment* on; None where the files as they are do not load."""
+    if found.now is None:
+        return None
+    then = Side(label="what was in force", loaded=found.then, below=found.below, shown="")
+    return difference(Side(label="the files as they are", loaded=found.now), then, moment, moment + YEAR)
+
+
+def _show(found: Plan, changes: Difference | None) -> None:
     if not found.replaced:
         click.echo("the files are that policy already")
         return
     for each in found.replaced:
-        was = "is not there" if each.old is None else counted(len(each.old.splitlines()), "line")
+        was = "is not there" if each.old is None else f"has {counted(len(each.old.splitlines()), 'line')}"
         click.echo(printable(f"{each.path}: {was}, would have {counted(len(each.new.splitlines()), 'line')}"))
-    if found.now is None:
+    if changes is None:
         click.echo("the files as they are do not load, so what would change against them is not known")
-        return
-    for word, lines in (("stricter", stricter), ("milder", milder)):
-        for line in lines[:_MOST_LINES]:
-            click.echo(printable(f"{word}: {line}"))
-        if len(lines) > _MOST_LINES:
-            click.echo(f"{word}: and {len(lines) - _MOST_LINES} more")
-    if not stricter and not milder:
-        click.echo("no verdict changes at this instant for clients of no group")
+    else:
+        echo_difference(changes)
 
 
 def _write(found: Plan, log: Path, reason: str | None, moment: datetime) -> None:

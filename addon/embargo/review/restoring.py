@@ -41,6 +41,8 @@ class Plan:
     replaced: tuple[Replaced, ...]  # empty: the files are that policy
     now: Loaded | None  # None where the files as they are do not load
     then: Loaded  # as it would be, from copies
+    below: str  # where those lay, with a slash at the end
+    like: Path  # a file of the policy, whose mode and owner one gets that is not there now
 
 
 def plan(paths: Sequence[Path], data: bytes, moment: datetime, *, exceptions: bool = False) -> Plan:
@@ -73,7 +75,8 @@ def plan(paths: Sequence[Path], data: bytes, moment: datetime, *, exceptions: bo
         old = path.read_bytes() if path.exists() else None
         if old != new and not (old is None and name == EXCEPTIONS):
             replaced.append(Replaced(path=path, old=old, new=new))
-    return Plan(replaced=tuple(replaced), now=now, then=_tried(paths, base, stored, moment))
+    then, below = _tried(paths, base, stored, moment)
+    return Plan(replaced=tuple(replaced), now=now, then=then, below=below, like=paths[-1])
 
 
 def _may_write(path: Path, base: Path, known: Sequence[Path]) -> None:
@@ -85,8 +88,8 @@ def _may_write(path: Path, base: Path, known: Sequence[Path]) -> None:
         raise NotRestorable(f"{path} lies outside {base} and the policy as it is does not name it; write it by hand")
 
 
-def _tried(paths: Sequence[Path], base: Path, stored: dict[str, bytes], moment: datetime) -> Loaded:
-    """The stored policy, loaded from copies, under the exceptions that are to stay. Raises as `plan`."""
+def _tried(paths: Sequence[Path], base: Path, stored: dict[str, bytes], moment: datetime) -> tuple[Loaded, str]:
+    """The stored policy, loaded from copies, under the exceptions that are to stay, and where. Raises as `plan`."""
     climbs = max(name.split(os.sep).count(os.pardir) for name in stored)
     with tempfile.TemporaryDirectory(prefix="embargo-") as directory:
         copy = Path(directory, *["below"] * climbs)
@@ -101,7 +104,7 @@ def _tried(paths: Sequence[Path], base: Path, stored: dict[str, bytes], moment: 
         first = failed[0]
         count = f"{len(failed)} of its tests fail" if len(failed) > 1 else "one of its tests fails"
         raise NotRestorable(f"{count}, so a running proxy would refuse it: {first.case.path}: {first.explanation}")
-    return then
+    return then, f"{copy}{os.sep}"
 
 
 def restore(found: Plan, holder: str) -> None:
@@ -112,8 +115,7 @@ def restore(found: Plan, holder: str) -> None:
     with ExitStack() as locks:
         files = []
         for each in found.replaced:
-            like = each.path if each.path.exists() else found.replaced[0].path
-            file = locks.enter_context(locked(each.path, holder, like=like))
+            file = locks.enter_context(locked(each.path, holder, like=found.like))
             if file.read() != each.old:
                 raise NotRestorable(f"{each.path}: somebody else changed it meanwhile; nothing was written: try again")
             files.append(file)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from embargo.core.seen import Seen, Unread
 from embargo.journal.files import STEM, log_files
@@ -85,7 +86,7 @@ def _list(source: ByteSource) -> Items:
 
 
 def _first_line(head: bytes) -> str:
-    lines = (line.strip() for line in head.removeprefix(_MARK).decode("utf-8", "replace").splitlines())
+    lines = (line.strip() for line in head.decode("utf-8", "replace").splitlines())
     return next((line for line in lines if line and not line.startswith("#")), "")
 
 
@@ -105,7 +106,7 @@ class _Stream:
 STREAMS = (  # asked in this order: a list is what is nothing else
     _Stream(Format.PCAP, lambda head: head[:4] in capture_file.MAGICS, _capture),
     _Stream(Format.FLOWS, lambda head: _FLOW.match(head) is not None, _flows),
-    _Stream(Format.HAR, lambda head: _HAR.match(head.removeprefix(_MARK)) is not None, _har),
+    _Stream(Format.HAR, lambda head: _HAR.match(head) is not None, _har),
     _Stream(Format.LOG, lambda head: head[:1] == b"{" and b'"@timestamp"' in head.partition(b"\n")[0], _lines_of_log),
     _Stream(Format.CENSUS, lambda head: head.startswith(b'{"census":'), census.read_text),
     _Stream(Format.SQUID, lambda head: is_line(_first_line(head)), _squid),
@@ -174,14 +175,14 @@ class Source:
                 self._raw.close()
 
 
-def open_source(name: str, wanted: Format | None = None, stdin: io.BufferedReader | None = None) -> Source:
+def open_source(name: str, wanted: Format | None = None, stdin: BinaryIO | None = None) -> Source:
     """*name*, a file, a directory or `-` (*stdin*), as *wanted*, or as what its content shows it to be.
 
     Raises UnreadableSource.
     """
     if name == STDIN:
         assert stdin is not None, "whoever takes `-` gives it"
-        return _of_stream(name, stdin, None, wanted)
+        return _of_stream(name, io.BufferedReader(cast(io.RawIOBase, stdin), _HEAD), None, wanted)
     path = Path(name)
     try:
         path.stat()
@@ -202,6 +203,8 @@ def _of_stream(name: str, plain: io.BufferedReader, raw: io.FileIO | None, wante
         compressed = uncompressed(plain)
         source = io.BufferedReader(compressed, _HEAD) if compressed is not None else plain
         head = source.peek(_HEAD)
+        if head.startswith(_MARK):
+            head = head[source.readinto(bytearray(len(_MARK))) :]
     except OSError as failure:
         raise UnreadableSource(f"{name}: {failure.strerror or failure}") from failure
     total = None

@@ -30,7 +30,7 @@ def read(source: ByteSource) -> Iterator[Seen | Unread]:
             if found is not None:
                 yield found
     except (ijson.JSONError, _TooDeep) as cut:
-        yield Unread(f"behind entry {number}", f"no HAR from here on: {cut}"[:200])
+        yield Unread(f"behind entry {number}", f"no HAR from here on: {' '.join(str(cut).split())}"[:200])
 
 
 class _TooDeep(ValueError):
