@@ -24,6 +24,7 @@ ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "cli/probe.py": "e2e/test_probe.py",
     "cli/testrun.py": "cli/test_test.py",
     "core/noted.py": "core/test_trials.py",
+    "core/seen.py": "review/test_judge.py",
     "core/rules.py": "core/test_criteria.py",
     "enforce/accounts.py": "enforce/test_gate.py",
     "enforce/addon.py": "e2e/test_frontends.py",
@@ -66,6 +67,8 @@ ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "probe/mend.py": "e2e/test_probe.py",
     "probe/ways.py": "e2e/test_probe.py",
     "review/account.py": "review/test_explain.py",
+    "traffic/conversation.py": "traffic/test_packet_capture.py",
+    "traffic/packet.py": "traffic/test_packet_capture.py",
     "review/difference_tables.py": "review/test_difference.py",
 }
 

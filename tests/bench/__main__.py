@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.progress import Progress
-from tests.bench import clients, deciding, start, workers
+from tests.bench import clients, deciding, replaying, start, workers
 from tests.bench.operations import OPERATIONS, Figures, measure
 from tests.bench.report import write
 from tests.bench.subjects import ROOT, Subject, bare, block_list, embargo, embargo_run
@@ -45,13 +45,16 @@ def main() -> None:
         http, https = map(int, origin.stdout.readline().split())
         try:
             decided = deciding.measure(sizes)
+            replayed = replaying.measure(directory / "replay")
             started = start.measure(directory / "start", sizes, http, https, progress)
             reloaded = start.measure_reload(directory / "reload", sizes, http, https, progress)
             shared = workers.measure(directory / "workers", https, progress)
             figures = _operations(directory / "run", sizes, http, https, arguments, progress)
         finally:
             origin.communicate("")
-    text = write(figures, decided, started, reloaded, shared, rounds=arguments.rounds, keep=arguments.no_write)
+    text = write(
+        figures, decided, replayed, started, reloaded, shared, rounds=arguments.rounds, keep=arguments.no_write
+    )
     print(text)
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from tests.bench import sizing
 from tests.bench.deciding import Decided
 from tests.bench.operations import Figures
+from tests.bench.replaying import Replayed
+from tests.bench.replaying import lines as replay_lines
 from tests.bench.start import Reload, Start
 from tests.bench.subjects import ROOT
 from tests.bench.workers import Throughput
@@ -22,6 +24,7 @@ BEGIN, END = "<!-- bench: begin, written by `make bench` -->", "<!-- bench: end 
 def write(
     figures: list[Figures],
     decided: list[Decided],
+    replayed: list[Replayed],
     started: list[Start],
     reloaded: list[Reload],
     shared: Throughput,
@@ -52,6 +55,8 @@ def write(
                 f"| {row.repeated_block:.1f} µs |"
                 for row in decided
             ),
+            "",
+            *replay_lines(replayed),
             "",
             "### Start-up and memory, over bare mitmdump in the same round",
             "",

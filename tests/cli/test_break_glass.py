@@ -1,13 +1,13 @@
 """`embargo break-glass` on a machine where no proxy runs: usage, what it prints, exit codes."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from embargo.cli.main import main
+from nobody import as_nobody, public_directory
 
 
 @pytest.fixture(autouse=True)
@@ -84,11 +84,23 @@ def test_a_damaged_file(machine: Path) -> None:
     assert run().exit_code == 0
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_state_directory_that_cannot_be_written(machine: Path) -> None:
-    (machine / "state").mkdir(mode=0o500)
-    result = run("--for", "30m", "--reason", "payroll")
-    assert (result.exit_code, "Permission denied" in result.stderr) == (2, True)
+def test_a_state_directory_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin() -> str:
+        result = run("--for", "30m", "--reason", "payroll")
+        return f"{result.exit_code} {result.stderr}"
+
+    with public_directory() as public:
+        for name in ("state", "logs", "runtime"):
+            monkeypatch.setenv(f"{name.upper()}_DIRECTORY", str(public / name))
+            (public / name).mkdir()
+            (public / name).chmod(0o777)
+        (public / "state").chmod(0o555)
+        said = as_nobody(begin)
+        assert said.startswith(f"2 error: {public / 'state'}"), said
+        assert "Permission denied" in said
+        assert list((public / "state").iterdir()) == []
+        (public / "state").chmod(0o777)
+        assert as_nobody(begin).startswith("0 "), "its mode was all that stood against it"
 
 
 def test_a_log_that_cannot_be_written(machine: Path) -> None:

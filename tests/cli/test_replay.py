@@ -1,5 +1,6 @@
 """`embargo replay`: what it prints, for people and for machines, and how it ends."""
 
+import contextlib
 import csv
 import io
 import json
@@ -19,6 +20,15 @@ from embargo.review.replay import By
 from embargo.review.sources import Format
 
 ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "addon")}
+COMMAND = [
+    sys.executable,
+    "-c",
+    "import sys; from embargo.cli.main import main; main(sys.argv[1:])",
+    "replay",
+    "--policy",
+    "policy.yaml",
+]
 POLICY = """\
 version: 1
 apps:
@@ -192,14 +202,12 @@ def test_interrupted_it_prints_what_it_has(place: Path, monkeypatch: pytest.Monk
 
 
 def test_an_interrupt_from_outside(place: Path) -> None:
-    command = [sys.executable, "-m", "embargo.cli.main", "replay", "--policy", "policy.yaml", "-"]
-    program = "import sys; from embargo.cli.main import main; main(sys.argv[1:])"
     process = subprocess.Popen(
-        [sys.executable, "-c", program, *command[3:]],
+        [*COMMAND, "-"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "addon")},
+        env=ENVIRONMENT,
     )
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None
     process.stdin.write(b"bad.test\n" * 100_000)  # more than the pipe holds, so much of it was read
@@ -208,25 +216,27 @@ def test_an_interrupt_from_outside(place: Path) -> None:
     out, error = process.communicate()
     assert process.returncode == 130, error
     assert b"interrupted" in error
-    assert out.split()[1] == b"requests,".rstrip(b",")
+    assert b" requests\n" in out
 
 
 def test_progress_on_a_terminal(place: Path) -> None:
     """The bar goes to standard error, where that is a terminal, and leaves the output alone."""
     (place / "many.txt").write_text(HOSTS * 5000, encoding="utf-8")
-    program = "import sys; from embargo.cli.main import main; main(sys.argv[1:])"
     terminal, error = pty.openpty()
     done = subprocess.run(
-        [sys.executable, "-c", program, "replay", "--policy", "policy.yaml", "many.txt", "--json"],
+        [*COMMAND, "many.txt", "--json"],
         stdout=subprocess.PIPE,
         stderr=error,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "addon"), "TERM": "xterm", "COLUMNS": "120"},
+        env={**ENVIRONMENT, "TERM": "xterm", "COLUMNS": "120"},
         check=True,
     )
     os.close(error)
-    shown = os.read(terminal, 1 << 20).decode()
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO: whoever wrote has gone
+        while piece := os.read(terminal, 1 << 16):
+            shown += piece
     assert json.loads(done.stdout)["requests"] == 20_000
-    assert "many.txt" in shown and "100%" in shown
+    assert b"many.txt" in shown and b"100%" in shown
     os.close(terminal)
 
 

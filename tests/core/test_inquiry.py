@@ -129,3 +129,12 @@ def test_answer(judged: Policy, text: str, verdict: str, surface: str, would: st
     found = answer(judged, Inquiry(request=text, time=NOW))
     told = str(found.decision.would) if found.decision.would is not None else None
     assert (str(found.decision.verdict), str(found.request.surface), told) == (verdict, surface, would)
+
+
+def test_other_names_are_judged_too() -> None:
+    judged = policy([app("bad", "bad.test")], [rule("ban", "block")])
+    fronted = Inquiry(request="https://innocent.test/", time=NOW, names=("a..b", "www.bad.test:8443"))
+    found = answer(judged, fronted)
+    assert found.decision.blocked and found.decision.mismatch
+    assert found.request.surface is Surface.CONNECT
+    assert [name.text for name in found.request.names] == ["innocent.test", "a..b", "www.bad.test:8443"]

@@ -87,3 +87,37 @@ EQUAL = {
 @pytest.mark.parametrize(("one", "other"), EQUAL.values(), ids=EQUAL)
 def test_equally_specific(one: str, other: str) -> None:
     assert pattern(one).specificity == pattern(other).specificity
+
+
+CONTAINS = {  # case: (pattern, another, whether the first covers all that the other does)
+    "itself": ("domain:qq.com", "domain:qq.com", True),
+    "a domain: one below": ("domain:qq.com", "domain:mp.qq.com", True),
+    "a domain: a host below": ("domain:qq.com", "host:qq.com", True),
+    "a domain: a url below": ("domain:qq.com", "url:www.qq.com/x", True),
+    "a domain: a look-alike": ("domain:qq.com", "domain:notqq.com", False),
+    "a domain: its parent": ("domain:mp.qq.com", "domain:qq.com", False),
+    "a domain: a user agent that reads so": ("domain:qq.com", "user_agent:qq.com", False),
+    "a host: the domain": ("host:qq.com", "domain:qq.com", False),
+    "a host: a url there": ("host:qq.com", "url:qq.com/x", True),
+    "a host: a url below": ("host:qq.com", "url:www.qq.com/x", False),
+    "a url: a longer path": ("url:qq.com/a", "url:qq.com/a/b", True),
+    "a url: a path that begins alike": ("url:qq.com/a", "url:qq.com/ab", False),
+    "a url: one more pair": ("url:qq.com/a", "url:qq.com/a?x=1", True),
+    "a url: one pair less": ("url:qq.com/a?x=1", "url:qq.com/a", False),
+    "a url: stars in both are not plain": ("url:qq.com/*a", "url:qq.com/b*a", False),
+    "a url: a star over a plain path": ("url:qq.com/*", "url:qq.com/b", True),
+    "a url: the host": ("url:qq.com/*", "host:qq.com", False),
+    "a cidr: a smaller one": ("cidr:10.0.0.0/8", "cidr:10.1.0.0/16", True),
+    "a cidr: a larger one": ("cidr:10.1.0.0/16", "cidr:10.0.0.0/8", False),
+    "a cidr: another version": ("cidr:::/0", "cidr:10.0.0.0/8", False),
+    "a cidr: one of its ports": ("cidr:10.0.0.0/8", "cidr:10.0.0.0/8 443", True),
+    "a cidr: all ports of one": ("cidr:10.0.0.0/8 443", "cidr:10.1.0.0/16", False),
+    "a cidr: another protocol": ("cidr:10.0.0.0/8 tcp", "cidr:10.0.0.0/8 udp", False),
+    "a user agent: a longer one": ("user_agent:Alipay", "user_agent:AlipayClient", True),
+    "a user agent: a shorter one": ("user_agent:AlipayClient", "user_agent:Alipay", False),
+}
+
+
+@pytest.mark.parametrize(("text", "other", "contained"), CONTAINS.values(), ids=CONTAINS)
+def test_contains(text: str, other: str, contained: bool) -> None:
+    assert pattern(text).contains(pattern(other)) is contained

@@ -62,6 +62,7 @@ ELSEWHERE = {  # what other programs of that machine have written
     "/etc/embargo/htpasswd": "alice:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\n",
     "/var/lib/embargo/identities.csv": "address,user,from,until\n10.20.3.17,alice,,\n",
     "/var/lib/misc/dnsmasq.leases": "1795525200 02:00:00:00:00:01 10.20.3.17 alice *\n",
+    "/var/log/squid/access.log": "1795521600.221 12 10.0.0.7 TCP_MISS/200 9 GET http://qq.com/ - HIER_NONE/- -\n",
     "/run/openvpn/status.log": "CLIENT_LIST,alice,198.51.100.7:1194,10.8.0.6,,1\nEND\n",
 }
 FILES = {  # what the reader has already

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from docs.pages import PAGES, ROOT, Block, blocks
 from embargo.cli.main import main
 
-PURE = ("apps", "check", "explain", "test")
+PURE = ("apps", "check", "explain", "test", "replay")
 
 
 @dataclass(frozen=True)

@@ -100,3 +100,39 @@ def test_final_rules_come_first_the_earliest_layers_first(drawn: Policy, data: s
     assert [rule.id for rule in found[: len(final)]] == final
     early, late = ([rule.id for rule in part if not rule.final] for part in (rules[:cut], rules[cut:]))
     assert [rule.id for rule in found[len(final) :]] == (late + early if position == "before" else early + late)
+
+
+@settings(deadline=None)  # it writes files
+@given(policies(), st.lists(requests(), min_size=1, max_size=5), st.data())
+def test_no_later_layer_opens_what_a_final_rule_closes(
+    drawn: Policy, asked: list[Request], data: st.DataObject
+) -> None:
+    """What the lower layers block by a final rule, the policy with more apps and rules on top blocks by one as well."""
+    policy = writable(drawn)
+    rules = [replace(rule, final=data.draw(st.booleans())) for rule in policy.rules]
+    cut = data.draw(st.integers(0, len(rules)))
+    whole = catalogue(policy)
+    apps = list(whole["apps"])
+    late = set(data.draw(st.lists(st.sampled_from(apps), max_size=len(apps) - 1, unique=True))) if apps else set()
+    lower = whole | {"apps": {name: app for name, app in whole["apps"].items() if name not in late}}
+    files = {
+        "0.layer.yaml": text(lower | {"rules": rule_entries(rules[:cut])}),
+        "1.layer.yaml": text(
+            {
+                "version": 1,
+                "apps": {name: app for name, app in whole["apps"].items() if name in late},
+                "rules": rule_entries(rules[cut:]),
+            }
+        ),
+        **lists(policy),
+    }
+    with directory() as path:
+        found = loaded(path, files)
+        for request in asked:
+            beneath = decide(replace(found.policy_of(0), settings=found.policy.settings), request)
+            if beneath.rule is None or not beneath.rule.final or not (beneath.blocked or beneath.held_back):
+                continue
+            decision = decide(found.policy, request)
+            event("closed")
+            assert (decision.verdict, decision.would) == (beneath.verdict, beneath.would)
+            assert decision.rule is not None and decision.rule.final

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,19 +26,27 @@ def after(seconds: float) -> Clocks:
 
 
 def begun(directory: Path, glass: BreakGlass = GLASS) -> Path:
+    directory.mkdir(exist_ok=True)
     with locked(directory, 0):
         write(directory, glass)
     return directory / FILE
 
 
 class Kept:
-    """Records ends."""
+    """An audit chain: it holds one end of each."""
 
-    def __init__(self) -> None:
-        self.ends: list[tuple[str, End]] = []
+    def __init__(self, *ends: tuple[str, End]) -> None:
+        self.ends = list(ends)
+        self.noted: list[str] = []  # of which it was asked again, whose end is recorded somewhere
 
-    def __call__(self, glass: BreakGlass, how: End) -> None:
-        self.ends.append((glass.id, how))
+    def __call__(self, glass: BreakGlass, how: End, noted: datetime | None) -> End:
+        if noted is not None:
+            self.noted.append(glass.id)
+            return how
+        known = dict(self.ends)
+        if glass.id not in known:
+            self.ends.append((glass.id, how))
+        return known.get(glass.id, how)
 
 
 def test_it_holds_until_its_end(tmp_path: Path) -> None:
@@ -145,10 +153,14 @@ def test_another_users_file(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving a directory away takes root")
 def test_what_root_writes_is_the_directorys(tmp_path: Path) -> None:
-    """The proxy's user has to believe it, to read what is remembered, and to take the lock."""
+    """The proxy's user has to believe it, to read what is remembered, and to take the lock; and so has root, later."""
     os.chown(tmp_path, 65534, 65534)
-    begun(tmp_path)
+    file = begun(tmp_path)
     assert {path.stat().st_uid for path in tmp_path.iterdir()} == {65534}
+    assert in_force(tmp_path, after(1)) == GLASS
+    os.chown(file, 0, 0)
+    with pytest.raises(Damaged, match="belongs to another user"):
+        in_force(tmp_path, after(1))  # as the proxy will see it
 
 
 def test_a_machine_whose_clock_went_wrong(tmp_path: Path) -> None:
@@ -233,7 +245,7 @@ def test_of_many_one_records_it(tmp_path: Path) -> None:
 def test_an_end_that_cannot_be_recorded_is_tried_again(tmp_path: Path) -> None:
     begun(tmp_path)
 
-    def full(_glass: BreakGlass, _how: End) -> None:
+    def full(_glass: BreakGlass, _how: End, _noted: datetime | None) -> End:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
@@ -243,14 +255,50 @@ def test_an_end_that_cannot_be_recorded_is_tried_again(tmp_path: Path) -> None:
     assert kept.ends == [("id-1", End.EXPIRED)]
 
 
-def test_one_that_was_replaced_is_its_successors_to_record(tmp_path: Path) -> None:
+def test_an_end_that_was_recorded_and_not_noted(tmp_path: Path) -> None:
+    """By one that was killed in between, or for which the disk had no room left: what the chain says is noted."""
     begun(tmp_path)
-    newer = replace(GLASS, id="id-2", since=NOW + timedelta(seconds=5), ticks=TICKS + 5)
+    kept = Kept(("id-1", End.ENDED))
+    settle(tmp_path, kept, now=after(700))
+    assert kept.ends == [("id-1", End.ENDED)]
+    assert last(tmp_path) == Last(glass=GLASS, end=End.ENDED, ended=after(700).wall)
+
+
+def test_an_end_that_is_noted_may_be_missing_in_a_log_of_its_own(tmp_path: Path) -> None:
+    """Of proxies with logs of their own each is asked for its."""
+    begun(tmp_path)
+    settle(tmp_path, Kept(), now=after(600))
+    kept = Kept()
+    settle(tmp_path, kept, now=after(700))
+    assert (kept.ends, kept.noted) == ([], ["id-1"])
+    assert last(tmp_path) == Last(glass=GLASS, end=End.EXPIRED, ended=after(600).wall)
+
+
+SINCE = {"later": 5, "before it, since the clock was set back": -3600}
+
+
+@pytest.mark.parametrize("seconds", SINCE.values(), ids=SINCE)
+def test_one_that_was_replaced(seconds: int, tmp_path: Path) -> None:
+    """Its end is not the successor's, and whoever recorded it has said how it came."""
+    begun(tmp_path)
+    newer = replace(GLASS, id="id-2", since=NOW + timedelta(seconds=seconds), ticks=TICKS + 5)
     begun(tmp_path, newer)
+    kept = Kept(("id-1", End.REPLACED))
+    now = Clocks(newer.since + timedelta(seconds=5), TICKS + 10)
+    settle(tmp_path, kept, known=GLASS, now=now)
+    assert kept.ends == [("id-1", End.REPLACED)]
+    assert in_force(tmp_path, now) == newer
+    over = Clocks(newer.since + timedelta(seconds=700), TICKS + 705)
+    settle(tmp_path, kept, known=GLASS, now=over)
+    assert kept.ends == [("id-1", End.REPLACED), ("id-2", End.EXPIRED)]
+
+
+def test_one_that_was_replaced_by_a_command_that_was_killed(tmp_path: Path) -> None:
+    begun(tmp_path)
+    begun(tmp_path, replace(GLASS, id="id-2", since=NOW + timedelta(seconds=5), ticks=TICKS + 5))
     kept = Kept()
     settle(tmp_path, kept, known=GLASS, now=after(10))
-    assert kept.ends == []
-    assert in_force(tmp_path, after(10)) == newer
+    assert kept.ends == [("id-1", End.REPLACED)]
 
 
 def test_the_state_directory_was_lost(tmp_path: Path) -> None:
@@ -270,6 +318,44 @@ def test_one_that_was_killed_while_it_wrote(tmp_path: Path) -> None:
     (tmp_path / f".{FILE}.new").write_text("half")
     begun(tmp_path)
     assert in_force(tmp_path, after(1)) == GLASS
+
+
+IN_THE_WAY = {"of the file": FILE, "of what remembers it": LAST, "of the new file": f".{FILE}.new"}
+
+
+@pytest.mark.parametrize("name", IN_THE_WAY.values(), ids=IN_THE_WAY)
+def test_a_directory_in_the_way(name: str, tmp_path: Path) -> None:
+    """It is moved aside, with what is in it."""
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "kept").write_text("")
+    begun(tmp_path)
+    assert in_force(tmp_path, after(1)) == GLASS
+    assert len(list(tmp_path.glob("**/kept"))) == 1
+
+
+def test_what_is_there_is_taken_away_whatever_it_is(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
+    clear(tmp_path)
+    assert not (tmp_path / FILE).exists()
+
+
+def test_one_that_cannot_take_its_place_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun(tmp_path)
+    replace_path = Path.replace
+
+    def failing(path: Path, target: Path) -> Path:
+        if target.name == FILE:
+            raise OSError(errno.EIO, "Input/output error")
+        return replace_path(path, target)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="Input/output"):
+        patch.setattr(Path, "replace", failing)
+        begun(tmp_path, replace(GLASS, id="id-2"))
+    assert in_force(tmp_path, after(1)) == GLASS
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="Input/output"):
+        patch.setattr(Path, "replace", failing)
+        begun(tmp_path / "none", GLASS)
+    assert last(tmp_path / "none") is None
 
 
 def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

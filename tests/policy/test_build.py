@@ -8,6 +8,7 @@ import pytest
 from embargo.core.catalogue import Role
 from embargo.core.decide import decide
 from embargo.core.decision import Verdict
+from embargo.core.inquiry import Inquiry, answer
 from embargo.core.rules import Action, Mode, Policy, Recording
 from embargo.core.timeline import State
 from embargo.policy.build import MOST_INLINE
@@ -236,3 +237,100 @@ def test_lower_layers_alone(tmp_path: Path) -> None:
         [("a", "b"), ("b",), ()],
         [("b",), ("b",), ("a",)],
     ]
+
+
+CLOSED = {
+    "0.layer.yaml": """version: 1
+apps:
+  qq: {endpoints: [qq.example, {domain: paper.example, shared: true}]}
+  mail: {endpoints: [mail.qq.example]}
+  pay: {endpoints: [pay.qq.example]}
+rules:
+  - {id: never, apps: qq, shared: false, action: block, final: true, until: 2027-01-01}
+  - {id: mail-may, apps: mail, action: log}
+"""
+}
+OPENERS = {  # case: a later layer, a name, the rule that decides
+    "a rule of a later layer": ("rules: [{id: open, apps: qq, action: allow}]", "im.qq.example", "never"),
+    "an app with a more specific endpoint": (
+        "apps: {mine: {endpoints: [{host: im.qq.example}]}}\nrules: [{id: open, apps: mine, action: allow}]",
+        "im.qq.example",
+        "never",
+    ),
+    "an app without a rule": (
+        "apps: {mine: {endpoints: [im.qq.example]}}\nsettings: {default: allow}",
+        "im.qq.example",
+        "never",
+    ),
+    "an app's first rule": ("rules: [{id: open, apps: pay, action: allow}]", "pay.qq.example", "never"),
+    "an endpoint marked as shared": (
+        "apps: {qq: {extend: true, endpoints: [{host: im.qq.example, shared: true}]}}\n"
+        "rules: [{id: open, apps: qq, shared: true, action: allow}]",
+        "im.qq.example",
+        "never",
+    ),
+    "a list": (
+        "apps: {mine: {endpoints_from: list.txt}}\nrules: [{id: open, apps: mine, action: allow}]",
+        "im.qq.example",
+        "never",
+    ),
+    "what is not closed may be opened": ("rules: [{id: open, apps: qq, action: allow}]", "x.paper.example", "open"),
+    "what another app had before stays its": (
+        "rules: [{id: open, apps: mail, action: allow}]",
+        "mail.qq.example",
+        "open",
+    ),
+    "a new endpoint of the closed app is closed too": (
+        "apps: {qq: {extend: true, endpoints: [qq2.example]}}\nrules: [{id: open, apps: qq, action: allow}]",
+        "qq2.example",
+        "never",
+    ),
+}
+BEFORE, AFTER = datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("layer", "host", "rule"), OPENERS.values(), ids=OPENERS)
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"2.layer.yaml": "version: 1\nrules: [{id: top, apps: all, action: log, final: true}]\n"}],
+    ids=["two layers", "three"],
+)
+def test_what_a_final_rule_closes_no_later_layer_opens(
+    tmp_path: Path, layer: str, host: str, rule: str, more: dict[str, str]
+) -> None:
+    files = CLOSED | {"1.layer.yaml": f"version: 1\n{layer}\n", "list.txt": "im.qq.example\n"} | more
+    policy = loaded(tmp_path, files).policy
+    decision = answer(policy, Inquiry(request=host, time=BEFORE)).decision
+    wanted = "top" if more and rule == "open" else rule
+    assert (decision.rule_id, decision.blocked) == (wanted, wanted == "never")
+    assert not answer(policy, Inquiry(request=host, time=AFTER)).decision.blocked, (
+        "it rests on the rule, while that holds"
+    )
+
+
+def test_finals_of_several_layers_each_close_against_those_above(tmp_path: Path) -> None:
+    files = CLOSED | {
+        "1.layer.yaml": "version: 1\napps: {mine: {endpoints: [{host: im.qq.example}]}, b: {endpoints: [b.example]}}\n"
+        "rules: [{id: open, apps: mine, action: allow}, {id: never-b, apps: b, action: block, final: true}]\n",
+        "2.layer.yaml": "version: 1\napps: {c: {endpoints: [x.b.example]}}\n"
+        "rules: [{id: open-c, apps: c, action: allow}]\n",
+    }
+    policy = loaded(tmp_path, files).policy
+    found = {
+        host: answer(policy, Inquiry(request=host, time=BEFORE)).decision.rule_id
+        for host in ("im.qq.example", "x.b.example", "b.example")
+    }
+    assert found == {"im.qq.example": "never", "x.b.example": "never-b", "b.example": "never-b"}
+
+
+def test_it_costs_nothing_where_no_layer_stands_above(tmp_path: Path) -> None:
+    assert loaded(tmp_path, CLOSED).policy.beneath is None
+
+
+def test_monitor_says_what_it_would_do(tmp_path: Path) -> None:
+    files = CLOSED | {
+        "1.layer.yaml": "version: 1\nsettings: {mode: monitor}\napps: {mine: {endpoints: [{host: im.qq.example}]}}\n"
+        "rules: [{id: open, apps: mine, action: allow}]\n"
+    }
+    decision = answer(loaded(tmp_path, files).policy, Inquiry(request="im.qq.example", time=BEFORE)).decision
+    assert (str(decision.verdict), decision.held_back, decision.rule_id) == ("log", True, "never")

@@ -39,10 +39,6 @@ REFUSED: dict[str, Files] = {
     "a group that is meant": stack("apps: a, groups: lab", "groups: {lab: {users: nobody}}"),
     "an authority's timeline": stack("apps: {named_in: eo}, authority: in-force", "authorities: {eo: {timeline: {2021-01-05: revoked}}}"),
     "an authority's timeline, by state alone": stack("apps: a, authority: in-force", "authorities: {eo: {}}"),
-    "in exceptions": {
-        "policy.yaml": f"{APPS}rules: [{{id: closed, apps: a, action: block, final: true}}]\n",
-        "exceptions.yaml": "version: 1\napps: {a: {extend: true, exclude: [x.a.example]}}\n",
-    },
 }  # fmt: skip
 
 TAKEN: dict[str, Files] = {

@@ -62,6 +62,68 @@ def test_marked_and_unmarked(entries: str, then: str, again: str | None) -> None
     assert unmarked(document(found), FIRST).decode() == layer(again or entries)
 
 
+BESIDE = {  # case: (entries, with another beside the first and that marked)
+    "short": ("      - x.test # a - b\n", "      - {host: y.test}\n      - {domain: x.test, shadow: true} # a - b\n"),
+    "in braces": (
+        "      # why - here\n      - {host: x.test}\n",
+        "      # why - here\n      - {host: y.test}\n      - {host: x.test, shadow: true}\n",
+    ),
+    "in lines": (
+        "      -\n        # - why\n        domain: x.test\n",
+        "      - {host: y.test}\n      -\n        # - why\n        shadow: true\n        domain: x.test\n",
+    ),
+    "not indented": ("    - x.test\n", "    - {host: y.test}\n    - {domain: x.test, shadow: true}\n"),
+    "in brackets": (
+        "      [x.test, {host: z.test}]\n", "      [{host: y.test}, {domain: x.test, shadow: true}, {host: z.test}]\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("entries", "then"), BESIDE.values(), ids=BESIDE)
+def test_one_is_put_beside(entries: str, then: str) -> None:
+    beside = {FIRST[0]: ["{host: y.test}"]}
+    assert marked(document(layer(entries)), FIRST, beside).decode() == layer(then)
+    windows = layer(entries).replace("\n", "\r\n")
+    assert marked(document(windows), FIRST, beside).decode() == layer(then).replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize(("entries", "then"), BESIDE.values(), ids=BESIDE)
+def test_what_was_put_beside_is_taken_out_again(entries: str, then: str) -> None:
+    second = (*FIRST[0][:-1], 1)
+    found = unmarked(document(layer(then)), [second], FIRST)
+    assert found == unmarked(marked(document(layer(entries)), FIRST), FIRST)
+
+
+GONE = {  # case: (entries, without the second)
+    "the last, with its comment": ("      - a.test\n      - b.test # why\n", "      - a.test\n"),
+    "the last of the file": ("      - a.test\n      - b.test", "      - a.test\n"),
+    "over lines": ("      - a.test\n      - domain: b.test\n        role: web\n      - c.test\n",
+                   "      - a.test\n      - c.test\n"),
+    "the last in brackets": ("      [a.test, b.test]\n", "      [a.test]\n"),
+    "between comments": (
+        "      - a.test\n#     - z.test\n      # b\n      - b.test\n      # c\n      - c.test\n",
+        "      - a.test\n#     - z.test\n      # b\n      # c\n      - c.test\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("entries", "then"), GONE.values(), ids=GONE)
+def test_one_is_taken_out(entries: str, then: str) -> None:
+    second = (*FIRST[0][:-1], 1)
+    assert unmarked(document(layer(entries)), [], [second]).decode() == layer(then)
+
+
+def test_an_only_one_is_not_taken_out() -> None:
+    with pytest.raises(Mistake):
+        unmarked(document(layer("      - x.test\n")), [], FIRST)
+
+
+def test_several_are_put_beside_in_order() -> None:
+    found = marked(document(layer("      - x.test\n      - y.test\n")), FIRST, {FIRST[0]: ["{host: a.test}", "b.test"]})
+    entries = "      - {host: a.test}\n      - b.test\n      - {domain: x.test, shadow: true}\n      - y.test\n"
+    assert found.decode() == layer(entries)
+
+
 TEXTS = {  # case: a text in which the first endpoint is marked
     "line breaks of Windows": layer("      - domain: x.test\n        role: web\n").replace("\n", "\r\n").encode(),
     "a byte order mark": b"\xef\xbb\xbf" + layer("      - x.test\n").encode(),

@@ -7,7 +7,7 @@ import pytest
 
 from policy_files import Files, golden, warned
 
-CODES = ("covers-endpoint", "redundant-endpoint", "opens-final")
+CODES = ("covers-endpoint", "redundant-endpoint", "below-final")
 
 
 def app(*endpoints: str, more: str = "") -> str:
@@ -31,6 +31,10 @@ TOLD: dict[str, Files] = {
     "of a later layer, with evidence": {"0.layer.yaml": one(app("domain: a.example, evidence: e")), "1.layer.yaml": f"version: 1\napps:\n  a: {app('host: x.a.example, evidence: e', more='extend: true, ')}\n"},
     "below the nearest of several": one(app("domain: a.example, role: cdn", "domain: x.a.example", "domain: y.x.a.example")),
     "a later app below a closed one": CLOSED | {"1.layer.yaml": f"version: 1\napps:\n  mine: {app('host: x.a.example, evidence: e')}\nrules: [{{id: mine, apps: mine, action: allow}}]\n"},
+    "a later layer's first rule for an app below a closed one": {
+        "0.layer.yaml": f"version: 1\napps:\n  a: {app('domain: a.example, evidence: e', more='vendor: V, ')}\n  b: {app('domain: x.a.example, evidence: e', more='vendor: V, ')}\nrules: [{{id: closed, apps: a, action: block, final: true}}]\n",
+        "1.layer.yaml": "version: 1\nrules: [{id: first, apps: b, action: log}]\n",
+    },
     "a later url at a closed one": CLOSED | {"1.layer.yaml": f"version: 1\napps:\n  mine: {app('url: x.a.example/p, evidence: e')}\nrules: [{{id: mine, apps: mine, action: allow}}]\n"},
 }  # fmt: skip
 UNTOLD: dict[str, Files] = {
@@ -50,6 +54,10 @@ UNTOLD: dict[str, Files] = {
     "a look-alike": one(app("domain: a.example", "domain: xa.example")),
     "a path": one(app("domain: a.example", "url: x.a.example/p")),
     "a later layer that adds to the closed app": CLOSED | {"1.layer.yaml": f"version: 1\napps:\n  a: {app('host: y.b.example, evidence: e', more='extend: true, ')}\n"},
+    "a later rule for an app that had one": {
+        "0.layer.yaml": f"version: 1\napps:\n  a: {app('domain: a.example, evidence: e', more='vendor: V, ')}\n  b: {app('domain: x.a.example, evidence: e', more='vendor: V, ')}\nrules: [{{id: closed, apps: a, action: block, final: true}}, {{id: own, apps: b, action: log}}]\n",
+        "1.layer.yaml": "version: 1\nrules: [{id: more, apps: b, action: allow, users: eve}]\n",
+    },
     "a later app elsewhere": CLOSED | {"1.layer.yaml": f"version: 1\napps:\n  mine: {app('host: x.b.example, evidence: e')}\nrules: [{{id: mine, apps: mine, action: allow}}]\n"},
 }  # fmt: skip
 

@@ -37,6 +37,9 @@ MISTAKES: dict[str, Files] = {
     "references beside fields that fail": one("rules: [{id: a, apps: alipya, action: blok, groups: nobody}]\n"),
     "an exception without reason and end": {"policy.yaml": one(""), "exceptions.yaml": "version: 1\nrules:\n  - {id: a, apps: tiktok, action: log, respond: page}\n  - {id: b, apps: tiktok, action: block}\n"},
     "an exception that would replace a rule": {"policy.yaml": one("rules: [{id: ban, apps: tiktok, action: block}]\n"), "exceptions.yaml": "version: 1\nrules: [{id: ban, apps: tiktok, users: a, action: log, reason: r, until: 2027-01-01}]\n"},
+    "exceptions that are more than rules": {"policy.yaml": one("authorities: {eo: {}}\nsettings: {bound_by: eo}\n"), "more.yaml": "version: 1\n", "exceptions.yaml": "version: 1\nreleased: 2026-01-01\ninclude: [more.yaml]\nsettings: {bound_by: []}\nauthorities: {eo: {}}\napps: {alipay: {endpoints: [x.example]}}\nrules_position: after\nrules: []\ntests: [{request: alipay.example, expect: log}]\n"},
+    "exceptions that redefine a group": {"policy.yaml": one("groups: {lab: {users: alice}}\n"), "exceptions.yaml": "version: 1\ngroups: {lab: {clients: 0.0.0.0/0}}\nrules: [{id: a, apps: tiktok, groups: lab, action: log, reason: r, until: 2027-01-01}]\n"},
+    "exceptions that say who a rule of the policy means": {"policy.yaml": one("rules: [{id: a, apps: tiktok, not_groups: [lab], action: block}]\n"), "exceptions.yaml": "version: 1\ngroups: {lab: {clients: 0.0.0.0/0}}\n"},
     "a basis that is none": {"policy.yaml": one(""), "exceptions.yaml": "version: 1\nrules: [{id: a, apps: tiktok, action: log, reason: r, until: 2027-01-01, basis: counsle, author: ''}]\n"},
     "no id is unknown while a file cannot be read": {"a.layer.yaml": "version: [\n", "b.layer.yaml": one("rules: [{id: a, apps: alipya, action: log}]\n")},
 }  # fmt: skip
@@ -54,6 +57,10 @@ AGREED: dict[str, Files] = {
     "an app without endpoints that extends": {
         "a.layer.yaml": BASE.replace(", final: true", ""),
         "b.layer.yaml": "version: 1\napps: {alipay: {extend: true, exclude: [x.example]}}\n",
+    },
+    "exceptions with a group of their own": {
+        "policy.yaml": one("groups: {lab: {users: alice}}\nrules: [{id: a, apps: all, action: log, groups: lab}]\n"),
+        "exceptions.yaml": "version: 1\ngroups: {guests: {users: bob}}\nrules: [{id: e, apps: tiktok, groups: guests, not_groups: lab, action: log, reason: r, until: 2027-01-01}]\n",
     },
     "a message in several languages": one('rules: [{id: a, apps: all, action: block, message: {en: "No.", zh-Hans: "不行。", zh: "不。"}}]\n'),
 }  # fmt: skip

@@ -6,7 +6,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 
 from embargo.policy.layers import exceptions_file
 from embargo.policy.replacement import LockedFile, NotWritten, locked
+from nobody import as_nobody, in_child, public_directory
 
 OLD, NEW = b"version: 1\n", b"version: 1\nrules: []\n"
 
@@ -179,25 +179,6 @@ def test_what_a_killed_writer_left_is_removed(path: Path) -> None:
 # --- what needs another process: a full disk, another user
 
 
-def in_child(run: Callable[[], object]) -> str:
-    """What *run* says in a process of its own: the text of a NotWritten, or what it returns."""
-    reading, writing = os.pipe()
-    if (child := os.fork()) == 0:
-        try:
-            said = str(run())
-        except NotWritten as refused:
-            said = f"refused: {refused}"
-        except BaseException as broken:
-            said = f"broken: {broken!r}"
-        os.write(writing, said.encode())
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading) as answer:
-        said = answer.read()
-    os.waitpid(child, 0)
-    return said
-
-
 def test_a_full_disk_changes_nothing(path: Path) -> None:
     path.write_bytes(OLD)
 
@@ -213,22 +194,10 @@ def test_a_full_disk_changes_nothing(path: Path) -> None:
 
 @pytest.fixture
 def public() -> Iterator[Path]:
-    """A directory that other users may enter."""
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        directory.chmod(0o755)
+    """In a directory that other users may enter."""
+    with public_directory() as directory:
         (directory / "policy.yaml").write_bytes(OLD)
         yield directory / "exceptions.yaml"
-
-
-def as_nobody(run: Callable[[], object]) -> str:
-    def lowered() -> object:
-        if os.geteuid() == 0:
-            os.setegid(65534)
-            os.seteuid(65534)
-        return run()
-
-    return in_child(lowered)
 
 
 def test_a_directory_that_cannot_be_written_changes_nothing(public: Path) -> None:

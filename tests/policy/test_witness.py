@@ -14,13 +14,18 @@ from sample import NOW, pattern
 
 POLICY = """\
 version: 1
-apps: {a: {endpoints: [a.example, h.example]}, b: {endpoints: [b.example]}}
+apps:
+  a: {endpoints: [a.example, h.example]}
+  b: {endpoints: [b.example]}
+  c: {endpoints: [v.example, {url: "u.example/*/id1"}]}
+  d: {endpoints: [{cidr: 203.0.0.0/16, port: 8080}]}
+  e: {endpoints: [{user_agent: Client}]}
 rules:
 """
 PATTERNS = {  # pattern: requests that it covers
     "a.example": ["a.example", "x.a.example"],
     "host:a.example": ["a.example"],
-    "url:a.example/p/*/q?k=1": ["https://a.example/p/x/q?k=1"],
+    "url:a.example/p/*/q?k=1": ["https://a.example/p/x/q?k=1", "https://a.example/p/x/q?k=1"],
     "cidr:203.0.113.0/24": ["203.0.113.0"],
     "cidr:203.0.113.0/24 8080": ["203.0.113.0:8080"],
     "cidr:2001:db8::/32": ["2001:db8::"],
@@ -80,6 +85,26 @@ FOUND = {  # case: (rule, rule in its place, what of the request tells them apar
         "{id: r, apps: a, hosts: [z.a.example, h.example], action: block}",
         ["{id: r, apps: a, hosts: h.example, action: block}"],
         {"request": "z.a.example"},
+    ),
+    "a path that two patterns share": (
+        "{id: r, apps: c, hosts: [{url: u.example/p/*}], action: block}",
+        ["{id: r, apps: c, hosts: [{url: u.example/q/*}], action: block}"],
+        {"request": "https://u.example/p/x/id1"},
+    ),
+    "a page that a block of the tunnel hides": (
+        "{id: r, apps: c, hosts: [{url: v.example/p}], action: block}\n  - {id: s, apps: c, action: block}",
+        ["{id: s, apps: c, action: block}"],
+        {"request": "https://v.example/p", "surface": "http"},
+    ),
+    "a port, over a transport": (
+        "{id: r, apps: d, hosts: [{cidr: 203.0.113.0/24, protocol: udp}], action: block}",
+        ["{id: r, apps: d, hosts: [{cidr: 192.0.2.0/24}], action: block}"],
+        {"request": "203.0.113.0:8080", "surface": "udp"},
+    ),
+    "a user agent at a host": (
+        "{id: r, apps: e, hosts: [o.example], action: block}",
+        ["{id: r, apps: e, hosts: [p.example], action: block}"],
+        {"request": "o.example", "user_agent": "Client"},
     ),
     "the last second": (
         "{id: r, apps: a, from: 2030-01-01, action: block}",

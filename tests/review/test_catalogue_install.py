@@ -16,6 +16,7 @@ from embargo.policy.load import load
 from embargo.policy.replacement import NotWritten, locked
 from embargo.review.catalogue_install import install
 from embargo.review.catalogue_update import Proposal, previous, propose_previous, propose_update
+from nobody import as_nobody, public_directory
 from sample import NOW
 
 OLD = """\
@@ -102,16 +103,18 @@ def test_what_cannot_be_recorded_is_not_done(target: Path, tmp_path: Path) -> No
     unchanged(target)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_directory_that_is_read_only(target: Path, tmp_path: Path) -> None:
-    target.parent.chmod(0o500)
-    try:
-        with pytest.raises(NotWritten):
-            put(proposed(target), tmp_path / "log")
-    finally:
-        target.parent.chmod(0o700)
-    unchanged(target)
-    assert records(tmp_path / "log") == []
+def test_a_directory_that_is_read_only() -> None:
+    with public_directory() as public:
+        (public / "etc").mkdir()
+        target = public / "etc/domains.yaml"
+        target.write_text(OLD, encoding="utf-8")
+        (public / "new.yaml").write_text(NEW, encoding="utf-8")
+        (public / "log").mkdir()
+        (public / "log").chmod(0o777)
+        (public / "etc").chmod(0o555)
+        assert as_nobody(lambda: put(proposed(target), public / "log")).startswith("refused: ")
+        unchanged(target)
+        assert records(public / "log") == []
 
 
 @pytest.mark.parametrize("name", [".domains.yaml.{}.new", ".domains.yaml.previous.{}.new"])

@@ -34,6 +34,7 @@ class Endpoint:
     shared: bool = False  # also serves others
     evidence: tuple[str, ...] = ()
     shadow: bool = False  # on trial: what it would do is noted, and it does nothing (`trials`)
+    layer: int = field(default=0, compare=False)  # number of the policy file that it stands in, from 0
 
     def __str__(self) -> str:
         return f"{self.pattern.kind.key}:{self.pattern.text}"
@@ -48,6 +49,7 @@ class DomainList:
     count: int
     role: Role = Role.API
     shared: bool = False
+    layer: int = field(default=0, compare=False)  # number of the policy file that names it, from 0
 
 
 class ListedEndpoint(Endpoint):
@@ -69,6 +71,7 @@ class ListedEndpoint(Endpoint):
     shared = property(lambda self: self._list.shared)
     evidence = property(lambda self: (self._list.source,))
     shadow = property(lambda self: False)  # lists are always enforced
+    layer = property(lambda self: self._list.layer)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Endpoint):

@@ -23,6 +23,8 @@ def decide(policy: Policy, request: Request) -> Decision:
     trials = policy.trials
     if trials is not None and (met := trials.meet(request)) is not None:
         return noted(decide(trials.without, request), decide(trials.within, request), met)
+    if policy.beneath is not None and (closed := _closed(policy.beneath, request)) is not None:
+        return closed
     owners = policy.matcher.owners
     judged: list[tuple[Name, tuple[Owner, ...]]] = []
     owned: list[tuple[Name, tuple[Owner, ...]]] = []
@@ -48,6 +50,17 @@ def decide(policy: Policy, request: Request) -> Decision:
         if grounds is not None:
             return monitored(policy, Decision._make((*grounds, owner.endpoint, name, mismatch, None, None)))
     return monitored(policy, _explained(policy, request, _strictest(policy, request, owned), mismatch=mismatch))
+
+
+def _closed(beneath: Policy, request: Request) -> Decision | None:
+    """What a `final` rule of lower layers closes, whatever the layers above them have; None where none does.
+
+    That a final rule is asked first keeps later rules from opening what it closes for its own app. A later layer could
+    still give the name to another app, by a more specific endpoint, or give such an app its first rule.
+    """
+    decision = decide(beneath, request)
+    final = decision.rule is not None and decision.rule.final
+    return decision if final and (decision.blocked or decision.held_back) else None
 
 
 def decide_owned(policy: Policy, request: Request, name: Name, owner: Owner) -> Decision:

@@ -53,6 +53,36 @@ class Pattern:
             return (self.kind, 0)
         return (self.kind, len(self.text))
 
+    def contains(self, other: "Pattern") -> bool:
+        """Whether all that *other* covers falls under this pattern too; False also where that is not plain."""
+        if self == other:
+            return True
+        match self.kind:
+            case Kind.DOMAIN:
+                host = other.host if other.kind is Kind.URL else other.text
+                return other.kind >= Kind.DOMAIN and (host == self.text or host.endswith("." + self.text))
+            case Kind.HOST:
+                return other.kind is Kind.URL and other.host == self.text
+            case Kind.URL:
+                return other.kind is Kind.URL and other.host == self.host and self._contains_target(other)
+            case Kind.CIDR:
+                return other.kind is Kind.CIDR and self._contains_network(other)
+            case _:
+                return other.kind is Kind.USER_AGENT and self.text in other.text
+
+    def _contains_target(self, other: "Pattern") -> bool:
+        plain = len(other.path) == 1 and glob_matches(self.path, other.path[0])
+        return self.pairs <= other.pairs and (self.path == other.path or plain)
+
+    def _contains_network(self, other: "Pattern") -> bool:
+        assert self.network is not None and other.network is not None
+        return (
+            self.network.version == other.network.version
+            and other.network.subnet_of(self.network)  # type: ignore[arg-type]
+            and self.port in (None, other.port)
+            and self.protocol in (None, other.protocol)
+        )
+
     def covers(self, name: Name, request: Request) -> bool:
         """Whether *name* of *request* falls under this pattern."""
         host = name.host

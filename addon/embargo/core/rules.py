@@ -13,6 +13,7 @@ from embargo.core.matcher import ListedDomains, Matcher
 from embargo.core.pattern import Pattern
 from embargo.core.request import Surface
 from embargo.core.schedule import Schedule
+from embargo.core.thinned import ThinnedMatcher
 from embargo.core.timeline import State
 from embargo.core.trials import Trials
 
@@ -204,6 +205,15 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """The lower layers of a policy, up to one with a `final` rule that blocks: what no layer above them opens."""
+
+    height: int  # how many they are
+    rules: tuple[Rule, ...]  # theirs, in effective order
+    below: "Closing | None" = None  # the same of these layers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Everything that `decide` needs, compiled; immutable, so a reload swaps one reference."""
 
@@ -216,16 +226,29 @@ class Policy:
     listed: ListedDomains | None = None  # the names of `lists`
     digest: str = ""  # SHA-256, hex, of the text of all layers and lists
     files: tuple[str, ...] = ()  # the layers, earliest first
+    closing: Closing | None = None  # None: no layer stands above one that closes something for good
     matcher: Matcher = field(init=False, repr=False, compare=False)
     rules_of: Mapping[str, tuple[Rule, ...]] = field(init=False, repr=False, compare=False)  # by app id
     # what `decide` found and need not find again; None where it depends on more than the kind of the endpoint
     standing: "dict[Kind, Standing | None]" = field(init=False, repr=False, compare=False, default_factory=dict)
     trials: Trials | None = field(init=False, repr=False, compare=False, default=None)  # None: nothing is on trial
+    beneath: "Policy | None" = field(init=False, repr=False, compare=False, default=None)  # that of `closing`
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "matcher", Matcher(self.apps.values(), self.lists, self.listed))
         object.__setattr__(self, "rules_of", self._rules_by_app())
+        object.__setattr__(self, "beneath", self._lower(self.closing))
         object.__setattr__(self, "trials", Trials.of(self))
+
+    def _lower(self, closing: Closing | None) -> "Policy | None":
+        if closing is None:
+            return None
+        lower = self.varied(
+            rules=closing.rules,
+            matcher=ThinnedMatcher(self.matcher, lambda entry: entry.endpoint.layer >= closing.height),
+        )
+        object.__setattr__(lower, "beneath", self._lower(closing.below))
+        return lower
 
     def _rules_by_app(self) -> dict[str, tuple[Rule, ...]]:
         enabled = [rule for rule in self.rules if rule.enabled]
@@ -253,7 +276,19 @@ class Policy:
         object.__setattr__(variant, "trials", None)
         if self.trials is not None and matcher is None:
             object.__setattr__(variant, "trials", self.trials.anew(variant))
+        if self.beneath is not None:
+            object.__setattr__(variant, "beneath", self.beneath.varied(rules=self._beneath(rules), settings=settings))
         return variant
+
+    def _beneath(self, rules: tuple[Rule, ...] | None) -> tuple[Rule, ...] | None:
+        """The lower layers' rules where *rules* take the place of all: as they were, but for what was changed there."""
+        assert self.beneath is not None
+        if rules is None:
+            return None
+        known = {(rule.layer, rule.id) for rule in self.rules}
+        now = {(rule.layer, rule.id): rule for rule in rules}
+        kept = [(now.get((rule.layer, rule.id)), rule) for rule in self.beneath.rules]
+        return tuple(new or old for new, old in kept if new is not None or (old.layer, old.id) not in known)
 
     def kinds_of(self, app: App) -> set[tuple[Role, bool]]:
         """The roles of the endpoints of *app*, each with whether one of that role is shared."""

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from embargo.core.address import Address
 from embargo.core.matcher import Entry, Matcher
-from embargo.core.rules import Policy
 from embargo.core.trials import Trials
+
+if TYPE_CHECKING:
+    from embargo.core.rules import Policy
 
 _REMEMBERED = 4096  # hosts
 
@@ -15,9 +18,8 @@ class ThinnedMatcher(Matcher):
     """*whole* without the entries that are *gone*."""
 
     def __init__(self, whole: Matcher, gone: Callable[[Entry], bool]) -> None:
+        vars(self).update(vars(whole))
         self._gone = gone
-        self._domains, self._hosts, self._networks = whole._domains, whole._hosts, whole._networks
-        self._lists, self._listed = whole._lists, whole._listed
         self._urls = {
             host: left
             for host, entries in whole._urls.items()
@@ -34,7 +36,7 @@ class ThinnedMatcher(Matcher):
         return (entry for entry in super()._entries_of_address(address) if not self._gone(entry))
 
 
-def thinned(policy: Policy, gone: Callable[[Entry], bool]) -> Policy:
+def thinned(policy: "Policy", gone: Callable[[Entry], bool]) -> "Policy":
     """*policy* without the entries that are *gone*, those on trial included."""
     left = ThinnedMatcher(policy.matcher, gone)
     variant = policy.varied(matcher=left)

@@ -1,9 +1,13 @@
 """What the audit chain says of break-glass: that it began, and how it came to its end."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
 from embargo.core.break_glass import BreakGlass, End
+from embargo.journal import audit
 from embargo.journal.event import Change, ConfigurationChanged, Detail, Outcome
+from embargo.journal.files import AUDIT_STEM
+from embargo.journal.reader import Reader
 
 STARTED, ENDED = "break-glass-started", "break-glass-ended"  # `event.action`
 SUBJECT = "break_glass"  # the member of `embargo` with the details, in records of flows too
@@ -14,6 +18,8 @@ WORDS = {  # how it ended, as records and commands say it
     End.REMOVED: "its file was removed",
     End.DAMAGED: "its file is no longer ours, or cannot be read",
 }
+
+_SET_BACK = timedelta(days=1)  # by which a clock may have been set back since it began
 
 
 def started(
@@ -51,6 +57,46 @@ def ended(
         subject=SUBJECT,
         details=_details(glass) | {"end": how.value, "reason": glass.reason},
     )
+
+
+def record_end(
+    log: Path,
+    glass: BreakGlass,
+    how: End,
+    time: datetime,
+    *,
+    policy: str | None,
+    by: str | None = None,
+    reason: str | None = None,
+    noted: bool = False,
+) -> End:
+    """The end of *glass* as the audit chain of *log* has it; where it has none, *how*, which is recorded now.
+
+    So whoever was killed between recording an end and noting it, or found no room for the note, records none twice.
+    *noted*: some chain has it; this one needs it only where it has the beginning. One at a time. Raises OSError.
+    """
+    begun, end = _told(log, glass)
+    if end is not None:
+        return end
+    if begun or not noted:
+        audit.record(log, ended(glass, how, time, policy=policy, by=by, reason=reason))
+    return how
+
+
+def _told(log: Path, glass: BreakGlass) -> tuple[bool, End | None]:
+    """Whether the audit chain of *log* has the beginning of *glass*, and which end. Raises OSError."""
+    mark = glass.id.encode()
+    reader = Reader(log, (AUDIT_STEM,), sift=lambda line: mark in line)
+    begun, end = False, None
+    try:
+        for entry in reader.entries(lambda record: record.break_glass == glass.id, glass.since - _SET_BACK):
+            if entry.record.action == STARTED:
+                begun = True
+            elif entry.record.action == ENDED:
+                end = End(entry.record.document["embargo"][SUBJECT]["end"])
+    except FileNotFoundError:
+        pass
+    return begun, end
 
 
 def _details(glass: BreakGlass) -> dict[str, Detail]:

@@ -28,7 +28,9 @@ _LOOK = 0.02  # seconds between attempts at the lock, or at two files that belon
 _LOOKS = 5
 _FOR_WANT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE})  # says nothing of the file
 
-type Recorder = Callable[[BreakGlass, End], None]  # writes an end into the audit chain; raises OSError
+# Sees to it that the audit chain has an end, once, and returns it as it stands there. The instant: it is noted since
+# then that some chain has it, so that only one with the beginning needs it too. Raises OSError.
+type Recorder = Callable[[BreakGlass, End, datetime | None], End]
 
 
 class Damaged(ValueError):
@@ -125,7 +127,7 @@ def _content(path: Path) -> bytes | None:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise Damaged(f"{path}: no regular file")
-        if found.st_uid != os.geteuid():
+        if found.st_uid != _owner(path.parent):
             raise Damaged(f"{path}: belongs to another user ({found.st_uid})")
         if found.st_mode & 0o022:
             raise Damaged(f"{path}: others may write it (mode {stat.S_IMODE(found.st_mode):o})")
@@ -204,12 +206,21 @@ def locked(directory: Path, patience: float) -> Iterator[None]:
 
 
 def write(directory: Path, glass: BreakGlass) -> None:
-    """Put *glass* in force. Under the lock. Raises OSError, and then it is not."""
+    """Put *glass* in force. Under the lock. Raises OSError, and then it is not, and what was before is."""
+    before = last(directory)
     remembered, held = _beside(directory / LAST, _of_last(Last(glass=glass))), None
     try:
         held = _beside(directory / FILE, _members(glass))
-        remembered.replace(directory / LAST)
-        held.replace(directory / FILE)  # at once: each counts with the other alone
+        _put(remembered, directory / LAST)
+        try:
+            _put(held, directory / FILE)  # at once: each counts with the other alone
+        except OSError:
+            with contextlib.suppress(OSError):
+                if before is not None:
+                    write_last(directory, before)
+                else:
+                    (directory / LAST).unlink()
+            raise
     finally:
         for beside in (remembered, held):
             if beside is not None:
@@ -218,12 +229,12 @@ def write(directory: Path, glass: BreakGlass) -> None:
 
 def write_last(directory: Path, newest: Last) -> None:
     """Remember the newest, and whether its end is recorded. Under the lock. Raises OSError."""
-    _beside(directory / LAST, _of_last(newest)).replace(directory / LAST)
+    _put(_beside(directory / LAST, _of_last(newest)), directory / LAST)
 
 
 def clear(directory: Path) -> None:
     """Take the file away, whatever is there. Under the lock. Raises OSError."""
-    (directory / FILE).unlink(missing_ok=True)
+    _remove(directory / FILE)
 
 
 def _members(glass: BreakGlass) -> dict[str, Any]:
@@ -241,13 +252,28 @@ def _of_last(newest: Last) -> dict[str, Any]:
 def _beside(path: Path, members: dict[str, Any]) -> Path:
     """A new file beside *path*, on the disk, that may take its place. Raises OSError."""
     beside = path.with_name(f".{path.name}.new")
-    beside.unlink(missing_ok=True)  # left by one that was killed: the lock is ours
+    _remove(beside)  # left by one that was killed: the lock is ours
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
         _hand_over(file.fileno(), path.parent)
         file.write(json.dumps(members, indent=1).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
     return beside
+
+
+def _put(beside: Path, path: Path) -> None:
+    """Rename *beside* to *path*, whatever is there. Raises OSError."""
+    if path.is_dir() and not path.is_symlink():
+        _remove(path)
+    beside.replace(path)
+
+
+def _remove(path: Path) -> None:
+    """Take *path* away; a directory is moved aside, for nobody knows what is in it. Raises OSError."""
+    if path.is_dir() and not path.is_symlink():
+        path.rename(path.with_name(f"{path.name}.aside-{time.time_ns()}"))
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _hand_over(descriptor: int, directory: Path) -> None:
@@ -257,15 +283,21 @@ def _hand_over(descriptor: int, directory: Path) -> None:
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
+def _owner(directory: Path) -> int:
+    """Whose files count. Root's command sees what the proxy sees, which is whom the directory belongs to."""
+    user = os.geteuid()
+    return directory.stat().st_uid if user == 0 else user
+
+
 # -- the end
 
 
 def settle(
     directory: Path, record: Recorder, *, known: BreakGlass | None = None, now: Clocks, patience: float = 0.0
 ) -> None:
-    """Have the end recorded of whichever is over, once among all who ask, and clear away its file.
+    """Have the end recorded of whichever is over, once in each log, and clear away its file.
 
-    *known*: one that the asker saw in force. Raises OSError: the end is not recorded yet; ask again.
+    *known*: one that the asker saw in force. Raises OSError: the end is not recorded, or not noted, yet; ask again.
     """
     with locked(directory, patience):
         settle_locked(directory, record, known=known, now=now)
@@ -281,19 +313,22 @@ def settle_locked(directory: Path, record: Recorder, *, known: BreakGlass | None
         holding = in_force(directory, now)
     except Damaged:
         damaged = True
-    seen = [glass for glass in (newest.glass if newest is not None else None, known) if glass is not None]
-    subject = max(seen, key=lambda glass: glass.since, default=current)  # of an older one its successor took care
-    if subject is None:
-        return
-    is_its_file = current is not None and current.id == subject.id
-    if newest is not None and newest.glass.id == subject.id and newest.end is not None:
-        if is_its_file:
-            clear(directory)  # one that has ended does not come back
-        return
+    if known is not None and (newest is None or known.id != newest.glass.id):
+        if newest is not None and newest.glass.since >= known.since:
+            record(known, End.REPLACED, None)  # in case that who began the other was killed before
+        else:  # what remembers it was lost, or is an older one put back
+            newest = Last(glass=known)
+    if newest is None:
+        if current is None:
+            return
+        newest = Last(glass=current)
+    subject = newest.glass
     if holding is not None and holding.id == subject.id:
         return  # it goes on
-    how = End.EXPIRED if subject.left(now) <= 0 else End.DAMAGED if damaged else End.REMOVED
-    record(subject, how)
-    write_last(directory, Last(glass=subject, end=how, ended=now.wall))
-    if is_its_file:
-        clear(directory)
+    if newest.end is not None:
+        record(subject, newest.end, newest.ended or now.wall)
+    else:
+        how = End.EXPIRED if subject.left(now) <= 0 else End.DAMAGED if damaged else End.REMOVED
+        write_last(directory, Last(glass=subject, end=record(subject, how, None), ended=now.wall))
+    if current is not None and current.id == subject.id:
+        clear(directory)  # one that has ended does not come back

@@ -8,7 +8,9 @@ from typing import Any
 from embargo.core.catalogue import App, Authority, DomainList, Endpoint, Role, Stores
 from embargo.core.matcher import ListedDomains
 from embargo.core.rules import (
+    Action,
     AppSelector,
+    Closing,
     Group,
     LogSettings,
     Policy,
@@ -47,6 +49,7 @@ class _Piece:
     exclude: tuple[Endpoint, ...]
     stores: Stores
     lists: tuple[NamedList, ...]
+    layer: int  # from 0
 
 
 @dataclass(slots=True)
@@ -59,7 +62,7 @@ class Assembly:
     _whole: tuple[tuple[NamedList, ...], LazyDomains] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self._pieces = [_pieces(layer) for layer in self.layers]
+        self._pieces = [_pieces(layer, number) for number, layer in enumerate(self.layers)]
 
     def policy(self, height: int | None = None) -> Policy:
         """The policy of the lowest *height* layers, by default of all."""
@@ -68,12 +71,14 @@ class Assembly:
         settings = _settings(layers)
         apps, lists = self._catalogue(height)
         groups = {name: _group(name, form) for name, form in _later(layers, lambda form: form.groups)}
+        own = _own_rules(layers, groups, settings.timezone)
         return Policy(
             settings=settings,
             authorities={name: _authority(name, form) for name, form in _later(layers, lambda form: form.authorities)},
             apps=apps,
             groups=groups,
-            rules=_stacked(layers, _own_rules(layers, groups, settings.timezone)),
+            rules=_stacked(layers, own),
+            closing=_closing(layers, own),
             lists=tuple(named.domains for named in lists),
             listed=self._listed(lists),
             digest=self.digest,
@@ -120,29 +125,35 @@ class Assembly:
         return apps, tuple(named for stack in stacks.values() for piece in stack for named in piece.lists)
 
 
-def _pieces(layer: Layer) -> dict[str, _Piece]:
+def _pieces(layer: Layer, number: int) -> dict[str, _Piece]:
     assert layer.form is not None, _UNBUILT
-    return {identifier: _piece(layer, identifier, form) for identifier, form in layer.form.apps.items()}
+    return {identifier: _piece(layer, number, identifier, form) for identifier, form in layer.form.apps.items()}
 
 
-def _piece(layer: Layer, identifier: str, form: AppForm) -> _Piece:
+def _piece(layer: Layer, number: int, identifier: str, form: AppForm) -> _Piece:
     forms = form.endpoints or []
     lists: list[NamedList] = []
     short = tuple(dict.fromkeys(name for name in forms if isinstance(name, str)))
     if len(short) > MOST_INLINE:
-        lists.append(NamedList(DomainList(identifier, layer.name, len(short)), short))
+        lists.append(NamedList(DomainList(identifier, layer.name, len(short), layer=number), short))
         forms = [entry for entry in forms if not isinstance(entry, str)]
     for name in form.endpoints_from or []:
         names = layer.lists[name].names
-        lists.append(NamedList(DomainList(identifier, name, len(names)), names))
+        lists.append(NamedList(DomainList(identifier, name, len(names), layer=number), names))
     stores = form.stores
     return _Piece(
         form=form,
-        endpoints=tuple(map(endpoint_of, forms)),
-        exclude=tuple(map(endpoint_of, form.exclude)),
+        endpoints=_endpoints(forms, number),
+        exclude=_endpoints(form.exclude, number),
+        layer=number,
         stores=Stores(tuple(stores.apple), tuple(stores.google_play), tuple(stores.microsoft)) if stores else Stores(),
         lists=tuple(lists),
     )
+
+
+def _endpoints(forms: Iterable[Any], layer: int) -> tuple[Endpoint, ...]:
+    found = map(endpoint_of, forms)
+    return tuple(replace(endpoint, layer=layer) for endpoint in found) if layer else tuple(found)
 
 
 def _app(identifier: str, stack: Sequence[_Piece]) -> App:
@@ -153,7 +164,10 @@ def _app(identifier: str, stack: Sequence[_Piece]) -> App:
         microsoft=_once(name for piece in stack for name in piece.stores.microsoft),
     )
     endpoints = [endpoint for piece in stack for endpoint in piece.endpoints]
-    endpoints += [Endpoint(url_pattern(url), Role.STORE) for url in dict.fromkeys(listing_urls(stores))]
+    brought_by = {url: piece.layer for piece in reversed(stack) for url in listing_urls(piece.stores)}
+    endpoints += [
+        Endpoint(url_pattern(url), Role.STORE, layer=brought_by[url]) for url in dict.fromkeys(listing_urls(stores))
+    ]
     return App(
         id=identifier,
         name=first.name or identifier,
@@ -238,9 +252,7 @@ def _log(settings: LogSettings, said: Mapping[str, float | int]) -> LogSettings:
     return LogSettings(**values)
 
 
-def _own_rules(
-    layers: Sequence[Layer], groups: Mapping[str, Group], timezone: tzinfo
-) -> tuple[tuple[Rule, ...], ...]:
+def _own_rules(layers: Sequence[Layer], groups: Mapping[str, Group], timezone: tzinfo) -> tuple[tuple[Rule, ...], ...]:
     """The rules of each layer, as they stand there."""
     own = []
     for layer in layers:
@@ -266,6 +278,20 @@ def _stacked(layers: Sequence[Layer], own: Sequence[Sequence[Rule]]) -> tuple[Ru
         ordinary = [rule for rule in rules if not rule.final]
         effective = [*kept, *ordinary] if layer.form.rules_position is Position.AFTER else [*ordinary, *kept]
     return (*final, *effective)
+
+
+def _closing(layers: Sequence[Layer], own: Sequence[Sequence[Rule]]) -> Closing | None:
+    """The layers up to each with a `final` rule that blocks, where others stand above that could open something."""
+    found: Closing | None = None
+    for height in range(1, len(layers)):
+        closes = any(
+            rule.final and rule.enabled and not rule.shadow and rule.action is Action.BLOCK for rule in own[height - 1]
+        )
+        if closes and any(
+            layer.form is not None and (layer.form.apps or layer.form.rules) for layer in layers[height:]
+        ):
+            found = Closing(height=height, rules=_stacked(layers[:height], own[:height]), below=found)
+    return found
 
 
 def _rule(form: RuleForm, groups: Mapping[str, Group], timezone: tzinfo, layer: Layer, line: int) -> Rule:

@@ -15,7 +15,7 @@ from itertools import chain
 
 from embargo.core.matcher import suffixes
 from embargo.core.pattern import Kind, Pattern
-from embargo.core.rules import Action
+from embargo.core.rules import Action, Rule
 from embargo.policy.problem import Path, Problem
 from embargo.policy.survey import Place, Survey, counted
 
@@ -28,7 +28,7 @@ def warnings(survey: Survey) -> Iterator[Problem]:
             domains[place.pattern.text].append(place)
     yield from _covering(survey, domains)
     yield from _redundant(survey, domains)
-    yield from _opening(survey, domains)
+    yield from _below_final(survey, domains)
 
 
 def _covering(survey: Survey, domains: dict[str, list[Place]]) -> Iterator[Problem]:
@@ -70,27 +70,57 @@ def _excluded(survey: Survey, above: Place, host: str) -> bool:
     )
 
 
-def _opening(survey: Survey, domains: dict[str, list[Place]]) -> Iterator[Problem]:
-    """Names that a later layer gives to another app, so that a final rule of an earlier one has them no more."""
-    for rule in survey.policy.rules:
-        if not (rule.final and rule.enabled and rule.action is Action.BLOCK) or rule.shadow:
+def _below_final(survey: Survey, domains: dict[str, list[Place]]) -> Iterator[Problem]:
+    """What a later layer has below names that a final rule of an earlier one closes: it opens nothing there."""
+    for final in survey.policy.rules:
+        if not (final.final and final.enabled and final.action is Action.BLOCK) or final.shadow:
             continue
-        closed = {app.id for app in survey.apps_of(rule)}
+        layer = survey.layer_of(final)
+        closed = {app.id for app in survey.apps_of(final)}
+        told: set[str] = set()
         for place in survey.places:
-            if place.layer <= survey.layer_of(rule) or place.app in closed:
+            above = _closed_above(place, final, closed, domains) if place.app not in closed else None
+            if above is None:
                 continue
-            if place.pattern.kind not in (Kind.DOMAIN, Kind.HOST, Kind.URL):
+            blocks = f"which the final rule {survey.where(final)} blocks"
+            if place.layer > layer:
+                message = (
+                    f"{place.pattern.text!r} lies among the names of the app {above.app!r}, {blocks}: "
+                    f"the rules for {place.app!r} open nothing there"
+                )
+                yield survey.warning(place.layer, place.path, "below-final", message, f"ask for it in {final.layer}")
                 continue
-            host = place.pattern.host if place.pattern.kind is Kind.URL else place.pattern.text
-            for above in (found for suffix in suffixes(host) for found in domains.get(suffix, ())):
-                if above.app in closed and rule.fits(above.endpoint.role, above.endpoint.shared):
+            for rule in _first_rules(survey, place, layer):
+                if rule.id not in told:
+                    told.add(rule.id)
                     message = (
-                        f"{place.pattern.text!r} takes names from the app {above.app!r}, which the final rule "
-                        f"{survey.where(rule)} blocks: here the rules for {place.app!r} decide"
+                        f"the rule {rule.id!r} opens nothing at {place.pattern.text!r} of {place.app!r}: it lies among "
+                        f"the names of the app {above.app!r}, {blocks}"
                     )
-                    hint = f"add it to {above.app!r} with `extend: true`, or ask for it in {rule.layer}"
-                    yield survey.warning(place.layer, place.path, "opens-final", message, hint)
-                    break
+                    yield survey.of_rule(rule, "below-final", message, f"ask for it in {final.layer}")
+
+
+def _closed_above(place: Place, final: Rule, closed: set[str], domains: dict[str, list[Place]]) -> Place | None:
+    """The endpoint that *final* closes and below which *place* lies; None where there is none."""
+    if place.pattern.kind not in (Kind.DOMAIN, Kind.HOST, Kind.URL):
+        return None
+    host = place.pattern.host if place.pattern.kind is Kind.URL else place.pattern.text
+    for suffix in suffixes(host):
+        for above in domains.get(suffix, ()):
+            if above.app in closed and final.fits(above.endpoint.role, above.endpoint.shared):
+                return above
+    return None
+
+
+def _first_rules(survey: Survey, place: Place, layer: int) -> Iterator[Rule]:
+    """Rules above *layer* that would let *place* through, where none of the layers up to it is for it."""
+    fitting = [
+        rule
+        for rule in survey.policy.rules_of[place.app]
+        if rule.fits(place.endpoint.role, place.endpoint.shared) and not rule.shadow
+    ]
+    if all(survey.layer_of(rule) > layer for rule in fitting):
+        yield from (rule for rule in fitting if rule.action is not Action.BLOCK)
 
 
 def _redundant(survey: Survey, domains: dict[str, list[Place]]) -> Iterator[Problem]:

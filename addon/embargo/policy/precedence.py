@@ -6,7 +6,7 @@ from datetime import datetime
 
 from embargo.core.address import Network
 from embargo.core.catalogue import Role
-from embargo.core.pattern import Kind, Pattern
+from embargo.core.pattern import Pattern
 from embargo.core.rules import Action, AppSelector, Policy, Rule
 from embargo.policy.problem import Problem
 from embargo.policy.survey import Survey
@@ -154,17 +154,7 @@ def _wider[Value](earlier: Set[Value], later: Set[Value]) -> bool:
 
 
 def _hosts_wider(earlier: tuple[Pattern, ...], later: tuple[Pattern, ...]) -> bool:
-    return not earlier or (bool(later) and all(any(_covers(one, other) for one in earlier) for other in later))
-
-
-def _covers(one: Pattern, other: Pattern) -> bool:
-    """Whether what lies under *other* lies under *one* too."""
-    if one == other:
-        return True
-    host = other.host if other.kind is Kind.URL else other.text
-    if one.kind is Kind.DOMAIN and other.kind in (Kind.DOMAIN, Kind.HOST, Kind.URL):
-        return host == one.text or host.endswith("." + one.text)
-    return one.kind is Kind.HOST and other.kind is Kind.URL and host == one.text
+    return not earlier or (bool(later) and all(any(one.contains(other) for one in earlier) for other in later))
 
 
 def _clients_wider(earlier: tuple[Network, ...], later: tuple[Network, ...]) -> bool:

@@ -15,7 +15,7 @@ from embargo.policy.document import Document
 from embargo.policy.instants import instant
 from embargo.policy.layers import Layer
 from embargo.policy.problem import Mistake, Path, Problem, nearest
-from embargo.policy.schema import EXPECTATIONS, CaseForm
+from embargo.policy.schema import EXPECTATIONS, CaseForm, PolicyForm
 
 _DEFINED = {  # where what is missing would be defined
     "authority": "define it under `authorities:`",
@@ -23,6 +23,7 @@ _DEFINED = {  # where what is missing would be defined
     "app": "define it under `apps:`",
 }
 _OF_AN_EXCEPTION = {"reason": "why it was granted", "until": "when it ends"}  # key: what it says
+_OF_EXCEPTIONS = frozenset({"version", "groups", "rules"})  # what their file has: any other key changes more than them
 MOST_OF_A_TABLE = 10_000  # tests; each reload runs them
 _SOURCES = ("endpoints", "endpoints_from", "stores")
 
@@ -39,15 +40,19 @@ def check_references(layers: Sequence[Layer], *, complete: bool = True) -> list[
     earlier: set[str] = set()  # ids of the apps in the layers before
     final: dict[str, str] = {}  # file by id of each final rule before
     ruled: dict[str, str] = {}  # file by id of each rule before
+    grouped: dict[str, str] = {}  # file by id of each group that a layer before defines or asks for
     for document in documents:
         problems += _apps(document, known, earlier)
         problems += _rules(document, known, final)
         if id(document) in exceptions:
             problems += _exceptions(document, ruled)
+            problems += _beside_exceptions(document, grouped)
         problems += _settings(document, known)
         problems += _tests(document, known)
         problems += _timelines(document)
         earlier.update(_section(document, "apps"))
+        for group in (*_section(document, "groups"), *_groups_asked_for(document)):
+            grouped.setdefault(group, document.name)
         for _, rule in _entries(document, "rules"):
             if isinstance(rule.get("id"), str):
                 ruled[rule["id"]] = document.name
@@ -163,6 +168,26 @@ def _exceptions(document: Document, ruled: dict[str, str]) -> Iterator[Problem]:
         for key, why in _OF_AN_EXCEPTION.items():
             if rule.get("action") != Action.BLOCK and key not in rule:
                 yield document.problem(path, "missing-key", f"an exception needs {key!r}", f"{key} says {why}")
+
+
+def _beside_exceptions(document: Document, grouped: dict[str, str]) -> Iterator[Problem]:
+    """What the file of exceptions says besides: it would change the policy for everybody, and what binds it by law."""
+    for key in document.root:
+        if key in PolicyForm.model_fields and key not in _OF_EXCEPTIONS:
+            message = f"a file of exceptions has rules, and groups of its own, and no {key!r}"
+            hint = "write it into a file of the policy"
+            yield document.problem((key,), "not-an-exception", message, hint, key=True)
+    for group in _section(document, "groups"):
+        if group in grouped:
+            message = f"a file of exceptions cannot say who is in {group!r}, a group of {grouped[group]}"
+            yield document.problem(("groups", group), "not-an-exception", message, "choose another id", key=True)
+
+
+def _groups_asked_for(document: Document) -> Iterator[str]:
+    """The groups that the rules of *document* name, wherever they are defined."""
+    for _, rule in _entries(document, "rules"):
+        for value in (rule.get("groups"), rule.get("not_groups")):
+            yield from (name for name in (value if isinstance(value, list) else [value]) if isinstance(name, str))
 
 
 def _languages(document: Document, value: Any, path: Path) -> Iterator[Problem]:

@@ -8,17 +8,19 @@ is enough. Where the set is larger than `MOST`, a sample is asked, and it is sai
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from ipaddress import ip_address
+from itertools import product
 
 from embargo.core.address import Address, Network
 from embargo.core.inquiry import Answer, Inquiry, answer, requests
 from embargo.core.pattern import Kind, Pattern, Protocol
 from embargo.core.request import Surface
 from embargo.core.rules import Policy, Rule
+from embargo.core.url import Pairs
 from embargo.policy.entries import CatalogueEntry
 from embargo.policy.expectations import got
 from embargo.policy.load import Loaded
@@ -102,14 +104,23 @@ class Search:
         return tuple(chosen.values())
 
     def _samples(self) -> Iterator[_Sample]:
-        for app in self.policy.apps.values():
-            for endpoint in (*app.endpoints, *app.exclude):
-                yield from samples_of(endpoint.pattern)
-        for named in self._lists:
-            for name in (named.names[:1], named.names[-1:]):
-                yield from (_Sample(text) for text in name)
-        for pattern in self._hosts:
+        """Requests under each pattern, and under any two that a request can meet at once where that tells more.
+
+        An app's own rules say the same whatever else owns the name, so two patterns of the catalogue need not meet;
+        a pattern of the catalogue and one of a rule's `hosts` must.
+        """
+        catalogue = [
+            endpoint.pattern for app in self.policy.apps.values() for endpoint in (*app.endpoints, *app.exclude)
+        ]
+        for pattern in (*catalogue, *self._hosts):
             yield from samples_of(pattern)
+        for named in self._lists:
+            yield from (_Sample(name) for name in (*named.names[:1], *named.names[-1:]))
+        agents = [pattern for pattern in catalogue if pattern.kind is Kind.USER_AGENT]
+        for agent, host in product(agents, self._hosts):
+            yield from (replace(sample, user_agent=agent.text) for sample in samples_of(host))
+        yield from _paths_of_both([pattern for pattern in catalogue if pattern.kind is Kind.URL], self._hosts)
+        yield from _addresses([pattern for pattern in (*catalogue, *self._hosts) if pattern.kind is Kind.CIDR])
 
     def samples_of_list(self, entry: CatalogueEntry) -> list[_Sample]:
         """Some names of the list that *entry* is."""
@@ -205,10 +216,7 @@ def samples_of(pattern: Pattern) -> Iterator[_Sample]:
     """Requests that *pattern* covers: itself, and of a domain a name below it."""
     match pattern.kind:
         case Kind.URL:
-            path = "x".join(pattern.path)
-            query = "&".join(f"{key}={value}" for key, value in sorted(pattern.pairs))
-            host = f"[{pattern.host}]" if ":" in pattern.host else pattern.host
-            yield _Sample(f"https://{host}{path}" + (f"?{query}" if query else ""))
+            yield from _at_url(pattern.host, "x".join(pattern.path), pattern.pairs)
         case Kind.CIDR:
             assert pattern.network is not None
             text = str(pattern.network.network_address)
@@ -222,6 +230,35 @@ def samples_of(pattern: Pattern) -> Iterator[_Sample]:
             yield _Sample(f"x.{pattern.text}")
         case _:
             yield _Sample(pattern.text)
+
+
+def _at_url(host: str, path: str, pairs: Pairs) -> Iterator[_Sample]:
+    """A request for a page, as the proxy meets it and as it is judged where nothing is seen of the tunnel before."""
+    spelled = f"[{host}]" if ":" in host else host
+    query = "&".join(f"{key}={value}" for key, value in sorted(pairs))
+    url = f"https://{spelled}{path}" + (f"?{query}" if query else "")
+    yield _Sample(url)
+    yield _Sample(url, surface=Surface.HTTP)
+
+
+def _paths_of_both(urls: Iterable[Pattern], hosts: Iterable[Pattern]) -> Iterator[_Sample]:
+    """Pages that lie under a url of the catalogue and under one of a rule's hosts: each stands for the other's `*`."""
+    for one, other in product(urls, (pattern for pattern in hosts if pattern.kind is Kind.URL)):
+        if one.host == other.host:
+            for outer, inner in ((one, other), (other, one)):
+                filling = "x".join(inner.path).strip("/")
+                yield from _at_url(one.host, filling.join(outer.path), one.pairs | other.pairs)
+
+
+def _addresses(patterns: Sequence[Pattern]) -> Iterator[_Sample]:
+    """Each network's first address, with each port and over each transport that any pattern singles out."""
+    ports = sorted({pattern.port for pattern in patterns if pattern.port is not None})
+    surfaces = (None, Surface.UDP) if any(pattern.protocol is not None for pattern in patterns) else (None,)
+    for pattern, port, surface in product(patterns, (None, *ports), surfaces):
+        assert pattern.network is not None
+        text = str(pattern.network.network_address)
+        host = f"[{text}]" if pattern.network.version == 6 else text
+        yield _Sample(f"{host}:{port}" if port is not None else text, surface=surface)
 
 
 def _times(policy: Policy, rules: Sequence[Rule], now: datetime) -> list[datetime]:

@@ -23,7 +23,7 @@ from embargo.core.seen import Seen
 
 _SCHEMES = {f"{scheme}:": scheme for scheme in PORTS}  # as they are written before `//`
 _USUAL = re.compile(r"[a-z0-9_.-]+(?::[0-9]{1,5})?")  # an authority that holds nothing but a host and a port
-_REMEMBERED = 65_536  # hosts; some 300 bytes each
+_REMEMBERED = 32_768  # hosts; some 500 bytes each
 _LONGEST_AGENT = 512  # characters
 _EVER, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 

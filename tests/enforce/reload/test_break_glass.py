@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -18,6 +19,9 @@ from embargo.core.rules import Decrypt, Mode
 from embargo.enforce.gate import Gate
 from embargo.enforce.reload import break_glass
 from embargo.enforce.reload.break_glass import Glass
+from embargo.journal import audit
+from embargo.journal.break_glass import ENDED, started
+from embargo.policy import break_glass as files
 from embargo.policy.break_glass import FILE, locked, write
 from sample import NOW, app, policy, request, rule
 
@@ -49,10 +53,11 @@ class Story:
     def refuses(self) -> bool:
         return self.gate.decide(BANNED).blocked
 
-    def ends(self) -> list[str]:
-        file = self.log / "audit.jsonl"
+    def ends(self, log: Path | None = None) -> list[str]:
+        file = (log or self.log) / "audit.jsonl"
         lines = file.read_text().splitlines() if file.exists() else []
-        return [json.loads(line)["embargo"]["break_glass"]["end"] for line in lines]
+        told = [json.loads(line) for line in lines]
+        return [each["embargo"]["break_glass"]["end"] for each in told if each["event"]["action"] == ENDED]
 
     async def rejudge(self, _gate: Gate) -> int:
         assert self.refuses(), "what is open is judged by the policy again"
@@ -224,6 +229,58 @@ def test_an_end_that_cannot_be_recorded_is_recorded_later(tmp_path: Path, monkey
         story.log.unlink()
         story.after(606)
         await until(lambda: story.ends() == ["expired"])
+
+    follow(tmp_path, monkeypatch, tell)
+
+
+def test_an_end_that_is_recorded_and_cannot_be_noted_is_recorded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk, where a line still finds room in the block that it begins, and a new file none."""
+    tried = []
+
+    def full(*_: object) -> None:
+        tried.append(1)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def tell(story: Story) -> None:
+        story.begin()
+        await until(lambda: not story.refuses())
+        with monkeypatch.context() as patch:
+            patch.setattr(files, "write_last", full)
+            for attempt in range(1, 4):
+                story.after(600 + 6 * attempt)
+                await until(lambda attempt=attempt: len(tried) == attempt)
+        story.after(650)
+        await until(lambda: not (story.state / FILE).exists())
+        assert story.ends() == ["expired"]
+
+    follow(tmp_path, monkeypatch, tell)
+
+
+def test_of_two_proxies_with_logs_of_their_own_each_has_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it was recorded to begin, also if another process has noted the end before; elsewhere not."""
+    others = [tmp_path / name for name in ("second", "late", "new")]
+
+    async def tell(story: Story) -> None:
+        for log in (story.log, *others[:2]):
+            audit.record(log, started(GLASS, policy=None))
+        story.begin()
+        second = Glass(story.gate, story.state, others[0], lambda: story.clocks)
+        following = asyncio.create_task(second.run())
+        await until(lambda: story.glass.current and second.current)
+        story.after(600)
+        await until(lambda: story.ends() == story.ends(others[0]) == ["expired"])
+        following.cancel()
+        for log in others[1:]:  # of one that did not run then
+            later = Glass(story.gate, story.state, log, lambda: story.clocks)
+            following = asyncio.create_task(later.run())
+            await until(lambda later=later: not later._due)
+            following.cancel()
+        assert (story.ends(others[1]), story.ends(others[2])) == (["expired"], [])
+        assert story.ends() == story.ends(others[0]) == ["expired"]
 
     follow(tmp_path, monkeypatch, tell)
 

@@ -1,21 +1,21 @@
 """Break-glass as a worker follows it: its file is looked at, its end kept by the clock, and what it opened closed then.
 
 The gate judges by a view of its policy that monitors; a reload meanwhile changes what stands behind the view. The end
-is recorded by one of all workers, whichever has the lock first, or by the next that starts.
+is recorded by one of all workers of a log, whichever has the lock first, or by the next that starts.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from embargo.core.break_glass import BreakGlass, Clocks, End
 from embargo.enforce.gate import Gate, close, now
 from embargo.enforce.reload.rejudge import rejudge
-from embargo.journal import audit
-from embargo.journal.break_glass import WORDS, ended
+from embargo.journal.break_glass import record_end
 from embargo.policy.break_glass import FILE, Busy, Damaged, clocks, in_force, settle
 
 logger = logging.getLogger("embargo")
@@ -145,10 +145,10 @@ class Glass:
             return
         self._unsettled, self._due, self._said = None, False, ""
 
-    def _record(self, glass: BreakGlass, how: End) -> None:
+    def _record(self, glass: BreakGlass, how: End, noted: datetime | None) -> End:
         policy = self._gate.loaded
-        audit.record(self.log, ended(glass, how, now(), policy=policy.digest if policy is not None else None))
-        logger.warning("embargo: break-glass by %s has ended: %s", glass.author, WORDS[how])
+        digest = policy.digest if policy is not None else None
+        return record_end(self.log, glass, how, noted or now(), policy=digest, noted=noted is not None)
 
     def _pause(self) -> float:
         return min(max(self.left(), _SHORTEST), LOOK) if self.current is not None else LOOK
