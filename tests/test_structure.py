@@ -14,6 +14,7 @@ ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "cli/exception_output.py": "cli/test_exceptions.py",
     "blocklists/item.py": "blocklists/test_v2fly.py",
     "cli/catalogue_output.py": "cli/test_catalogue.py",
+    "cli/difference_output.py": "cli/test_diff.py",
     "cli/findings.py": "cli/test_check.py",
     "cli/intake_output.py": "cli/test_list_import.py",
     "cli/layer_file.py": "cli/test_own_app.py",
