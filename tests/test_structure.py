@@ -24,6 +24,7 @@ ELSEWHERE = {  # modules without a mirrored file: the tests that hold them
     "cli/mutants.py": "policy/test_mutation.py",
     "cli/probe.py": "e2e/test_probe.py",
     "cli/testrun.py": "cli/test_test.py",
+    "cli/words.py": "cli/test_exceptions.py",
     "core/noted.py": "core/test_trials.py",
     "core/seen.py": "review/test_judge.py",
     "core/rules.py": "core/test_criteria.py",

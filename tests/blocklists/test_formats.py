@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embargo.blocklists.adguard import ChooseService
-from embargo.blocklists.formats import Format, detect, header, items
+from embargo.blocklists.formats import Format, Header, detect, header, items
 from embargo.blocklists.item import Broken, Listed
 
 TEXTS = {  # case: (text, format)
@@ -69,3 +69,7 @@ def test_no_text_breaks_a_reader(text: str, form: Format) -> None:
     header(text)
     with suppress(ChooseService):
         list(items(text, "f", form, lambda name: "there is no such file"))
+
+
+def test_a_long_line_is_no_work() -> None:
+    assert header("version" + " " * 1_000_000 + "x") == Header(None, None)

@@ -92,6 +92,22 @@ def test_deep_inclusion_ends() -> None:
     assert "more than 32 files include one another" in read("include:f0", files)[-1]
 
 
+def test_inclusion_that_doubles_ends() -> None:
+    files = {f"f{number}": f"include:f{number + 1}\ninclude:f{number + 1}\n" for number in range(30)} | {"f30": "x.test"}
+    assert read("include:f0", files) == ["f30:1:1 domain:x.test"]
+
+
+def test_one_file_by_two_filters() -> None:
+    assert read("include:b @cn\ninclude:b @ads\ninclude:b @cn", FILES)[::2] == [
+        "b:1:1 domain:b.test @cn", "b:2:1 domain:c.test @ads"
+    ]  # fmt: skip
+
+
+def test_inclusion_by_ever_more_filters_ends() -> None:
+    files = {f"f{number}": "".join(f"include:f{number + 1} @-a{number}{each}\n" for each in "xyz") for number in range(30)}
+    assert "more than 10000 inclusions" in read("include:f0", files | {"f30": "x.test"})[-1]
+
+
 def test_an_attribute_that_says_what_it_is_for() -> None:
     (item,) = parse("x.test @ads", "a", lambda name: "")
     assert isinstance(item, Listed)

@@ -99,6 +99,12 @@ def test_the_log_shows_who_did_what(run: Run) -> None:
 REFUSED = {  # case: (arguments, exit code, words on standard error)
     "nobody is named": (("qq", *ADD), 2, "nobody is named: add --client, --user or --group, or --everyone"),
     "everyone, by network": (("qq", "--client", "0.0.0.0/0", *ADD), 2, "0.0.0.0/0 is everyone"),
+    "everyone, by halves": (
+        ("qq", "--client", "0.0.0.0/1", "--client", "128.0.0.0/1", *ADD), 2, "0.0.0.0/0 is everyone",
+    ),
+    "everyone of IPv6, by halves, and somebody": (
+        ("qq", "--client", "::/1", "--client", "10.0.0.1", "--client", "8000::/1", *ADD), 2, "::/0 is everyone",
+    ),
     "everyone and somebody": (("qq", "--everyone", *ALICE), 2, "--everyone excludes"),
     "no reason": (("qq", "--user", "a", "--for", "1h"), 2, "Missing option '--reason'"),
     "an empty reason": (("qq", "--user", "a", "--for", "1h", "--reason", " "), 2, "it is empty"),
@@ -135,6 +141,29 @@ def test_refused(arguments: tuple[str, ...], code: int, words: str, run: Run) ->
     assert result.exit_code == code
     assert not Path("exceptions.yaml").exists()
     assert not Path("log").exists(), "what was refused changed nothing, so nothing is recorded"
+
+
+def test_a_policy_that_the_proxy_refuses(run: Run) -> None:
+    """Its tests fail by themselves, perhaps since a date passed: no reload takes effect until they are mended."""
+    Path("policy.yaml").write_text(POLICY + "tests: [{request: qq.test, expect: allow}]\n")
+    added = run("add", "qq", *ALICE)
+    assert added.exit_code == 0
+    assert (
+        "warning: one of the policy's tests fails, so a running proxy refuses this until that is mended" in added.stderr
+    )
+    assert "policy.yaml:13:9: failed-test" in added.stderr
+    assert added.stdout.endswith("written to exceptions.yaml\n")
+    ended = run("end", "except", "--json")
+    assert "so a running proxy refuses this" in ended.stderr
+    assert len(json.loads(ended.stdout)["failed_tests"]) == 1
+
+
+def test_what_it_opens_later(run: Run) -> None:
+    first = run("add", "qq", *ALICE)
+    later = run("add", "qq", "--user", "alice", "--for", "2h", "--reason", "why")
+    until = json.loads(run("list", "--json").stdout.splitlines()[0])["until"]
+    assert "block to log\n" in first.stdout
+    assert f"block to log from {until} on\n" in later.stdout, "the first one opens it until then"
 
 
 def test_an_order_and_all_that_it_asks_for(run: Run) -> None:

@@ -92,6 +92,7 @@ REFUSED = {  # case: (arguments, exit, told)
     "a reserved id": (["--id", "all", "--domain", "x.test"], 2, "'all' means every app"),
     "no endpoint, and nobody to ask": (["--id", "x"], 2, "on a terminal it is asked for"),
     "no id, and nobody to ask": (["--domain", "x.test"], 2, "give --id"),
+    "a user agent of nothing": (["--id", "x", "--user-agent", " "], 2, "--user-agent: empty text"),
     "a wrong store id": (["--id", "x", "--apple", "abc"], 1, "wrong-store-id"),
 }
 
@@ -114,6 +115,18 @@ def test_a_terminal_is_asked(directory: Path, monkeypatch: pytest.MonkeyPatch) -
         ("domain:drop.test", False, ("vendor's page",)),
         ("domain:cdn.test", True, ("vendor's page",)),
     ]
+
+
+def test_a_terminal_is_asked_again_where_an_answer_is_wrong(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_app, "on_terminal", lambda: True)
+    answers = "../x\nknown\ndrop\n\n\n\ncom.cn\ndrop.test\n\n\n\n"
+    result = run("--out", "-", answers=answers)
+    assert result.exit_code == 0, result.output
+    for words in ("'../x' is no id", "has an app 'known' already", "an app has one at least", "is a public suffix"):
+        assert words in result.stderr
+    assert result.stdout.startswith("# drop: made by")
 
 
 def test_on_trial(directory: Path) -> None:

@@ -81,6 +81,34 @@ def test_what_is_printed_can_be_pasted(policy: Path, access: Path, tmp_path: Pat
     assert re.match(r"access\.log of 2026-11-24: 64 of 64 visits", decision.endpoint.evidence[0])
 
 
+HOSTILE = {  # case: (a host that is met with the app's, the name of the source)
+    "nothing": ("null", "access.log"),
+    "a truth": ("true", "access.log"),
+    "an octal number": ("0o17", "access.log"),
+    "a day": ("2026-11-24", "access.log"),
+    "a number with an exponent": ("6.02e23", "access.log"),
+    "a name below a number": ("3com.example.net", "access.log"),
+    "a source beyond the basic plane": ("x.example.net", "\N{GRINNING FACE}.log"),
+    "a source with control characters": ("x.example.net", "a\n\x1b[31m\x7f\x85\u2028.log"),
+    "a source that ends the list": ("x.example.net", "a\\\"]}, {domain: com.log"),
+    "a source that is no text": ("x.example.net", "a\udcff.log"),
+}
+
+
+@pytest.mark.parametrize(("host", "source"), HOSTILE.values(), ids=HOSTILE)
+def test_whatever_is_printed_can_be_pasted(policy: Path, access: Path, tmp_path: Path, host: str, source: str) -> None:
+    text = re.sub(r"(img1|log)\.unknown\.example\.net", host, access.read_text())
+    (tmp_path / source).write_text(text)
+    result = run(policy, "chat", "--traffic", str(tmp_path / source))
+    printed = result.stdout
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028]", printed)
+    layer = tmp_path / "site.yaml"
+    layer.write_text("version: 1\n" + printed[printed.index("apps:") :])
+    endpoint = load([policy, layer]).policy.apps["chat"].endpoints[-1]
+    assert endpoint.pattern.text == host
+    assert endpoint.evidence[0].startswith(source.replace("\udcff", "?") + " of 2026-11-24: ")
+
+
 def test_json(policy: Path, access: Path) -> None:
     result = run(policy, "--traffic", str(access), "--json")
     (found,) = map(json.loads, result.stdout.splitlines())

@@ -1,5 +1,6 @@
 """Break-glass on real proxies of two workers: nothing is refused while it lasts, and all of it is on record."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,19 @@ from typing import Any
 import pytest
 
 from clienthello import client_hello, with_version
+from dns_writing import query
+from e2e import dns_fronts
 from e2e.clients import BOUND, BROWSER, Refused, client, connect, curl, fingerprint, read_response, tls, tunnel
 from e2e.conftest import SMALL, Start
 from e2e.crew import Crew, records
-from e2e.origin import Origin
+from e2e.datagrams import DatagramOrigin, configuration, exchange, http3, http3_client
+from e2e.dns_fronts import NOERROR, NXDOMAIN, TRANSPORTS
+from e2e.dns_origin import DnsOrigin
+from e2e.namespace import TunProxy
+from e2e.origin import Origin, make_certificate
 from e2e.proxy import PATIENCE, Proxy, field
 from e2e.test_policy_life import ends
+from initials import crypto, dtls_hello, hello, initial
 
 BROKEN = SMALL.replace("action: block", "action: blokc")
 UPTAKE = 2.0  # seconds in which all workers have to follow
@@ -352,3 +361,140 @@ def test_another_state_directory(start: Start, origin: Origin, tmp_path: Path) -
     assert "0 of 1 process refuse nothing now" in begun.stdout
     assert f"looks in {proxy.directory}/state/embargo" in begun.stderr
     assert curl(proxy, "http://banned.test/").status == 403
+
+
+def test_a_log_named_by_a_relative_path(start: Start, origin: Origin, tmp_path: Path) -> None:
+    """The command, wherever it is typed, records where the proxy's log lies."""
+    proxy = start(SMALL, log=Path("here"), command="embargo")
+    begun = subprocess.run(
+        [str(Path(sys.executable).parent / "embargo"), "break-glass", "--for", "1m", "--reason", "from elsewhere"],
+        env=proxy.environment, cwd=tmp_path, capture_output=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert begun.returncode == 0, begun.stderr
+    assert not (tmp_path / "here").exists()
+    assert len(records(proxy.directory / "here" / "audit.jsonl")) == 1
+
+
+def test_a_log_of_ones_own_hides_nothing_from_the_proxys(start: Start, origin: Origin, tmp_path: Path) -> None:
+    proxy = start(SMALL)
+    begins(proxy, 60, "--log", str(tmp_path / "mine"))
+    assert break_glass(proxy, "--end", "--log", str(tmp_path / "mine")).returncode == 0
+    assert story(proxy) == [STARTED, ("break-glass-ended", "ended")]
+    assert len(records(tmp_path / "mine" / "audit.jsonl")) == 2
+
+
+# -- DNS and QUIC
+
+
+def passed(proxy: Proxy, before: int) -> list[tuple[Any, ...]]:
+    """How each decision since number *before* is recorded."""
+    proxy.settled()
+    identifier = field(audit(proxy)[-1], "embargo.break_glass.id")
+    found = proxy.decisions(before)
+    assert {field(record, "embargo.break_glass.id") for record in found} <= {identifier}
+    paths = ("embargo.surface", "embargo.verdict", "embargo.would", "rule.id")
+    return [tuple(field(record, path) for path in paths) for record in found]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_dns(start: Start, server: DnsOrigin, the_resolver: DnsOrigin, ports: None, transport: str) -> None:
+    fronts = dns_fronts.fronts(start, dns_fronts.POLICY, server)
+    proxy, send = fronts.proxy, TRANSPORTS[transport]
+    for front in (fronts.reverse, fronts.resolving):
+        assert send(front, query("www.banned.test"))[0].code == NXDOMAIN
+    begins(proxy, 600)
+    before = proxy.settled()
+    names = ("www.banned.test", "_443._tcp.banned.test", "innocent.test")
+    assert [answer.code for answer in send(fronts.reverse, *map(query, names))] == [NOERROR] * 3
+    assert server.names == list(names)
+    (answer,) = send(fronts.resolving, query(f"{transport}.banned.test"))
+    assert (answer.code, len(answer.answers)) == (NOERROR, 1)
+    assert passed(proxy, before) == [("dns", "log", "block", "ban")] * 3
+    assert break_glass(proxy, "--end").returncode == 0
+    server.reset()
+    for front in (fronts.reverse, fronts.resolving):
+        assert send(front, query("www.banned.test"))[0].code == NXDOMAIN
+    assert server.names == []
+
+
+@pytest.fixture(scope="module")
+def datagrams(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DatagramOrigin]:
+    origin = DatagramOrigin(*make_certificate(tmp_path_factory.mktemp("datagrams"))).start()
+    yield origin
+    origin.stop()
+
+
+PLACE, BANNED_PLACE = "198.51.100.7", "203.0.113.7"
+QUIC_POLICY = """\
+version: 1
+settings: {decrypt: %s}
+apps: {bad: {endpoints: [{domain: banned.test}, {cidr: 203.0.113.0/24, protocol: udp}]}}
+rules: [{id: ban, apps: bad, action: block}]
+"""
+
+
+@pytest.fixture(params=["all", "needed"])
+def tun(request: pytest.FixtureRequest, datagrams: DatagramOrigin, confdir: Path, tmp_path: Path) -> Iterator[TunProxy]:
+    """A proxy that all UDP goes through; port 443 leads to an HTTP/3 server, port 80 to an echo."""
+    datagrams.reset()
+    proxy = TunProxy(
+        tmp_path, QUIC_POLICY % request.param, confdir=confdir, http=datagrams.echo_port, https=datagrams.quic_port
+    )
+    try:
+        yield proxy.wait_ready()
+    finally:
+        proxy.stop()
+
+
+def test_quic(tun: TunProxy, datagrams: DatagramOrigin) -> None:
+    def asked() -> Any:
+        return tun.namespace.run(lambda: http3((PLACE, 443), "www.banned.test", ("www.banned.test", "/open"))[0])
+
+    assert asked().status is None
+    assert datagrams.datagrams == 0
+    begins(tun, 600)
+    before = tun.settled()
+    answer = asked()
+    assert (answer.status, answer.body) == (200, b"origin h3 www.banned.test/open")
+    assert passed(tun, before)[0] == ("quic", "log", "block", "ban")
+
+
+DATAGRAMS = {  # case: (a datagram that is refused, the address, the surface)
+    "a hello": (initial(crypto(hello("www.banned.test"))), PLACE, "quic"),
+    "DTLS": (dtls_hello("www.banned.test"), PLACE, "udp"),
+    "no protocol": (b"a datagram", BANNED_PLACE, "udp"),
+    "what cannot be judged": (initial(crypto(hello("www.banned.test")), keys=b"unknown!"), PLACE, "quic"),
+}
+
+
+@pytest.mark.parametrize("tun", ["needed"], indirect=True)  # which relays them as they are
+def test_datagrams(tun: TunProxy, datagrams: DatagramOrigin) -> None:
+    begins(tun, 600)
+    for case, (datagram, place, surface) in DATAGRAMS.items():
+        before = tun.settled()
+        assert tun.namespace.run(partial(exchange, (place, 80), datagram)) == [datagram], case
+        (told,) = passed(tun, before)
+        assert told[:3] == (surface, "log", "block"), case
+
+
+def test_quic_that_is_open_at_the_end(tun: TunProxy, datagrams: DatagramOrigin) -> None:
+    begins(tun, 600)
+
+    async def talk() -> None:
+        async with http3_client((PLACE, 443), configuration("www.banned.test")) as client:
+            assert (await client.get("www.banned.test")).status == 200
+            ended = await asyncio.to_thread(break_glass, tun, "--end")
+            assert ended.returncode == 0
+            reached = datagrams.datagrams
+            try:
+                async with asyncio.timeout(2):
+                    await client.get("www.banned.test", "/late")
+            except (ConnectionError, TimeoutError):
+                pass
+            else:
+                assert client.closed is not None
+            assert datagrams.datagrams == reached
+
+    tun.namespace.run(lambda: asyncio.run(talk()))
+    cut = tun.wait_record(embargo__verdict="block")
+    assert field(cut, "network.transport") == "udp"

@@ -91,7 +91,7 @@ def test_one_is_put_beside(entries: str, then: str) -> None:
 def test_what_was_put_beside_is_taken_out_again(entries: str, then: str) -> None:
     second = (*FIRST[0][:-1], 1)
     found = unmarked(document(layer(then)), [second], FIRST)
-    assert found == unmarked(marked(document(layer(entries)), FIRST), FIRST)
+    assert found == unmarked(document(marked(document(layer(entries)), FIRST)), FIRST)
 
 
 GONE = {  # case: (entries, without the second)

@@ -12,6 +12,8 @@ NAMES = {  # case: (host, registered name, registered name without the private d
     "a private suffix itself": ("github.io", None, "github.io"),
     "a single label": ("printer", None, None),
     "a top-level domain that does not exist": ("alices-laptop.local", None, None),
+    "a device of a home network (RFC 8375)": ("alices-laptop.home.arpa", None, None),
+    "an address in reverse": ("7.2.0.192.in-addr.arpa", None, None),
     "an A-label": ("www.xn--bcher-kva.example.com", "example.com", "example.com"),
     "an IPv4 address": ("192.0.2.1", None, None),
     "an IPv6 address": ("2001:db8::1", None, None),

@@ -2,17 +2,19 @@
 
 import errno
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from embargo.core.break_glass import BreakGlass, End
+from embargo.journal.break_glass import ended
 from embargo.journal.event import ConfigurationChanged, Outcome
 from embargo.journal.status import Liveness, Status
 from embargo.policy.break_glass import FILE, clocks, in_force, last
 from embargo.review import break_glass
-from embargo.review.break_glass import AlreadyInForce, begin, end, logs_of, recorder, uptake
+from embargo.review.break_glass import AlreadyInForce, Logs, begin, end, logs_of, uptake
 
 
 class Kept:
@@ -26,6 +28,15 @@ class Kept:
         if len(self.events) >= self._room:
             raise OSError(errno.ENOSPC, "No space left on device")
         self.events.append(event)
+
+    def end(self, glass: BreakGlass, how: End, noted: datetime | None, *, policy: str | None) -> End:
+        known = [event.details["end"] for event in self.events if event.details.get("end")]
+        ids = [event.details["id"] for event in self.events if event.details.get("end")]
+        if glass.id in ids:
+            return End(str(known[ids.index(glass.id)]))
+        if noted is None:
+            self(ended(glass, how, glass.until, policy=policy))
+        return how
 
     @property
     def story(self) -> list[tuple[str, Any]]:
@@ -102,7 +113,7 @@ def test_a_damaged_file(tmp_path: Path) -> None:
     assert over.glass is None
     assert over.removed is not None
     assert not (tmp_path / FILE).exists()
-    assert kept.story[-1] == ("break-glass-ended", End.REMOVED.value)
+    assert kept.story[-1] == ("break-glass-ended", End.DAMAGED.value)
     (tmp_path / FILE).symlink_to("/etc/passwd")
     glass = order(tmp_path, kept)
     assert in_force(tmp_path, clocks()) == glass
@@ -114,10 +125,17 @@ def test_no_state_directory(tmp_path: Path) -> None:
 
 
 def test_each_log_has_it(tmp_path: Path) -> None:
-    order(tmp_path, recorder([tmp_path / "a", tmp_path / "b"]))  # type: ignore[arg-type]
+    logs = Logs([tmp_path / "a", tmp_path / "b"])
+    glass = order(tmp_path, logs)
+    last_of_it = (tmp_path / "break-glass.last.json").read_bytes()
+    end(tmp_path, logs, by="bob", reason=None, policy=None)
+    (tmp_path / "break-glass.last.json").write_bytes(last_of_it)  # as if it had been killed before it noted the end
+    order(tmp_path, logs, author="carol")
     for name in ("a", "b"):
-        (line,) = (tmp_path / name / "audit.jsonl").read_text().splitlines()
-        assert json.loads(line)["event"]["action"] == "break-glass-started"
+        told = [json.loads(line) for line in (tmp_path / name / "audit.jsonl").read_text().splitlines()]
+        actions = ["break-glass-started", "break-glass-ended", "break-glass-started"]
+        assert [each["event"]["action"] for each in told] == actions
+        assert told[1]["embargo"]["break_glass"]["id"] == glass.id
 
 
 # -- who has taken it up

@@ -106,7 +106,8 @@ def test_a_trial_opens_nothing_that_is_blocked(
     assert tried(proposal) == on_trial
     assert [str(each.endpoint) for each in proposal.kept] == kept
     assert [str(entry.endpoint) for entry in proposal.at_once] == at_once
-    assert not [each.endpoint for each in proposal.comparison.endpoints if each.milder]
+    milder = [each.endpoint for each in proposal.comparison.endpoints if each.milder]
+    assert not milder or at_once, "only what the new one names no more"
     assert not proposal.failed
 
 
@@ -118,7 +119,7 @@ WIDER = {  # case: (endpoint before, endpoint after, what is kept)
     "a user agent": ("{user_agent: AppClient}", "{user_agent: App}", "user_agent:AppClient"),
     "a domain": ("x.w.test", "w.test", "domain:x.w.test"),
     "a suffix": ("{domain: github.io, whole_suffix: true}", "{domain: io, whole_suffix: true}", "domain:github.io"),
-    "one that nothing blocks": ("{host: x.w.test, role: store}", "w.test", "host:x.w.test"),
+    "one that is shared": ("{host: x.w.test, shared: true}", "w.test", "host:x.w.test"),
 }
 
 
@@ -128,6 +129,7 @@ def test_what_widens_bites_no_more_than_before(site: Path, before: str, after: s
     proposal = propose(site, catalogue("old.test", after, released="2026-02-01"))
     assert [str(each.endpoint) for each in proposal.kept] == [kept]
     assert not proposal.at_once and len(proposal.on_trial) == 1
+    assert not [each for each in proposal.comparison.endpoints if each.milder or str(each.after) == "block"]
 
 
 def test_what_is_kept_says_so_and_stays_beside_the_wider_one(site: Path) -> None:
@@ -135,13 +137,22 @@ def test_what_is_kept_says_so_and_stays_beside_the_wider_one(site: Path) -> None
     proposal = propose(site, text)
     assert proposal.new.decode() == text.replace(
         "      - {domain: old2.test, role: web}",
-        "      - {host: h.old2.test, role: web, evidence: [\"kept enforced when domain:old2.test came in on trial\"]}\n"
+        "      - {host: h.old2.test, evidence: [\"kept while domain:old2.test is on trial\"]}\n"
         "      - {domain: old2.test, shadow: true, role: web}",
     )
     site.with_name("domains.yaml").write_bytes(proposal.new)
     again = propose(site, text.replace("2026-02-01", "2026-03-01"))
     assert [str(each.endpoint) for each in again.kept] == ["host:h.old2.test"]
     assert again.new == proposal.new.replace(b"2026-02-01", b"2026-03-01")
+    enforced, entries = propose_enforcing([site], [], NOW)
+    assert enforced.new.decode() == text
+    assert [str(entry.endpoint) for entry in entries] == ["domain:old2.test"]
+
+
+def test_a_site_says_how_new_endpoints_come_in_not_the_new_file(site: Path) -> None:
+    text = catalogue("old.test", "n.test", released="2026-02-01")
+    proposal = propose(site, text.replace("apps:", "settings: {new_endpoints: enforce}\napps:", 1))
+    assert tried(proposal) == ["domain:n.test"]
 
 
 def test_an_exclude_of_the_new_one_is_heeded(site: Path) -> None:

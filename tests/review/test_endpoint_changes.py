@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from embargo.core.rules import Mode
+from embargo.core.rules import Mode, Rule
 from embargo.review.endpoint_changes import Comparison, compare, samples
-from sample import NOW, app, authority, endpoint, pattern, policy, rule
+from sample import NOW, app, authority, endpoint, group, instant, pattern, policy, rule, schedule
 
 BAN = rule("ban", "block", shared=False)
 LOG = rule("log", "log")
@@ -41,6 +41,9 @@ CASES = {  # case: (endpoints of the new app, excludes, changes)
     ),
     "shared now": ((shared("a.test"), "host:b.test"), (), ["a domain:a.test block log None"]),
     "excluded": (("a.test", "host:b.test"), ("a.test",), ["a domain:a.test block pass None"]),
+    "a domain on trial above a host": (
+        ("a.test", "host:b.test", endpoint("b.test", shadow=True)), (), ["a domain:b.test pass log block"],
+    ),
     "on trial now": ((endpoint("a.test", shadow=True), "host:b.test"), (), ["a domain:a.test block log block"]),
 }  # fmt: skip
 
@@ -111,3 +114,33 @@ PATTERNS = (
 def test_samples_are_covered_by_what_it_stands_for(text: str) -> None:
     for found in samples(pattern(text), NOW):
         assert pattern(text).covers(found.names[0], found)
+
+
+G = group("g", users="u")
+HOURS = schedule(hours="08:00-09:00")
+LOSSES = {  # case: (rules before, rules after, mode after, lost)
+    "of a group": ([rule("ban", "block", groups=(G,))], [], Mode.ENFORCE, ("a",)),
+    "of some hours": ([rule("ban", "block", schedule=HOURS)], [LOG], Mode.ENFORCE, ("a",)),
+    "of days to come": ([rule("ban", "block", since=instant("2030-01-01"))], [LOG], Mode.ENFORCE, ("a",)),
+    "of days gone": ([rule("ban", "block", until=instant("2020-01-01"))], [LOG], Mode.ENFORCE, ()),
+    "by monitor mode": ([BAN], [BAN], Mode.MONITOR, ("a",)),
+    "no loss: for others": (
+        [rule("ban", "block", groups=(G,))], [rule("ban", "block", users=frozenset({"v"}))], Mode.ENFORCE, (),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after", "mode", "lost"), LOSSES.values(), ids=LOSSES)
+def test_what_only_some_are_refused_is_lost_too(
+    before: list[Rule], after: list[Rule], mode: Mode, lost: tuple[str, ...]
+) -> None:
+    apps = [app("a", "a.test")]
+    assert compare(policy(apps, before), policy(apps, after, mode=mode), NOW).lost == lost
+
+
+def test_what_an_exclude_frees_is_told() -> None:
+    new = policy([app("a", "a.test", "host:b.test", exclude=("x.a.test", "y.test")), app("z", "z.test")], [BAN, LOG])
+    assert [(each.endpoint, str(each.before), str(each.after)) for each in compare(OLD, new, NOW).excluded] == [
+        ("domain:x.a.test", "block", "pass")
+    ]
+    assert [(each.endpoint, each.milder) for each in compare(new, OLD, NOW).excluded] == [("domain:x.a.test", False)]

@@ -134,3 +134,20 @@ def test_what_a_source_does_not_say_is_assumed() -> None:
     judge = Judge(judged_by, Assumed(time=NOW, user="bob"))
     assert judge.judge(Seen(request="bad.test")).decision.verdict is Verdict.BLOCK
     assert judge.judge(Seen(request="bad.test", user="alice")).decision.verdict is Verdict.LOG
+
+
+def test_of_equal_owners_the_stricter_counts_though_one_is_known() -> None:
+    judged_by = policy(
+        [app("one", "tie.test", "one.test"), app("two", "tie.test")],
+        [rule("watch", "log", "one"), rule("ban", "block", "two")],
+    )
+    judge = Judge(judged_by, Assumed(time=NOW))
+    found = [judge.judge(Seen(request=request)).decision.verdict for request in ("one.test", "tie.test")]
+    assert found == [Verdict.LOG, Verdict.BLOCK]
+
+
+def test_a_network_may_be_limited_to_a_port() -> None:
+    judge = Judge(policy([app("raw", "cidr:203.0.113.0/24 22")], [rule("ban", "block")]), Assumed(time=NOW))
+    asked = ("203.0.113.9:22", "203.0.113.9:443", "203.0.113.9:22")
+    found = [judge.judge(Seen(request=request)).decision.verdict for request in asked]
+    assert found == [Verdict.BLOCK, Verdict.PASS, Verdict.BLOCK]

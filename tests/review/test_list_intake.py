@@ -50,6 +50,29 @@ def test_a_day_in_the_list_counts_before_that_of_the_file(tmp_path: Path) -> Non
     assert found.evidence == ("list.txt, 2025-01-02: list.txt line 2",)
 
 
+def test_evidence_drives_no_terminal(tmp_path: Path) -> None:
+    file = tmp_path / os.fsdecode(b"a\x1b[31m\xff\n.txt")
+    file.write_text("# Title: Th\x1b]0;x\x07\u202ee\x7firs\nx.test\n", encoding="utf-8")
+    (found,) = take_in([read_list(file)], POLICY, "mine").endpoints
+    assert found.evidence[0].startswith("Th]0;xeirs, ")
+    assert found.evidence[0].endswith(": a[31m\ufffd.txt line 2")
+
+
+STRANGE = {  # case: (text, what is left)
+    "all addresses": ("0.0.0.0/0\n::/0\n0.0.0.0/1\n2000::/3\n", []),
+    "private ones": ("10.0.0.0/8\n192.168.1.1\n127.0.0.1\nfd00::/8\nfe80::1\n", []),
+    "what one owner may have": ("17.0.0.0/8\n2a00:1450::/29\n8.8.8.8\n", ["17.0.0.0/8", "2a00:1450::/29", "8.8.8.8/32"]),
+}
+
+
+@pytest.mark.parametrize(("text", "left"), STRANGE.values(), ids=STRANGE)
+def test_networks_that_are_nobodys_are_refused(tmp_path: Path, text: str, left: list[str]) -> None:
+    intake = taken(tmp_path, text)
+    assert [each.pattern.text for each in intake.endpoints] == left
+    assert {each.code for each in intake.problems} == (set() if left else {"nobodys-network"})
+    assert len(intake.problems) == len(text.split()) - len(left)
+
+
 LEFT_OUT = {  # case: (text, endpoints, (twice, below another), what the app has)
     "twice": ("x.test\nx.test\nX.TEST\n", ["domain:x.test"], (2, 0), 0),
     "below another, whichever comes first": ("a.x.test\nx.test\nfull:b.x.test\n", ["domain:x.test"], (0, 2), 0),

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from embargo.core.catalogue import Endpoint, Role, Stores
-from embargo.core.rules import Action
+from embargo.core.rules import Action, Mode
 from embargo.policy.cases import cases_of, run
 from embargo.policy.load import load
 from embargo.policy.problem import PolicyError
@@ -35,6 +35,26 @@ EVERY = (
     endpoint("user_agent:Drop/2: x"),
     endpoint("late.test", shadow=True),
 )
+
+
+STRANGE = ("a\x7f\x9b\u202e\ufeff", "line\nbreak \\u0041", "\U000e0001", "tab\t")
+
+
+def test_strange_characters_come_back_and_break_no_comment(base: Path) -> None:
+    """A list's title, its file's name and an option may hold any of them."""
+    own = Endpoint(pattern("drop.test"), evidence=STRANGE)
+    head = ("by x\nsettings: {mode: monitor}\r\nrules: []", "\x7f\x85\u2028\ud800")
+    app = OwnApp(id="drop", name="a\x7fb", endpoints=(own,), action=Action.BLOCK, head=head)
+    loaded = load([base, written(base, app)])
+    found = loaded.policy.apps["drop"]
+    assert (found.name, found.endpoints) == ("a\x7fb", (own,))
+    assert loaded.policy.settings.mode is Mode.ENFORCE
+
+
+def test_what_is_no_character_is_refused(base: Path) -> None:
+    own = Endpoint(pattern("drop.test"), evidence=("file \udcff",))
+    with pytest.raises(NotMade, match="UTF-8"):
+        made([base], base.parent / "own.yaml", OwnApp(id="drop", endpoints=(own,), action=Action.BLOCK), NOW)
 
 
 @pytest.fixture

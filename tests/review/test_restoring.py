@@ -7,6 +7,7 @@ import pytest
 
 from embargo.policy.load import load
 from embargo.policy.problem import PolicyError
+from embargo.policy.replacement import LockedFile, NotWritten
 from embargo.review.restoring import NotRestorable, Plan, plan, restore
 from policy_files import write
 
@@ -31,7 +32,7 @@ def text(directory: Path, files: dict[str, str], last: str = "site.yaml") -> byt
 
 
 def files_of(directory: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in directory.iterdir() if not path.name.startswith(".")}
+    return {path.name: path.read_text() for path in directory.iterdir() if path.is_file() and path.name[0] != "."}
 
 
 def planned(directory: Path, old: dict[str, str], new: dict[str, str], *, exceptions: bool = False) -> Plan:
@@ -126,5 +127,72 @@ def test_somebody_edits_meanwhile(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("three.example\n")
     before = files_of(tmp_path)
     with pytest.raises(NotRestorable, match="somebody else changed it"):
+        restore(found, "a test")
+    assert files_of(tmp_path) == before
+
+
+def test_files_that_the_named_ones_do_not_lead_to(tmp_path: Path) -> None:
+    """They would be written untried."""
+    data = text(tmp_path, OLD)
+    write(tmp_path, NEW)
+    with pytest.raises(NotRestorable, match=r"has site\.yaml too, .* name its files by --policy"):
+        plan([tmp_path / "base.yaml"], data, NOW)
+
+
+def test_layers_in_another_order(tmp_path: Path) -> None:
+    layers = {"a.yaml": BASE.replace(", endpoints_from: [a.txt]", ""), "b.yaml": "version: 1\n"}
+    write(tmp_path, layers)
+    data = b"".join(load([tmp_path / "a.yaml", tmp_path / "b.yaml"]).bundle())
+    with pytest.raises(NotRestorable, match=r"another order: a\.yaml, b\.yaml"):
+        plan([tmp_path / "b.yaml", tmp_path / "a.yaml"], data, NOW)
+
+
+def test_a_problem_names_the_file_where_it_would_be(tmp_path: Path) -> None:
+    exception = EXCEPTIONS.replace("apps: a", "apps: later")
+    later = NEW | {"base.yaml": BASE + "  later: {endpoints: [later.example]}\n", "exceptions.yaml": exception}
+    later["base.yaml"] = BASE.replace("apps: {", "apps: {later: {endpoints: [later.example]}, ")
+    with pytest.raises(PolicyError) as refused:
+        planned(tmp_path, OLD, later)
+    problem = refused.value.problems[0]
+    assert (problem.file, problem.code) == (str(tmp_path / "exceptions.yaml"), "unknown-app")
+
+
+FORGED = ["/etc/embargo.yaml", "a/../../x.yaml", "./site.yaml", "a\\u0000.yaml", ""]
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_stored_name_that_is_none(tmp_path: Path, name: str) -> None:
+    data = text(tmp_path, OLD) + f'embargo-policy-file "{name}" 0\n'.encode() + b"\n"
+    with pytest.raises(NotRestorable, match="none of ours"):
+        plan([tmp_path / "site.yaml"], data, NOW)
+
+
+def test_a_directory_that_is_gone_comes_back(tmp_path: Path) -> None:
+    nested = {"site.yaml": BASE.replace("a.txt", "lists/a.txt"), "lists/a.txt": "one.example\n"}
+    data = text(tmp_path, nested)
+    (tmp_path / "lists/a.txt").unlink()
+    (tmp_path / "lists").rmdir()
+    restore(plan([tmp_path / "site.yaml"], data, NOW), "a test")
+    assert (tmp_path / "lists/a.txt").read_text() == "one.example\n"
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["one that changed", "one that is gone"])
+def test_all_files_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, gone: bool) -> None:
+    """The last cannot be put in its place: what took its place before is taken back."""
+    found = planned(tmp_path, OLD, NEW)
+    if gone:
+        (tmp_path / "site.yaml").unlink()
+        found = plan([tmp_path / "site.yaml"], text(tmp_path / "again", OLD), NOW)
+    before = files_of(tmp_path)
+    assert [each.path.name for each in found.replaced] == ["site.yaml", "a.txt"]
+    replace = LockedFile.replace
+
+    def fail(self: LockedFile, **options: bool) -> None:
+        if self.path.name == "a.txt":
+            raise NotWritten("no more")
+        replace(self, **options)
+
+    monkeypatch.setattr(LockedFile, "replace", fail)
+    with pytest.raises(NotWritten, match="no more"):
         restore(found, "a test")
     assert files_of(tmp_path) == before

@@ -180,6 +180,18 @@ def test_old_files_are_deleted(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in (*paths[:3], fresh, other)}
 
 
+def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
+    """Neither waited for, as a FIFO would be, nor in the way of what is old."""
+    path = tmp_path / new_name(HOUR)
+    write(path, HOUR, COUNTS[:1], 0)
+    os.mkfifo(tmp_path / "20200101Z-00000000.jsonl.zst")
+    (tmp_path / "20200102Z-00000000.jsonl.zst").mkdir()
+    (tmp_path / "20200103Z-00000000.jsonl.zst").symlink_to("nowhere")
+    assert len(list(read(tmp_path))) == 1
+    trim(tmp_path, NOW + timedelta(days=40))
+    assert not path.exists()
+
+
 def test_the_oldest_make_room(tmp_path: Path) -> None:
     periods = [hour_of(NOW - timedelta(hours=hours)) for hours in range(5)]
     paths = [tmp_path / new_name(period) for period in periods]

@@ -13,6 +13,7 @@ from embargo.blocklists.tree import NoTree
 
 _MOST_LINES = 2000  # that are looked at to tell the format
 _HEAD = 40  # lines in which a list says what it is
+_LONGEST = 300  # characters of such a line: what follows "version" is searched once for each blank before it
 _TITLE = re.compile(r"^[\s#!;/]*(?:title|list name|name)\s*[:=]\s*(\S.*)$", re.IGNORECASE | re.MULTILINE)
 _DAY = re.compile(
     r"^[\s#!;/]*(?:last[- ](?:modified|updated?)|updated?|date|version|generated(?: at| on)?)\s*[:=]?\s.*?"
@@ -68,7 +69,7 @@ def detect(text: str) -> Format:
 
 def header(text: str) -> Header:
     """What the first lines of *text* say of the list."""
-    head = "\n".join(islice(text.splitlines(), _HEAD))
+    head = "\n".join(line[:_LONGEST].rstrip() for line in islice(text.splitlines(), _HEAD))
     title, day = _TITLE.search(head), _DAY.search(head)
     spelled = title[1].strip().strip("\"',")[:120] if title is not None else None
     try:

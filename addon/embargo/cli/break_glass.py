@@ -21,11 +21,11 @@ from embargo.policy.problem import Mistake
 from embargo.review.break_glass import (
     AlreadyInForce,
     Ended,
+    Logs,
     Uptake,
     begin,
     end,
     logs_of,
-    recorder,
     uptake,
 )
 
@@ -67,7 +67,8 @@ class Span(click.ParamType[float]):
     "log",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Log directory, where it is recorded. Default: those of the proxy that runs, else as for `embargo log`.",
+    help="Log directory in which it is recorded too, beside those of the proxy that runs. Where none runs: as for "
+    "`embargo log`.",
 )
 @json_option
 def command(
@@ -129,7 +130,7 @@ def _begin(
     asked = running(runtime_directory())
     glass = begin(
         directory,
-        recorder([log] if log is not None else logs_of(asked) or [log_directory()]),
+        Logs(_logs(log, asked)),
         seconds=seconds,
         reason=reason,
         author=author,
@@ -151,8 +152,7 @@ def _begin(
 
 def _end(directory: Path, log: Path | None, reason: str | None, author: str, *, as_json: bool) -> None:
     asked = running(runtime_directory())
-    logs = [log] if log is not None else logs_of(asked) or [log_directory()]
-    over = end(directory, recorder(logs), by=author, reason=reason, policy=_digest(asked))
+    over = end(directory, Logs(_logs(log, asked)), by=author, reason=reason, policy=_digest(asked))
     found = uptake(runtime_directory(), None, directory)
     if as_json:
         echo_json(_object(None, last(directory), over.removed or over.unrecorded, found))
@@ -275,6 +275,12 @@ def _members(glass: BreakGlass) -> dict[str, Any]:
 
 def _exit(found: Sequence[Uptake]) -> int:
     return 0 if found and all(each.late is None for each in found) else 1
+
+
+def _logs(named: Path | None, statuses: Sequence[Status]) -> list[Path]:
+    """Where it is recorded: wherever a process would look for it, and in the one *named*; each once."""
+    logs = [*([named] if named is not None else []), *logs_of(statuses)] or [log_directory()]
+    return list({log.resolve(): log for log in logs}.values())
 
 
 def _digest(statuses: Sequence[Status]) -> str | None:

@@ -18,11 +18,11 @@ from embargo.policy.load import load
 from embargo.policy.problem import PolicyError
 from embargo.policy.replacement import NotWritten
 from embargo.review.catalogue_install import install
+from embargo.review.catalogue_trials import entries_of
 from embargo.review.catalogue_update import (
     NotUpdated,
     Proposal,
     catalogue_of,
-    entries_of,
     previous,
     propose_enforcing,
     propose_previous,

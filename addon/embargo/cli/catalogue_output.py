@@ -7,7 +7,8 @@ import click
 from embargo.cli.findings import counted, problem_object, result_object
 from embargo.cli.output import Json, aligned, colourful, printable
 from embargo.policy.problem import Problem
-from embargo.review.catalogue_update import Entry, Proposal
+from embargo.review.catalogue_trials import Entry
+from embargo.review.catalogue_update import Proposal
 from embargo.review.endpoint_changes import Comparison, EndpointChange
 from embargo.review.trial_hits import Hits
 
@@ -19,7 +20,8 @@ def show(proposal: Proposal) -> None:
     was, now = proposal.released
     comparison = proposal.comparison
     if was != now:
-        click.echo(f"{proposal.target}: released {was or 'on no known day'}, becomes {now or 'one of no known day'}")
+        day = f"released {was or 'on no known day'}, becomes {now or 'one of no known day'}"
+        click.echo(printable(f"{proposal.target}: {day}"))
     for app in comparison.lost:
         gone = " and leaves the catalogue" if app in comparison.apps_removed else ""
         alarm(f"WARNING: {app} was blocked and would no longer be blocked anywhere{gone}")
@@ -28,9 +30,12 @@ def show(proposal: Proposal) -> None:
         return
     _apps("apps added", comparison.apps_added)
     _apps("apps removed", comparison.apps_removed)
-    _endpoints("milder", [each for each in comparison.endpoints if each.milder], alarming=True)
-    _endpoints("stricter", [each for each in comparison.endpoints if each.stricter])
-    _endpoints("no other verdict", [each for each in comparison.endpoints if each.before is each.after])
+    changes = (*comparison.endpoints, *comparison.excluded)
+    _endpoints("milder", [each for each in changes if each.milder], alarming=True)
+    _by_rules("milder by rules", _shifts(proposal, stricter=False), alarming=True)
+    _endpoints("stricter", [each for each in changes if each.stricter])
+    _by_rules("stricter by rules", _shifts(proposal, stricter=True))
+    _endpoints("no other verdict", [each for each in changes if each.before is each.after])
     _pairs("excludes added", comparison.excludes_added)
     _pairs("excludes removed", comparison.excludes_removed)
     for words, names in _named(comparison):
@@ -42,6 +47,8 @@ def show(proposal: Proposal) -> None:
             f"{counted(len(proposal.on_trial), 'endpoint')} on trial: recorded, not enforced, until "
             "`embargo catalogue enforce`"
         )
+    for each in proposal.kept:
+        click.echo(printable(f"kept meanwhile: {each.app} {each.endpoint}, a part of {each.wider.endpoint}"))
     for entry in proposal.at_once:
         click.echo(printable(f"enforced at once: {entry.app} {entry.endpoint} takes over what is blocked today"))
 
@@ -75,6 +82,23 @@ def _endpoints(words: str, changes: Sequence[EndpointChange], *, alarming: bool 
     _rows([[f"  {each.app}", each.endpoint, _verdicts(each), _what(each)] for each in changes])
 
 
+def _shifts(proposal: Proposal, *, stricter: bool) -> list[str]:
+    """What rules, groups, settings and authorities change, for whom and when."""
+    return [
+        f"{period.start:%Y-%m-%d} to {period.end:%Y-%m-%d}: {shift}"
+        for period in proposal.verdicts.periods
+        for shift in period.shifts
+        if (shift.after > shift.before) is stricter
+    ]
+
+
+def _by_rules(words: str, lines: Sequence[str], *, alarming: bool = False) -> None:
+    if not lines:
+        return
+    alarm(f"{words}:") if alarming else click.echo(f"{words}:")
+    _rows([[f"  {line}"] for line in lines])
+
+
 def _rows(rows: Sequence[Sequence[str]]) -> None:
     for line in aligned([[printable(cell) for cell in row] for row in rows[:_MOST_SHOWN]]):
         click.echo(line)
@@ -91,6 +115,8 @@ def _verdicts(change: EndpointChange) -> str:
 
 def _what(change: EndpointChange) -> str:
     old, new = change.old, change.new
+    if old is None and new is None:
+        return "by an exclude"
     if old is None or new is None:
         return ("new, on trial" if new is not None and new.on_trial else "new") if old is None else "removed"
     said = []
@@ -136,6 +162,8 @@ def document(
         "lost": list(comparison.lost),
         "apps": {"added": list(comparison.apps_added), "removed": list(comparison.apps_removed)},
         "endpoints": [_change(each) for each in comparison.endpoints],
+        "by_excludes": [_change(each) for each in comparison.excluded],
+        "by_rules": [period.document() for period in proposal.verdicts.periods],
         "excludes": {
             "added": [{"app": app, "endpoint": text} for app, text in comparison.excludes_added],
             "removed": [{"app": app, "endpoint": text} for app, text in comparison.excludes_removed],
@@ -148,6 +176,9 @@ def document(
         "settings": list(comparison.settings),
         "authorities": list(comparison.authorities),
         "on_trial": [{"app": entry.app, "endpoint": str(entry.endpoint)} for entry in proposal.on_trial],
+        "kept": [
+            {"app": each.app, "endpoint": str(each.endpoint), "for": str(each.wider.endpoint)} for each in proposal.kept
+        ],
         "at_once": [{"app": entry.app, "endpoint": str(entry.endpoint)} for entry in proposal.at_once],
         "failed_tests": [result_object(result) for result in proposal.failed],
         "errors": [],

@@ -35,7 +35,7 @@ def show(plan: Plan, moment: datetime) -> None:
         click.echo(f"against {' and '.join(plan.against)}, in force and binding: each record of it says so")
     if plan.opened:
         click.echo(f"opens {counted(len(plan.opened), 'endpoint')}:")
-        rows = [(f"  {each.app}", each.endpoint, f"{each.before} to {each.after}") for each in plan.opened]
+        rows = [(f"  {each.app}", each.endpoint, _change(each, rule.since)) for each in plan.opened]
         for row in aligned([[printable(cell) for cell in row] for row in rows[:_MOST_SHOWN]]):
             click.echo(row)
         if len(rows) > _MOST_SHOWN:
@@ -45,6 +45,12 @@ def show(plan: Plan, moment: datetime) -> None:
         for why, endpoints in _by_obstacle(plan.kept).items():
             more = f" and {len(endpoints) - 1} more" if len(endpoints) > 1 else ""
             click.echo(printable(f"  {endpoints[0]}{more}: {why}"))
+
+
+def _change(effect: Effect, since: datetime) -> str:
+    """What becomes of an endpoint, and from when on where that is after the exception begins."""
+    later = f" from {_time(effect.at)} on" if effect.at > since else ""
+    return f"{effect.before} to {effect.after}{later}"
 
 
 def obstacles(plan: Plan) -> str:
@@ -70,6 +76,7 @@ def document(plan: Plan, file: str, *, written: bool, refused: str | None = None
         "file": file,
         "written": written,
         "refused": refused,
+        "failed_tests": list(plan.failed),
     }
 
 

@@ -2,9 +2,10 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +16,7 @@ from embargo.cli.findings import now
 from embargo.cli.loading import UNREADABLE, loaded_policy
 from embargo.cli.options import Instant, json_option, log_option, policy_option
 from embargo.cli.output import echo_json, echo_problems, printable, table
+from embargo.cli.words import WORDS, author_option
 from embargo.core.address import Network
 from embargo.core.rules import Action, Basis
 from embargo.journal.audit import login_user
@@ -25,7 +27,7 @@ from embargo.policy.layers import exceptions_file
 from embargo.policy.problem import Mistake, PolicyError
 from embargo.policy.replacement import LockedFile, NotWritten, locked
 from embargo.review.exceptions import State, standings
-from embargo.review.exempting import LONGEST_TEXT, NotGranted, Plan, Wish, end, grant, make
+from embargo.review.exempting import NotGranted, Plan, Wish, end, grant, make
 
 _REFUSED = 1  # exit: it would open nothing, or an order stands against it (DESIGN 8: findings)
 _EVERYBODY = 0  # prefix length of 0.0.0.0/0 and ::/0
@@ -62,32 +64,6 @@ class Duration(click.ParamType[timedelta]):
         if found < timedelta(seconds=1):
             self.fail(f"{value!r} is less than a second", param, ctx)
         return found
-
-
-class Words(click.ParamType[str]):
-    """Text for a policy file and the log: some letters, none that a terminal would take as a command."""
-
-    name = "TEXT"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """*value*; a usage error where it cannot stand in a file."""
-        if not value.strip():
-            self.fail("it is empty", param, ctx)
-        if len(value) > LONGEST_TEXT:
-            self.fail(f"it has {len(value)} characters, of which at most {LONGEST_TEXT} are kept", param, ctx)
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            self.fail("it is not UTF-8", param, ctx)
-        if any(not (letter.isprintable() or letter in "\n\t") for letter in value):
-            self.fail("it holds a control character", param, ctx)
-        return value
-
-
-WORDS = Words()
-author_option = click.option(
-    "--author", type=WORDS, metavar="NAME", help="Who does this, for the record. Default: the login user."
-)
 
 
 @click.group(
@@ -169,7 +145,7 @@ def add(
     if (duration is None) == (until is None):
         raise click.UsageError("say how long it holds: either --for or --until")
     named = bool(clients or users or groups)
-    wide = [network for network in clients if network.prefixlen == _EVERYBODY]
+    wide = [network for network in _together(clients) if network.prefixlen == _EVERYBODY]
     if everyone and named:
         raise click.UsageError("--everyone excludes --client, --user and --group")
     if not everyone and (not named or wide):
@@ -283,6 +259,13 @@ def _changing(policy: Sequence[Path], author: str) -> Iterator[LockedFile]:
         _fail(str(failure))
 
 
+def _together(networks: Iterable[Network]) -> Iterator[Network]:
+    """What *networks* are together: two halves are the whole."""
+    given = list(networks)
+    yield from collapse_addresses(network for network in given if isinstance(network, IPv4Network))
+    yield from collapse_addresses(network for network in given if isinstance(network, IPv6Network))
+
+
 def _wait(other: str) -> None:
     click.echo(f"waiting for {printable(other)}", err=True)
 
@@ -318,10 +301,17 @@ def _obstacle(plan: Plan, *, force: bool) -> str | None:
 def _done(plan: Plan, file: LockedFile, *, written: bool, trouble: str | None, as_json: bool) -> None:
     if trouble is not None:
         click.echo(f"warning: {printable(trouble)}", err=True)
+    if plan.failed:
+        count = len(plan.failed)
+        some = f"{count} of the policy's tests fail" if count > 1 else "one of the policy's tests fails"
+        mended = "they are" if count > 1 else "that is"
+        click.echo(f"warning: {some}, so a running proxy refuses this until {mended} mended:", err=True)
+        echo_problems(plan.failed)
     if as_json:
         echo_json(document(plan, str(file.path), written=written))
     elif not written:
         click.echo("nothing was written: --dry-run")
     else:
         what = "written to" if plan.change is Change.CREATION else "ended in"
-        click.echo(printable(f"{plan.rule.id} {what} {file.path}; a running proxy follows within two seconds"))
+        follows = "" if plan.failed else "; a running proxy follows within two seconds"
+        click.echo(printable(f"{plan.rule.id} {what} {file.path}{follows}"))

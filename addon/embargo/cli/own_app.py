@@ -1,15 +1,15 @@
 """`embargo apps new`: a layer with an app of one's own."""
 
 import sys
+from collections.abc import Container
 from pathlib import Path
+from typing import Any
 
 import click
 
 from embargo.cli.findings import now
 from embargo.cli.layer_file import (
-    UNUSABLE,
     app_id,
-    end,
     force_option,
     id_option,
     message_option,
@@ -83,15 +83,18 @@ def new(
     """
     given = dict(zip(_KINDS, (domain, host, url, cidr, user_agent), strict=True))
     stores = Stores(apple, google_play, microsoft)
+    with told():
+        taken = load(policy).policy.apps
     if (not any(given.values()) and stores == Stores()) or identifier is None:
-        identifier, name, vendor, given, evidence, action = _asked(identifier, name, vendor, given, evidence, action)
+        asked = _asked(identifier, name, vendor, given, evidence, action, known=taken, stores=stores != Stores())
+        identifier, name, vendor, given, evidence, action = asked
     endpoints = tuple(
         _endpoint(kind, text, Role(role or Role.API), evidence, shadow=shadow)
         for kind in _KINDS
         for text in given[kind]
     )
     app = OwnApp(
-        id=app_id(identifier),
+        id=_free(identifier, taken),
         name=name,
         vendor=vendor,
         endpoints=endpoints,
@@ -101,13 +104,18 @@ def new(
         head=(f"{name or identifier}: made by `embargo apps new` on {now():%Y-%m-%d}.",),
     )
     with told():
-        if app.id in load(policy).policy.apps:
-            end(
-                f"the policy has an app {app.id!r} already: extend it in a layer of yours (`extend: true`), or import "
-                "a list into it by `embargo apps import`",
-                UNUSABLE,
-            )
         write(policy, target(out, app.id), app, force=force)
+
+
+def _free(identifier: str, taken: Container[str]) -> str:
+    """*identifier*, if an app may be called so; a usage error where not."""
+    known = app_id(identifier)
+    if known in taken:
+        raise click.UsageError(
+            f"the policy has an app {known!r} already: extend it in a layer of yours (`extend: true`), or import "
+            "a list into it by `embargo apps import`"
+        )
+    return known
 
 
 def _asked(
@@ -117,25 +125,46 @@ def _asked(
     given: dict[str, tuple[str, ...]],
     evidence: tuple[str, ...],
     action: str | None,
+    *,
+    known: Container[str],
+    stores: bool,
 ) -> tuple[str, str | None, str | None, dict[str, tuple[str, ...]], tuple[str, ...], str]:
-    """What was not given, asked for on a terminal; a usage error where there is none."""
+    """What was not given, asked for on a terminal, each until it is right; a usage error where there is none.
+
+    *known* are the ids that are taken; *stores*: with a store's id it need have no endpoint.
+    """
     if not on_terminal():
         missing = "--id" if identifier is None else "--domain, --host, --url, --cidr, --user-agent or a store id"
         raise click.UsageError(f"give {missing}; on a terminal it is asked for")
-    identifier = identifier or click.prompt("Id (letters, digits, . _ -)")
-    name = name or click.prompt("Name", default=identifier)
-    vendor = vendor or click.prompt("Vendor", default="", show_default=False) or None
+    if identifier is None:
+        identifier = _prompt("Id (letters, digits, . _ -)", value_proc=lambda text: _free(text, known))
+    name = name or _prompt("Name", default=identifier)
+    vendor = vendor or _prompt("Vendor", default="", show_default=False) or None
     domains = list(given["domain"])
-    while text := click.prompt(
+
+    def domain(text: str) -> str:
+        if text:
+            _endpoint("domain", text, Role.API, (), shadow=False)
+        elif not (domains or stores or any(given.values())):
+            raise click.UsageError("an app has one at least")
+        return text
+
+    while text := _prompt(
         "Domain, with all below it; NAME,cdn,shared says role and sharing (empty: no more)",
         default="",
         show_default=False,
+        value_proc=domain,
     ):
         domains.append(text)
-    if not evidence and (known := click.prompt("Where are they known from", default="", show_default=False)):
-        evidence = (known,)
-    action = action or click.prompt("Action", type=click.Choice(["block", "log"]), default="block")
-    return identifier or "", name, vendor, given | {"domain": tuple(domains)}, evidence, action
+    if not evidence and (from_where := _prompt("Where are they known from", default="", show_default=False)):
+        evidence = (from_where,)
+    action = action or _prompt("Action", type=click.Choice(["block", "log"]), default="block")
+    return identifier, name, vendor, given | {"domain": tuple(domains)}, evidence, action
+
+
+def _prompt(question: str, **options: Any) -> str:
+    """The answer to *question*; asked on standard error, since the layer may go to standard output."""
+    return str(click.prompt(question, err=True, **options))
 
 
 def on_terminal() -> bool:
@@ -164,8 +193,10 @@ def _endpoint(kind: str, text: str, role: Role, evidence: tuple[str, ...], *, sh
                 pattern = domains.url_pattern(text)
             case "cidr":
                 pattern = domains.cidr_pattern(domains.network(text), None, None)
-            case _:
+            case _ if text.strip():
                 pattern = Pattern(Kind.USER_AGENT, text)
+            case _:
+                raise click.UsageError("--user-agent: empty text is part of every User-Agent")
     except Mistake as mistake:
         raise click.UsageError(f"--{kind.replace('_', '-')}: {mistake}") from mistake
     return Endpoint(pattern, role, shared, evidence, shadow)

@@ -107,7 +107,7 @@ class Runtime:
 
     def _follow_options(self) -> None:
         """Open the log and follow the policy files that the options name, unless that is done already."""
-        log = _expanded(ctx.options.embargo_log) if ctx.options.embargo_log else log_directory()
+        log = (_expanded(ctx.options.embargo_log) if ctx.options.embargo_log else log_directory()).absolute()
         paths = tuple(map(_expanded, ctx.options.embargo_policy)) or (default_policy(),)
         if self._options == (paths, log):
             return
@@ -144,7 +144,7 @@ class Runtime:
         if self.census is not None:
             self.census.close()
         self.census = self.gate.census = Census(log / CENSUS)
-        self.census.follow(self.gate.policy is not None and self.gate.policy.settings.census)
+        self.census.follow(self.gate.loaded is not None and self.gate.loaded.settings.census)
         self.census.start()
 
     def _follow_policy(self, policy: Policy) -> None:

@@ -1,5 +1,6 @@
 """What the audit chain says of break-glass: that it began, and how it came to its end."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -60,15 +61,7 @@ def ended(
 
 
 def record_end(
-    log: Path,
-    glass: BreakGlass,
-    how: End,
-    time: datetime,
-    *,
-    policy: str | None,
-    by: str | None = None,
-    reason: str | None = None,
-    noted: bool = False,
+    log: Path, glass: BreakGlass, how: End, time: datetime, *, policy: str | None, noted: bool = False
 ) -> End:
     """The end of *glass* as the audit chain of *log* has it; where it has none, *how*, which is recorded now.
 
@@ -79,7 +72,7 @@ def record_end(
     if end is not None:
         return end
     if begun or not noted:
-        audit.record(log, ended(glass, how, time, policy=policy, by=by, reason=reason))
+        audit.record(log, ended(glass, how, time, policy=policy))
     return how
 
 
@@ -93,9 +86,10 @@ def _told(log: Path, glass: BreakGlass) -> tuple[bool, End | None]:
             if entry.record.action == STARTED:
                 begun = True
             elif entry.record.action == ENDED:
-                end = End(entry.record.document["embargo"][SUBJECT]["end"])
+                with suppress(KeyError, ValueError):  # none of ours
+                    end = End(entry.record.document["embargo"][SUBJECT]["end"])
     except FileNotFoundError:
-        pass
+        pass  # no log yet
     return begun, end
 
 

@@ -313,18 +313,16 @@ def settle_locked(directory: Path, record: Recorder, *, known: BreakGlass | None
         holding = in_force(directory, now)
     except Damaged:
         damaged = True
-    if known is not None and (newest is None or known.id != newest.glass.id):
-        if newest is not None and newest.glass.since >= known.since:
-            record(known, End.REPLACED, None)  # in case that who began the other was killed before
-        else:  # what remembers it was lost, or is an older one put back
-            newest = Last(glass=known)
-    if newest is None:
-        if current is None:
-            return
-        newest = Last(glass=current)
+    if newest is None:  # lost, or never there
+        seen = known or current
+        newest = Last(glass=seen) if seen is not None else None
+    elif known is not None and known.id != newest.glass.id:
+        lost = holding is None and newest.glass.since < known.since  # an older one was put back
+        how = End.REPLACED if not lost else End.EXPIRED if known.left(now) <= 0 else End.REMOVED
+        record(known, how, None)  # mostly it is: by who began the other
+    if newest is None or (holding is not None and holding.id == newest.glass.id):
+        return  # there is nothing, or it goes on
     subject = newest.glass
-    if holding is not None and holding.id == subject.id:
-        return  # it goes on
     if newest.end is not None:
         record(subject, newest.end, newest.ended or now.wall)
     else:

@@ -6,24 +6,17 @@ stays one. What this command leaves behind when it is killed is a file that no o
 """
 
 import errno
-import fcntl
 import os
 import stat
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from embargo.policy.lock import Busy, Holder, Note, Signature, acquired, lock_of, signature
 from embargo.policy.problem import Mistake
 from embargo.policy.reading import read
 
 PATIENCE = 30.0  # seconds that a writer waits for others; one takes a second or two
-_TURN = 0.05  # seconds between attempts
-_LONGEST_HOLDER = 400  # bytes of a lock file that are shown
-_LOCK_FLAGS = os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-
-type Signature = tuple[int, int, int] | None  # inode, mtime (ns), size; None: no file
-type Holder = str  # who holds the lock, in words
 
 
 class NotWritten(Exception):
@@ -47,16 +40,21 @@ def locked(
     Raises NotWritten after *patience* seconds, or where there can be no lock.
     """
     target = Path(os.path.realpath(path))
-    lock = target.with_name(f".{target.name}.lock")
-    descriptor = _lock(lock, patience, waiting)
+    lock = lock_of(target)
     try:
-        _say(descriptor, holder)
-        file = LockedFile(path, target, like)
+        descriptor = acquired(lock, patience, waiting)
+    except Busy as other:
+        raise NotWritten(f"{lock.parent}: {other} is changing it; nothing was written: try again") from other
+    except OSError as failure:
+        raise NotWritten(f"{lock}: {failure.strerror or failure}, so it cannot be locked") from failure
+    try:
+        note = Note(descriptor, holder)
+        file = LockedFile(path, target, like, note)
         try:
             yield file
         finally:
             file.discard()
-            _say(descriptor, "")
+            note.release()
     finally:
         os.close(descriptor)
 
@@ -64,16 +62,17 @@ def locked(
 class LockedFile:
     """The file while it is locked: `read`, then `stage` and `replace`."""
 
-    def __init__(self, path: Path, target: Path, like: Path) -> None:
+    def __init__(self, path: Path, target: Path, like: Path, note: Note | None = None) -> None:
         self.path = path  # as it is named
         self._target = target  # what that leads to
         self._like = like
+        self._note = note  # where readers are told; None: nobody follows the file
         self._seen: Signature = None
         self._staged: Path | None = None
 
     def read(self) -> bytes | None:
         """What it holds; None where there is no file. Raises NotWritten where it cannot be read."""
-        self._seen = _signature(self._target)
+        self._seen = signature(self._target)
         try:
             return read(str(self.path), self._target).data
         except Mistake as mistake:
@@ -98,17 +97,34 @@ class LockedFile:
             self.discard()
             raise NotWritten(f"{staged.parent}: {failure.strerror or failure}") from failure
 
-    def replace(self) -> None:
-        """Put what was staged in the file's place. Raises NotWritten, and the file is as it was then."""
+    def replace(self, *, alone: bool = True) -> None:
+        """Put what was staged in the file's place. Raises NotWritten, and the file is as it was then.
+
+        Unless it is *alone*, other files have to change with it: `tell` once all are in place.
+        """
         assert self._staged is not None, "nothing was staged"
-        if _signature(self._target) != self._seen:
+        if signature(self._target) != self._seen:
             raise NotWritten(f"{self.path}: somebody else changed it meanwhile; nothing was written: try again")
+        if alone:
+            self._tell(self._staged)  # first, so that no reader comes in between
         try:
             self._staged.rename(self._target)
         except OSError as failure:
             raise NotWritten(f"{self.path}: {failure.strerror or failure}") from failure
         self._staged = None
         _sync_directory(self._target.parent)
+
+    def remove(self) -> None:
+        """Have no file there. Raises NotWritten, and it is as it was then."""
+        try:
+            self._target.unlink()
+        except OSError as failure:
+            raise NotWritten(f"{self.path}: {failure.strerror or failure}") from failure
+        _sync_directory(self._target.parent)
+
+    def tell(self) -> None:
+        """Readers need not wait for the file to stand still: it is what was put there, and so are all with it."""
+        self._tell(self._target)
 
     def discard(self) -> None:
         """Take away what was staged and did not take the file's place."""
@@ -122,6 +138,10 @@ class LockedFile:
         name = self._target.name
         candidates = (self._target.with_name(f".{name}.swp"), self._target.with_name(f".#{name}"))  # Vim's, Emacs'
         return next((beside for beside in candidates if os.path.lexists(beside)), None)
+
+    def _tell(self, file: Path) -> None:
+        if self._note is not None:
+            self._note.tell(signature(file))
 
     def _remove_abandoned(self) -> None:
         for left in self._target.parent.glob(f".{self._target.name}.*.new"):
@@ -165,67 +185,6 @@ def _write(descriptor: int, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[os.write(descriptor, left) :]
-
-
-def _signature(path: Path) -> Signature:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _lock(path: Path, patience: float, waiting: Callable[[Holder], None]) -> int:
-    deadline = time.monotonic() + patience
-    told = False
-    while True:
-        try:
-            if (descriptor := _locked(path)) is not None:
-                return descriptor
-        except OSError as failure:
-            raise NotWritten(f"{path}: {failure.strerror or failure}, so it cannot be locked") from failure
-        other = _holder(path)
-        if time.monotonic() >= deadline:
-            raise NotWritten(f"{path.parent}: {other} is changing it; nothing was written: try again")
-        if not told:
-            told = True
-            waiting(other)
-        time.sleep(_TURN)
-
-
-def _locked(path: Path) -> int | None:
-    """A descriptor of *path*, locked; None where somebody else has it. Raises OSError."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | _LOCK_FLAGS, 0o644)
-    except PermissionError:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)  # another user's: enough for a lock
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        ours, named = os.fstat(descriptor), path.stat()
-        if (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino):
-            return descriptor
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    except BaseException:
-        os.close(descriptor)
-        raise
-    os.close(descriptor)
-    return None
-
-
-def _say(descriptor: int, holder: Holder) -> None:
-    with suppress(OSError):  # no more than a courtesy
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, holder.encode(errors="replace"), 0)
-
-
-def _holder(path: Path) -> Holder:
-    try:
-        with path.open("rb") as file:
-            text = file.read(_LONGEST_HOLDER).decode(errors="replace").strip()
-    except OSError:
-        text = ""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text) or "somebody"
 
 
 def _sync_directory(directory: Path) -> None:

@@ -2,14 +2,17 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from embargo.core.break_glass import BreakGlass, End
 from embargo.journal import audit
-from embargo.journal.break_glass import ended, started
+from embargo.journal.break_glass import ended, record_end, started
 from embargo.journal.event import ConfigurationChanged
 from embargo.journal.identifier import uuid7
 from embargo.journal.status import Liveness, Status, running
@@ -31,7 +34,15 @@ UPTAKE = 2.0  # seconds in which every process has to follow
 _ASK = 1.0  # seconds for one process to answer
 _AGAIN = 0.05  # seconds between two rounds of asking
 
-type Record = Callable[[ConfigurationChanged], None]
+
+class Record(Protocol):
+    """Writes into the audit chains."""
+
+    def __call__(self, event: ConfigurationChanged) -> None:
+        """Append *event*. Raises OSError."""
+
+    def end(self, glass: BreakGlass, how: End, noted: datetime | None, *, policy: str | None) -> End:
+        """See to the end of *glass*, as `embargo.policy.break_glass.Recorder`. Raises OSError."""
 
 
 class AlreadyInForce(Exception):
@@ -59,14 +70,23 @@ class Uptake:
     late: str | None  # why it does not do what it should; None: it does
 
 
-def recorder(logs: Sequence[Path]) -> Record:
-    """Writes into the audit chain of each of *logs*. Raises OSError."""
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """The audit chains of several log directories; each has all."""
 
-    def record(event: ConfigurationChanged) -> None:
-        for log in logs:
+    directories: Sequence[Path]
+
+    def __call__(self, event: ConfigurationChanged) -> None:
+        """Append *event* to each. Raises OSError."""
+        for log in self.directories:
             audit.record(log, event)
 
-    return record
+    def end(self, glass: BreakGlass, how: End, noted: datetime | None, *, policy: str | None) -> End:
+        """See to it that each has the end of *glass*, once. Raises OSError."""
+        time = noted or clocks().wall
+        for log in self.directories:
+            how = record_end(log, glass, how, time, policy=policy, noted=noted is not None)
+        return how
 
 
 def begin(
@@ -125,8 +145,8 @@ def end(directory: Path, record: Record, *, by: str, reason: str | None, policy:
         try:
             glass = in_force(directory, clocks())
         except Damaged as damaged:
-            clear(directory)
             _settle(directory, record, policy)
+            clear(directory)
             return Ended(glass=None, removed=str(damaged))
         if glass is None:
             _settle(directory, record, policy)
@@ -145,7 +165,7 @@ def _settle(directory: Path, record: Record, policy: str | None) -> None:
     """Have the end recorded of one that is over, where no process of the proxy was there to do it."""
     now = clocks()
     with suppress(OSError):  # the proxy tries again
-        settle_locked(directory, lambda glass, how: record(ended(glass, how, now.wall, policy=policy)), now=now)
+        settle_locked(directory, partial(record.end, policy=policy), now=now)
 
 
 def uptake(runtime: Path, identifier: str | None, directory: Path, patience: float = UPTAKE) -> list[Uptake]:

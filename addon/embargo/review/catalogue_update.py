@@ -2,49 +2,39 @@
 
 The catalogue is the layer that says when it was `released`. What is proposed is loaded under all other layers as they
 are and their tests are run, so that nothing is put in place that the proxy would refuse. Endpoints that the installed
-one does not enforce come in on trial (`settings.new_endpoints: shadow`), save those that take over what an endpoint
-enforces today: on trial they would open it.
+one does not enforce come in on trial (`settings.new_endpoints: shadow`), as `catalogue_trials` has it.
 """
 
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from embargo.core.catalogue import Endpoint
-from embargo.core.decide import decide
-from embargo.core.decision import Verdict
-from embargo.core.pattern import Pattern
-from embargo.core.rules import NewEndpoints
+from embargo.core.rules import NewEndpoints, Policy
 from embargo.policy.cases import Result, cases_of, run
 from embargo.policy.document import Document, parse
 from embargo.policy.layers import Layer
 from embargo.policy.load import Loaded, load
 from embargo.policy.marks import marked, unmarked
-from embargo.policy.patterns import endpoint_of
 from embargo.policy.problem import Mistake, PolicyError, Problem
 from embargo.policy.problem import Path as DocumentPath
 from embargo.policy.reading import read
 from embargo.policy.rejection import validate
 from embargo.policy.schema import PolicyForm
-from embargo.review.endpoint_changes import Comparison, compare, enforcing, samples
+from embargo.review.catalogue_trials import Entry, Introduction, Kept, entries_of, introduced, kept_for
+from embargo.review.endpoint_changes import Comparison, compare, enforcing
+from embargo.review.own_app import endpoint_text
+from embargo.review.verdict_changes import VerdictChanges, verdict_changes
 
 CATALOGUE = "domains.yaml"  # what it is called where no layer says when it was released
+_AHEAD = timedelta(days=366)  # looked at for what rules change
 PREVIOUS = ".previous"  # behind its name: the one before
 
 
 class NotUpdated(Exception):
     """The catalogue stays as it is; says why, and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An endpoint, and where it stands in its file."""
-
-    app: str
-    endpoint: Endpoint
-    path: DocumentPath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +49,11 @@ class Proposal:
     new: bytes
     released: tuple[date | None, date | None]  # of the installed one, of the new one
     comparison: Comparison
+    verdicts: VerdictChanges  # by rules, groups, settings and authorities, for whom and when, for a year to come
     failed: tuple[Result, ...]  # tests that fail with it
     on_trial: tuple[Entry, ...] = ()  # that come in so
-    at_once: tuple[Entry, ...] = ()  # new ones that come in enforced, since they take over what is enforced
+    kept: tuple[Kept, ...] = ()  # beside them: what is enforced now stays so
+    at_once: tuple[Entry, ...] = ()  # new ones that come in enforced: they are no wider than what is blocked now
 
     @property
     def unchanged(self) -> bool:
@@ -108,16 +100,35 @@ def propose_update(
         raise NotUpdated(f"{file} holds no apps: it is no catalogue")
     assert layer.form is not None, "a policy that loads has no broken layer"
     _check_age(file, layer.form.released, form.released, older=older)
-    data = document.source.data
-    after = _loaded(policy, target, data, file)
-    on_trial: tuple[Entry, ...] = ()
-    at_once: tuple[Entry, ...] = ()
-    if after.policy.settings.new_endpoints is NewEndpoints.SHADOW:
-        fresh = _new_entries(layer.form, form)
-        data, on_trial = _introduced(policy, target, document, fresh, before, now)
-        at_once = tuple(entry for entry in fresh if entry not in on_trial)
+    _loaded(policy, target, document.source.data, file)
+    coming = Introduction((), (), ())
+    if before.policy.settings.new_endpoints is NewEndpoints.SHADOW:  # as the site has it: the new file has no say
+
+        def judged(trials: Sequence[Entry], kept: Sequence[Kept]) -> Policy:
+            return load(policy, instead={target: _with(document, trials, kept)}).policy
+
+        coming = introduced(layer.form, form, before.policy, judged, now)
+    data = _with(document, coming.on_trial, coming.kept)
     proposal = propose(policy, before, target, data, now, called=file)
-    return replace(proposal, released=(layer.form.released, form.released), on_trial=on_trial, at_once=at_once)
+    return replace(
+        proposal,
+        released=(layer.form.released, form.released),
+        on_trial=coming.on_trial,
+        kept=coming.kept,
+        at_once=coming.at_once,
+    )
+
+
+def _with(document: Document, trials: Sequence[Entry], kept: Sequence[Kept]) -> bytes:
+    """The text of *document* with *trials* marked and those *kept* beside them. Raises NotUpdated."""
+    beside: dict[DocumentPath, list[str]] = defaultdict(list)
+    for each in kept:
+        beside[each.wider.path].append(endpoint_text(each.endpoint))
+    try:
+        return marked(document, [entry.path for entry in trials if not entry.endpoint.shadow], beside)
+    except Mistake as mistake:
+        hint = "or let them in at once by `new_endpoints: enforce` in the settings"
+        raise NotUpdated(f"{document.name}: {mistake}, {hint}") from mistake
 
 
 def propose_previous(policy: Sequence[Path], now: datetime, *, catalogue: Path | None = None) -> Proposal:
@@ -150,7 +161,8 @@ def propose_enforcing(
         raise NotUpdated(f"{layer.name} has no app {unknown[0]!r}; `embargo apps` lists them")
     found = tuple(entry for entry in entries if entry.endpoint.shadow and (not apps or entry.app in apps))
     try:
-        data = unmarked(layer.document, [entry.path for entry in found])
+        gone = [entry.path for entry in kept_for(entries, found)]
+        data = unmarked(layer.document, [entry.path for entry in found], gone)
     except Mistake as mistake:
         raise NotUpdated(f"{layer.name}: {mistake}") from mistake
     proposal = propose(policy, before, target, data, now, called=target)
@@ -176,6 +188,7 @@ def propose(
         new=data,
         released=(None, None),
         comparison=compare(before.policy, after.policy, now),
+        verdicts=verdict_changes(enforcing(before.policy), enforcing(after.policy), now, now + _AHEAD),
         failed=tuple(result for result in results if not result.passed),
     )
 
@@ -190,48 +203,6 @@ def previous(target: Path) -> Path:
     """Where the catalogue before the one at *target* is kept: beside the file itself, wherever links lead to it."""
     real = Path(os.path.realpath(target))
     return real.with_name(real.name + PREVIOUS)
-
-
-def entries_of(form: PolicyForm) -> tuple[Entry, ...]:
-    """The endpoints that stand in a file one by one."""
-    return tuple(
-        Entry(app, endpoint_of(entry), ("apps", app, "endpoints", index))
-        for app, content in form.apps.items()
-        for index, entry in enumerate(content.endpoints or ())
-    )
-
-
-def _new_entries(installed: PolicyForm, form: PolicyForm) -> tuple[Entry, ...]:
-    """The endpoints of *form* that the *installed* catalogue does not enforce for their app."""
-    known = {(entry.app, entry.endpoint.pattern) for entry in entries_of(installed) if not entry.endpoint.shadow}
-    return tuple(entry for entry in entries_of(form) if (entry.app, entry.endpoint.pattern) not in known)
-
-
-def _introduced(
-    policy: Sequence[Path], target: Path, document: Document, fresh: Sequence[Entry], before: Loaded, now: datetime
-) -> tuple[bytes, tuple[Entry, ...]]:
-    """The text with the *fresh* endpoints on trial, and those: without the ones that would open what is blocked now."""
-    tried = [entry for entry in fresh if not entry.endpoint.shadow]
-    kept = [entry for entry in fresh if entry.endpoint.shadow]
-    was = enforcing(before.policy)
-    while True:
-        try:
-            data = marked(document, [entry.path for entry in tried])
-        except Mistake as mistake:
-            hint = "or let them in at once by `new_endpoints: enforce` in the settings"
-            raise NotUpdated(f"{document.name}: {mistake}, {hint}") from mistake
-        now_policy = enforcing(load(policy, instead={target: data}).policy)
-        opening: set[tuple[str, Pattern]] = set()
-        patterns = {entry.endpoint.pattern for entry in fresh}
-        patterns |= {endpoint.pattern for app in was.apps.values() for endpoint in app.endpoints}
-        for request in (request for pattern in patterns for request in samples(pattern, now)):
-            found = decide(now_policy, request)
-            if found.trial is not None and found.trial.verdict is Verdict.BLOCK and decide(was, request).blocked:
-                opening.add((found.trial.app, found.trial.endpoint.pattern))
-        left = [entry for entry in tried if (entry.app, entry.endpoint.pattern) not in opening]
-        if len(left) == len(tried):
-            return data, (*tried, *kept)
-        tried = left
 
 
 def _read(file: Path) -> tuple[Document, PolicyForm]:

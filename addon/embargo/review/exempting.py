@@ -15,6 +15,7 @@ from embargo.core.criteria import opposed
 from embargo.core.rules import Action, Basis, Policy, Rule
 from embargo.journal import audit
 from embargo.journal.event import Change, ConfigurationChanged, Outcome
+from embargo.policy.cases import cases_of, run
 from embargo.policy.exception_text import Entry, Value, appended, changed
 from embargo.policy.load import Loaded, load
 from embargo.policy.problem import nearest
@@ -24,7 +25,6 @@ from embargo.review.opened import Effect, Subject, effects
 from embargo.review.selection import Selection, as_hosts, select
 
 LONGEST = timedelta(days=366)  # that an exception may last; what lasts longer is policy
-LONGEST_TEXT = 1000  # characters of a reason: a record keeps that much whole
 _LONGEST_ID = 64
 _SHORT = 30  # characters of an app's id within an exception's
 _MILLISECOND = timedelta(milliseconds=1)
@@ -62,6 +62,7 @@ class Plan:
     against: tuple[str, ...] = ()  # authorities in force, at any time of it, that bind the organization
     change: Change = Change.CREATION
     policy: Policy = field(repr=False)  # as it will be
+    failed: tuple[str, ...] = ()  # tests of the policy, for whose sake a running proxy refuses to follow
 
     @property
     def opened(self) -> tuple[Effect, ...]:
@@ -101,7 +102,7 @@ def grant(paths: Sequence[Path], data: bytes | None, wish: Wish, now: datetime) 
         _listed(before),
     )
     against = _against(after.policy, rule, selection)
-    return Plan(rule=rule, data=text, effects=found, against=against, policy=after.policy)
+    return Plan(rule=rule, data=text, effects=found, against=against, policy=after.policy, failed=_failed(after, now))
 
 
 def end(paths: Sequence[Path], data: bytes | None, name: str, now: datetime) -> Plan:
@@ -116,10 +117,14 @@ def end(paths: Sequence[Path], data: bytes | None, name: str, now: datetime) -> 
         raise NotGranted(f"{rule.id!r} is {state} already")
     assert data is not None, "what has a rule has a text"
     text = changed(data, rule.id, _ended(rule, now))
-    after = load(paths, text).policy
-    ended = next(found for found in after.rules if found.id == rule.id)
+    after = load(paths, text)
+    ended = next(found for found in after.policy.rules if found.id == rule.id)
     assert state_of(ended, now + _MILLISECOND) in (State.ENDED, State.DISABLED), "ended"
-    return Plan(rule=ended, data=text, change=Change.CHANGE, policy=after)
+    return Plan(rule=ended, data=text, change=Change.CHANGE, policy=after.policy, failed=_failed(after, now))
+
+
+def _failed(loaded: Loaded, now: datetime) -> tuple[str, ...]:
+    return tuple(str(result) for result in run(loaded, list(cases_of(loaded)), now) if not result.passed)
 
 
 def make(

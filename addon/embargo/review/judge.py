@@ -79,7 +79,8 @@ class Judge:
             if (
                 known is not None
                 and (not seen.names or all(map(self._unowned, seen.names)))
-                and known.since <= self._time(seen) < known.until
+                and (known.since is _EVER or known.since <= self._time(seen))
+                and (known.until is _NEVER or self._time(seen) < known.until)
             ):
                 return known.judged
         return judged(answer(self.policy, self.inquiry(seen)))

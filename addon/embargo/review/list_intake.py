@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 
 from embargo.blocklists import formats
@@ -20,11 +21,21 @@ from embargo.core.matcher import Entry, suffixes
 from embargo.core.pattern import Kind, Pattern
 from embargo.core.rules import Policy
 from embargo.policy.domains import cidr_pattern, domain_name, domain_pattern, host_name, network
-from embargo.policy.problem import Mistake, Problem
+from embargo.policy.problem import Mistake, Problem, quoted
 from embargo.policy.reading import BOM, NotUtf8, read, utf8
 
 _LARGEST = 64 * 1024 * 1024  # bytes of one list
 _MOST_SAMPLES = 5  # of each kind of thing that cannot be said
+_SHORTEST = {4: 8, 6: 16}  # prefix, by version: registries give nobody a larger network
+_INSIDE = tuple(  # where every company's own machines are (RFC 1918, 6598, 4193; loopback, link-local, multicast)
+    map(
+        ip_network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+            *("192.168.0.0/16", "224.0.0.0/3", "::/96", "fc00::/7", "fe80::/10", "ff00::/8"),
+        ),
+    )
+)
 
 
 class Overlap(StrEnum):
@@ -85,9 +96,14 @@ def read_list(
     head = formats.header(text)
     written = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
     items = tuple(formats.items(text, str(path), known, lambda name: _beside(path, name), service))
-    return ReadList(
-        name=str(path), format=known, source=source or head.title or path.name, day=head.day or written, items=items
-    )
+    called = _shown(source or head.title or path.name)
+    return ReadList(name=str(path), format=known, source=called, day=head.day or written, items=items)
+
+
+def _shown(text: str) -> str:
+    """*text* as evidence has it: without what drives terminals, and bytes of file names that are no text replaced."""
+    whole = text.encode(errors="surrogateescape").decode(errors="replace")
+    return "".join(character for character in whole if character.isprintable())
 
 
 def _text(path: Path) -> str:
@@ -153,14 +169,19 @@ def _take(
         intake.duplicates += 1
         return
     attributes = "".join(f" @{attribute}" for attribute in item.attributes)
-    evidence = f"{one.source}, {one.day}: {Path(item.place.file).name} line {item.place.line}{attributes}"
+    evidence = _shown(f"{one.source}, {one.day}: {Path(item.place.file).name} line {item.place.line}{attributes}")
     tried = shadow and not item.excluded
     into[pattern] = Endpoint(pattern, item.role or Role.API, evidence=(evidence,), shadow=tried)
 
 
 def _pattern(kind: Kind, text: str) -> Pattern:
     if kind is Kind.CIDR:
-        return cidr_pattern(network(text), None, None)
+        found = network(text)
+        if found.prefixlen < _SHORTEST[found.version]:
+            raise Mistake("nobodys-network", f"{quoted(text)} is larger than what anybody has: strangers are in it")
+        if any(found.version == own.version and found.overlaps(own) for own in _INSIDE):
+            raise Mistake("nobodys-network", f"{quoted(text)} is for networks of one's own, as this one may be")
+        return cidr_pattern(found, None, None)
     return domain_pattern(domain_name(text)) if kind is Kind.DOMAIN else Pattern(Kind.HOST, host_name(text))
 
 

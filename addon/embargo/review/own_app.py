@@ -22,6 +22,7 @@ from embargo.policy.domains import url_pattern
 from embargo.policy.layers import EXCEPTIONS
 from embargo.policy.load import load
 from embargo.policy.problem import PolicyError, Problem
+from embargo.policy.suffix import suffixes
 
 MOST_TESTS = 50  # endpoints that are tested one by one
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./@ ()'-]*(?<! )")  # what YAML takes as the text that it is
@@ -82,7 +83,7 @@ def made(policy_paths: Sequence[Path], file: Path, app: OwnApp, now: datetime) -
 
 def layer_text(app: OwnApp, rule: str, tests: Iterable[str]) -> str:
     """The layer as YAML."""
-    lines = [f"# {line}".rstrip() for line in app.head]
+    lines = [f"# {_plain(line)}".rstrip() for line in app.head]
     lines += ["version: 1"]
     if not app.extends:
         lines += ["rules_position: after  # behind exemptions, shared infrastructure and store listings"]
@@ -115,6 +116,8 @@ def endpoint_text(endpoint: Endpoint) -> str:
     """An endpoint as one line of YAML."""
     pattern = endpoint.pattern
     pairs = [f"{pattern.kind.key}: {spelled(pattern.text)}"]
+    if pattern.kind is Kind.DOMAIN and pattern.text in suffixes():
+        pairs.append("whole_suffix: true")
     if pattern.port is not None:
         pairs.append(f"port: {pattern.port}")
     if pattern.protocol is not None:
@@ -123,7 +126,7 @@ def endpoint_text(endpoint: Endpoint) -> str:
         pairs.append(f"role: {endpoint.role}")
     pairs += [f"{key}: true" for key, set_ in (("shared", endpoint.shared), ("shadow", endpoint.shadow)) if set_]
     if endpoint.evidence:
-        pairs.append(f"evidence: [{', '.join(json.dumps(text, ensure_ascii=False) for text in endpoint.evidence)}]")
+        pairs.append(f"evidence: [{', '.join(map(_in_quotes, endpoint.evidence))}]")
     return f"{{{', '.join(pairs)}}}"
 
 
@@ -131,7 +134,25 @@ def spelled(text: str) -> str:
     """*text* as a YAML scalar that is text again, in brackets too."""
     if _PLAIN.fullmatch(text) is not None and text.lower() not in _WORDS:
         return text
-    return json.dumps(text, ensure_ascii=False)
+    return _in_quotes(text)
+
+
+def _in_quotes(text: str) -> str:
+    """*text* in double quotes, with escapes for what YAML does not take as it is."""
+    return "".join(map(_escaped, json.dumps(text, ensure_ascii=False)))
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    if "\ud800" <= character <= "\udfff":  # bytes of an argument or a file's name that are no text
+        raise NotMade("what was given is not UTF-8 all of it")
+    return f"\\U{ord(character):08x}" if ord(character) > 0xFFFF else f"\\u{ord(character):04x}"
+
+
+def _plain(text: str) -> str:
+    """*text* in one line, without what would not stand in a comment."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _rule_id(policy: Policy, app: OwnApp) -> str:

@@ -139,10 +139,9 @@ class Replay:
 
     def take(self, item: Seen | Unread) -> None:
         """Judge and count one."""
-        if type(item) is Unread:
+        if isinstance(item, Unread):
             self._note(item)
             return
-        assert not isinstance(item, Unread), "its type was looked at"
         try:
             decision, host = self.judge.judge(item)
         except UnreadableRequest as unreadable:
@@ -152,7 +151,8 @@ class Replay:
         self.requests += count
         self._counts[verdict] += count
         tallies = self._tallies
-        tallies[By.HOST][host][verdict] += count
+        of_host = tallies[By.HOST].counts.get(host) or tallies[By.HOST][host]
+        of_host[verdict] += count
         if item.client is not None:
             tallies[By.CLIENT][str(item.client)][verdict] += count
         if item.user is not None:

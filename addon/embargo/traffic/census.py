@@ -131,7 +131,7 @@ def read(path: Path) -> Iterator[Seen | Unread]:
 
 def files(directory: Path) -> list[Path]:
     """The files of a census, oldest first. Raises OSError where *directory* cannot be listed."""
-    return sorted(path for path in directory.iterdir() if _NAME.fullmatch(path.name))
+    return sorted(path for path in directory.iterdir() if _NAME.fullmatch(path.name) and path.is_file())
 
 
 def is_census(path: Path) -> bool:

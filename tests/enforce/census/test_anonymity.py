@@ -1,6 +1,7 @@
 """What is told of hosts that few clients met: no name of their own, no hour, no number."""
 
 from ipaddress import ip_address
+from itertools import count
 
 import pytest
 
@@ -20,7 +21,7 @@ def tally(*met: tuple[str, int], question: bool = False, first: int = 0) -> Tall
     counts = made.questions if question else made.hosts
     for host, clients in met:
         for mark in marks[:clients]:
-            found = counts.get(host) or made.new(counts, host)
+            found = counts.get(host) or made.new(counts, host, mark)
             assert found is not None
             found.requests += 1
             found.add(mark)
@@ -65,7 +66,7 @@ def test_clients_of_a_registered_name_are_counted_together_and_each_once() -> No
     assert list(rest.counts()) == [HostCount(host="example.com", below=True, requests=11)]
     made = tally()
     for number, host in enumerate(f"{number}.example.com" for number in range(8)):
-        found = made.new(made.hosts, host)
+        found = made.new(made.hosts, host, 256 + number)
         assert found is not None
         found.requests += 2
         found.add(256 + number)  # a client each
@@ -92,12 +93,17 @@ def test_a_day_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         day.add(Rest({(f"{number}.com", False): 2}, {(f"{number}.com", False): 9}))
     assert len(day.requests) == len(day.clients) == 10
     assert day.others == 40
+    day.add(Rest({("often.com", False): 9, ("rare.com", False): 1}))
+    assert len(day.requests) == 10
+    assert day.requests["often.com", False] == 9, "what was met most is kept"
+    assert sum(day.requests.values()) + day.others == 70
+    assert day.clients.keys() <= day.requests.keys()
 
 
 def test_what_was_counted_under_its_registered_name_stays_so() -> None:
-    made = Tally(most=2)
+    made, marks = Tally(most=2), count(256)
     for host in ("www.full.com", "a.example.com", "b.example.com"):
-        found = made.new(made.hosts, host)
+        found = made.new(made.hosts, host, next(marks))
         assert found is not None
         found.requests += 1
         for client in range(9):

@@ -237,6 +237,14 @@ def test_it_is_written_before_the_hour_is_over(tmp_path: Path, monkeypatch: pyte
     made.close()
 
 
+def test_a_log_directory_that_was_removed_is_made_for_us_alone(tmp_path: Path) -> None:
+    made = census(tmp_path / "state" / "log" / "census")
+    made.passed(connection(), request("www.example.com"))
+    made.store()
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "state" / "log").rglob("*") if path.is_dir()} == {0o700}
+    assert (tmp_path / "state" / "log").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_disk_that_fails_costs_the_census_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -283,6 +291,24 @@ def test_a_fault_in_counting_costs_no_flow(tmp_path: Path, monkeypatch: pytest.M
     state = made.state()
     assert state is not None
     assert state.error == "counting failed and was given up: RuntimeError: no"
+
+
+def test_a_fault_in_writing_is_no_busy_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the hour cannot be brought to an end, the next attempt waits as any does."""
+    clock, tried = Clock(), threading.Semaphore(0)
+
+    def broken(*arguments: object) -> None:
+        tried.release()
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(recorder, "told", broken)
+    made = Census(tmp_path, now=clock, flush=60)
+    made.follow(True)
+    clock.time += timedelta(hours=1)
+    made.start()
+    assert tried.acquire(timeout=10)
+    assert not tried.acquire(timeout=0.5)
+    made.close()
 
 
 def test_only_what_passes_counts(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 from ipaddress import ip_address
+from itertools import count
 
 import pytest
 
@@ -6,11 +7,17 @@ from embargo.core.address import Address
 from embargo.enforce.census.tally import Tally
 
 
-def counted(tally: Tally, host: str, times: int = 1) -> None:
+def counted(tally: Tally, host: str, times: int = 1, client: int | None = None) -> None:
+    """*client* None: a new one each time."""
     for _ in range(times):
-        found = tally.hosts.get(host) or tally.new(tally.hosts, host)
+        mark = next(_marks) if client is None else client
+        found = tally.hosts.get(host) or tally.new(tally.hosts, host, mark)
         if found is not None:
             found.requests += 1
+            found.add(mark)
+
+
+_marks = count(256)
 
 
 CLIENTS = {  # case: (one, another, whether they are one client)
@@ -73,3 +80,19 @@ def test_beyond_the_bound_are_others() -> None:
     assert len(tally) == 10
     assert tally.others == 95
     assert sum(found.requests for found in tally.hosts.values()) + tally.others == 105
+
+
+def test_one_client_crowds_nobody_out() -> None:
+    """Whatever it asks for: it takes a quarter of the room, and half of that before its names are counted together."""
+    tally = Tally(most=1000)
+    for number in range(5000):
+        counted(tally, f"{number:x}.random.example.com", client=300)
+        counted(tally, f"www.domain{number}.com", client=300)
+    for number in range(30):
+        counted(tally, f"10.0.0.{number}", client=300)
+    assert len(tally) == 250
+    assert sum(name.startswith("*.") for name in tally.hosts) == 125
+    for number in range(250):
+        counted(tally, f"www.innocent{number}.org", 6)
+    assert tally.hosts["www.innocent249.org"].at_least > 1
+    assert sum(found.requests for found in tally.hosts.values()) + tally.others == 10_030 + 1500

@@ -8,6 +8,7 @@ import pytest
 
 from embargo.enforce.reload import watch
 from embargo.enforce.reload.watch import look, signature, stand_still
+from embargo.policy.replacement import locked
 
 
 def test_a_signature_tells_each_change(tmp_path: Path) -> None:
@@ -52,3 +53,47 @@ def test_waits_for_the_last_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert asyncio.run(scene()) == signature((file,))
     assert looks > 5
     assert file.read_text() == "xxxxx"
+
+
+def test_what_a_command_put_there_whole_need_not_stand_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would never stand still: what is waited for is that a command is through with each file that changed."""
+    monkeypatch.setattr(watch, "STILL", float("inf"))
+    one, two, three = files = [tmp_path / name for name in ("one", "two", "three")]
+    for file in (one, two):
+        file.write_text("old")
+
+    async def scene() -> None:
+        before = await look(files)
+        with locked(one, "a test", like=one) as first, locked(three, "a test", like=one) as second:
+            for file in (first, second):
+                file.read()
+                file.stage(b"new")
+                file.replace(alone=False)
+            waiting = asyncio.create_task(stand_still(files, await look(files), before))
+            await asyncio.sleep(0)
+            first.tell()
+            done, _ = await asyncio.wait([waiting], timeout=3 * watch.POLL)
+            assert not done, "another is not told of yet"
+            second.tell()
+            assert await asyncio.wait_for(waiting, 20) == signature(files)
+
+    asyncio.run(scene())
+
+
+def test_what_an_editor_wrote_beside_has_to_stand_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = files = [tmp_path / name for name in ("one", "two")]
+    looks: list[object] = []
+
+    async def scene() -> None:
+        before = await look(files)
+        with locked(one, "a test", like=tmp_path) as file:
+            file.read()
+            file.stage(b"new")
+            file.replace()
+        two.write_text("half")
+        found = await look(files)
+        monkeypatch.setattr(watch, "signature", lambda paths: looks.append(paths) or signature(paths))
+        await stand_still(files, found, before)
+
+    asyncio.run(scene())
+    assert looks, "it was looked at again"

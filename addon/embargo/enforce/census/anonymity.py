@@ -8,6 +8,8 @@ is github.io), and told by day. What has no registered name (addresses, names in
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from heapq import nlargest
+from operator import itemgetter
 
 from embargo.core.request import Surface
 from embargo.enforce.census.tally import BELOW, Counted, Tally
@@ -26,16 +28,17 @@ class Rest:
     others: int = 0
 
     def add(self, other: "Rest") -> None:
-        """Count what *other* has, of another hour of the same day."""
+        """Count what *other* has, of another hour of the same day; of too many names those met most are kept."""
         self.others += other.others
-        for name, requests in other.requests.items():
-            if name in self.requests or len(self.requests) < _MOST_NAMES:
-                self.requests[name] = self.requests.get(name, 0) + requests
-            else:
-                self.others += requests
-        for name, clients in other.clients.items():
-            if name in self.requests:
-                self.clients[name] = max(clients, self.clients.get(name, 0))
+        for key, requests in other.requests.items():
+            self.requests[key] = self.requests.get(key, 0) + requests
+        for key, clients in other.clients.items():
+            self.clients[key] = max(clients, self.clients.get(key, 0))
+        if len(self.requests) > _MOST_NAMES:
+            everything = sum(self.requests.values())
+            self.requests = dict(nlargest(_MOST_NAMES, self.requests.items(), key=itemgetter(1)))
+            self.clients = {key: clients for key, clients in self.clients.items() if key in self.requests}
+            self.others += everything - sum(self.requests.values())
 
     def copy(self) -> "Rest":
         """One that can be added to while this one stays."""

@@ -60,6 +60,7 @@ class Census:
         self._thread: threading.Thread | None = None
         self._error: str | None = None
         self._failure: str | None = None
+        self._faulty = False  # the last attempt to write came upon a fault of ours
         self._begin(now())
 
     # --- the event loop's
@@ -89,10 +90,10 @@ class Census:
         marked = connection.marked
         if marked is None or marked[0] is not tally or marked[1] is not connection.client:
             connection.marked = marked = (tally, connection.client, tally.mark(connection.client))
-        if (counted := counts.get(host)) is None and (counted := tally.new(counts, host)) is None:
+        mark = marked[2]
+        if (counted := counts.get(host)) is None and (counted := tally.new(counts, host, mark)) is None:
             return
         counted.requests += 1
-        mark = marked[2]
         if counted.latest != mark:
             counted.latest = mark
             counted.add(mark)
@@ -149,11 +150,13 @@ class Census:
         """Wait, and write; False: closed, and all is written."""
         until_the_hour = (self._hour.end - self._now()).total_seconds()
         if not self._closing:
-            self._wake.wait(max(0.0, min(self._flush, until_the_hour)))
+            self._wake.wait(self._flush if self._faulty else max(0.0, min(self._flush, until_the_hour)))
             self._wake.clear()
         closing = self._closing
+        self._faulty = True
         try:
             self.store()
+            self._faulty = False
         except Exception as failure:  # noqa: BLE001 - a thread's top: say so, go on
             self._say(f"{type(failure).__name__}: {failure}")
         return not closing
@@ -171,6 +174,7 @@ class Census:
         rest.add(self._rest)
         try:
             if hosts or rest:
+                self._directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # the log's
                 private_directory(self._directory)
             if hosts:
                 write(self._directory / self._hour_file, self._hour, hosts, 0)

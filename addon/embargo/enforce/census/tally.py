@@ -2,7 +2,8 @@
 
 Clients are told apart by a keyed hash whose key is made for this tally, is never written, and dies with it: within an
 hour. Memory is bounded by a plain bound on names: once half of it is taken, a new host is counted with all of its
-registered name, so that one domain of random names cannot crowd out the others; once all is taken, among `others`.
+registered name, so that one domain of random names cannot crowd out the others; once all is taken, among `others`. So
+it is for each client with a quarter of the bound, so that one that asks for random names cannot crowd out the others.
 """
 
 import os
@@ -17,6 +18,7 @@ from embargo.policy.registration import registered_name
 MOST_HOSTS = 50_000  # names a tally; some 10 MB where most have one client, 30 MB at the very most
 BELOW = "*."  # before a registered name that stands for all of its hosts; no host begins so
 _MOST_MARKS = 50_000  # clients whose marks are remembered; those beyond are worked out each time
+_SHARE = 4  # clients that together can take all the room
 _SITE = 64  # bits of an IPv6 address that tell one client from another: the rest a machine changes as it likes
 
 
@@ -39,6 +41,7 @@ class Tally:
         self.hosts: dict[str, Counted] = {}
         self.questions: dict[str, Counted] = {}  # of DNS
         self._most = most
+        self._brought: dict[Mark, int] = {}  # names that came with a client of this mark
         self._key = os.urandom(32)
         self._marks: dict[Address | None, Mark] = {}
 
@@ -60,9 +63,13 @@ class Tally:
     def __len__(self) -> int:
         return len(self.hosts) + len(self.questions)
 
-    def new(self, counts: dict[str, Counted], host: str) -> Counted | None:
-        """Where *host*, not yet in *counts* (one of the two above), is counted; None: it was, among others."""
-        taken = len(self)
+    def new(self, counts: dict[str, Counted], host: str, mark: Mark) -> Counted | None:
+        """Where *host*, not yet in *counts* (one of the two above), is counted; None: it was, among others.
+
+        *mark*: of the client that asks for it.
+        """
+        brought = self._brought.get(mark, 0)
+        taken = max(len(self), brought * _SHARE)  # of the room for all, and of the client's own
         if taken >= self._most // 2:
             name = registered_name(host, private=False)
             if name is not None:
@@ -72,6 +79,7 @@ class Tally:
             if taken >= self._most:
                 self.others += 1
                 return None
+        self._brought[mark] = brought + 1
         counts[host] = made = Counted()
         return made
 

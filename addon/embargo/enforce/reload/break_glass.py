@@ -15,7 +15,7 @@ from typing import Any
 from embargo.core.break_glass import BreakGlass, Clocks, End
 from embargo.enforce.gate import Gate, close, now
 from embargo.enforce.reload.rejudge import rejudge
-from embargo.journal.break_glass import record_end
+from embargo.journal.break_glass import WORDS, record_end
 from embargo.policy.break_glass import FILE, Busy, Damaged, clocks, in_force, settle
 
 logger = logging.getLogger("embargo")
@@ -41,6 +41,7 @@ class Glass:
         self._due = True  # an end may have to be recorded; at first of one that came while no worker ran
         self._asked = -_RETRY  # ticks of the last attempt to have an end recorded
         self._said = ""  # why it could not be
+        self._told: str | None = None  # id of the last whose end was said
 
     def begin(self) -> None:
         """Look for the first time, before the process serves anybody."""
@@ -148,7 +149,11 @@ class Glass:
     def _record(self, glass: BreakGlass, how: End, noted: datetime | None) -> End:
         policy = self._gate.loaded
         digest = policy.digest if policy is not None else None
-        return record_end(self.log, glass, how, noted or now(), policy=digest, noted=noted is not None)
+        told = record_end(self.log, glass, how, noted or now(), policy=digest, noted=noted is not None)
+        if noted is None and glass.id != self._told:
+            self._told = glass.id
+            logger.warning("embargo: break-glass by %s has ended: %s", glass.author, WORDS[told])
+        return told
 
     def _pause(self) -> float:
         return min(max(self.left(), _SHORTEST), LOOK) if self.current is not None else LOOK

@@ -1,7 +1,7 @@
 """The policy in force follows its files: watch, compile aside, swap one reference, or keep what was.
 
 A change is taken up once size and mtime have stood still for half a second, since a file cut at a line
-end while an editor writes it can be valid YAML with fewer endpoints.
+end while an editor writes it can be valid YAML with fewer endpoints; what a command of ours replaced, at once.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ class Reloader:
             signature = await look(self._watch)
             if asked or again or signature != self._loaded:
                 if self._loaded is not None and not asked and signature != self._loaded:
-                    signature = await stand_still(self._watch, signature)
+                    signature = await stand_still(self._watch, signature, self._loaded)
                 again = False
                 try:
                     await self._load(signature, asked=asked)
