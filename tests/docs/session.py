@@ -67,7 +67,9 @@ ELSEWHERE = {  # what other programs of that machine have written
 }
 FILES = {  # what the reader has already
     "site.yaml": "version: 1\ninclude: [domains.yaml]\nsettings: {organization: Example Corp}\n",
+    "trial.yaml": "version: 1\ninclude: [domains.yaml]\nsettings: {organization: Example Corp, default: block}\n",
     "extra-tests.yaml": "version: 1\ntests:\n  - {request: www.alipay.com, expect: block}\n",
+    "access.log": "1795521600.123     45 10.20.0.7 TCP_TUNNEL/200 3912 CONNECT www.tiktok.com:443 - HIER_NONE/- -\n",
     "hosts.txt": "www.alipay.com\nexample.com\n",
     "domain-list-community/data/zoom": "include:zoom-cdn\nzoom.example @ads\nfull:www.zoom.test\nkeyword:zoom\n",
     "domain-list-community/data/zoom-cdn": "cdn.zoom.test\n",
@@ -112,6 +114,7 @@ def prepare(page: Path) -> None:
         if block.file is not None and block.file not in ("domains.yaml", "follow-the-law.yaml"):
             (CHECKOUT / block.file).parent.mkdir(parents=True, exist_ok=True)
             (CHECKOUT / block.file).write_text(block.text, encoding="utf-8")
+    _make_repository()
     stand_ins = HOME / "bin"
     stand_ins.mkdir()
     for program, does in STAND_INS.items():
@@ -126,6 +129,18 @@ def prepare(page: Path) -> None:
         Path(file).write_text(text)
     for address in ("10.0.0.2/32", "10.0.9.11/32"):
         subprocess.run(["ip", "address", "add", address, "dev", "lo"], check=True)
+
+
+def _make_repository() -> None:
+    """Two revisions of site.yaml on the branch main."""
+    site = CHECKOUT / "site.yaml"
+    text = site.read_text()
+    who = ["-c", "user.name=reader", "-c", "user.email=reader@example.com", "-c", "init.defaultBranch=main"]
+    for command in (["init"], ["add", "site.yaml", "domains.yaml"], ["commit", "-m", "one"]):
+        subprocess.run(["git", *who, *command], cwd=CHECKOUT, check=True, capture_output=True)
+    site.write_text(f"{text}# edited\n")
+    subprocess.run(["git", *who, "commit", "-am", "two"], cwd=CHECKOUT, check=True, capture_output=True)
+    site.write_text(text)
 
 
 @contextlib.contextmanager
@@ -236,12 +251,15 @@ class Reader:
     def read(self, page: Path) -> Iterator[dict[str, object]]:
         """Each command of *page*, run."""
         found = [(block, line) for block in blocks(page) if block.language == "console" for line in shell_lines(block)]
-        first_service = next(
-            (at for at, (_, line) in enumerate(found) if SERVICE.match(line) or UNIT.match(line)), None
-        )
-        before = found[:first_service] if first_service is not None else found
-        if any(NEEDS_PROXY.search(line) for _, line in before):
+        starts = (at for at, (_, line) in enumerate(found) if SERVICE.match(line) or UNIT.match(line))
+        before = found[: next(starts, None)]
+        counted = any("census" in line for _, line in found)
+        if any("restore previous" in line for _, line in found):
+            self._have_history()
+        elif counted or any(NEEDS_PROXY.search(line) for _, line in before):
             self.start_service("embargo run")
+        if counted:
+            self.start_service("embargo run")  # the one that ended has written what it counted
         for block, line in found:
             if RECURSION.match(line) or UNFINISHED.search(line):
                 continue
@@ -249,6 +267,16 @@ class Reader:
             yield {
                 "line": block.line, "command": line, "code": code, "output": output, "expected": expected(block, line),
             }  # fmt: skip
+
+    def _have_history(self) -> None:
+        """A proxy that has had two policies, one after another."""
+        self.start_service("embargo run --policy site.yaml")
+        before = _digests()
+        with (CHECKOUT / "site.yaml").open("a") as file:
+            file.write("# edited\n")
+        deadline = time.monotonic() + PATIENCE
+        while _digests() == before and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def run(self, line: str) -> tuple[int, str]:
         """Exit code and output of *line*."""
@@ -265,7 +293,7 @@ class Reader:
         if SERVICE.match(line):
             return self.start_service(line)
         if FOLLOWING.search(line):
-            line = f"timeout --signal INT --preserve-status 3 {line}"
+            return self.say(f"timeout --signal INT 3 {line}; test $? = 124")
         return self.say(line)
 
     def say(self, line: str) -> tuple[int, str]:
@@ -342,6 +370,10 @@ class Reader:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.service.wait(15)
         self.service = None
+
+
+def _digests() -> list[object]:
+    return [status.part("policy").get("digest") for status in running(RUNTIME / "embargo")]
 
 
 EXPECTED = {  # commands of which the page says that they end with something else than 0
