@@ -221,6 +221,15 @@ def holds(policy: Policy, rule: Rule, owner: Owner, name: Name, request: Request
     return all(criteria.values())
 
 
+def anonymous_anyway(policy: Policy, rule: Rule, owner: Owner, name: Name, request: Request) -> bool:
+    """Whether an exception would open nothing, and put on record who visits what an anonymous rule lets through."""
+    if not rule.exception or rule.action.value == "block":
+        return False
+    others = [other for other in policy.rules if other.enabled and not other.exception and not other.shadow]
+    found = [other for other in others if holds(policy, other, owner, name, request)]
+    return len(found) > 0 and found[0].record.value == "anonymous" and found[0].action.value != "block"
+
+
 class Found(NamedTuple):
     """A decision, as far as it says what happens and why."""
 
@@ -245,6 +254,8 @@ def _say(policy: Policy, owner: Owner, name: Name, request: Request) -> _Said:
     shadow = None
     for rule in policy.rules:
         if rule.enabled and holds(policy, rule, owner, name, request):
+            if anonymous_anyway(policy, rule, owner, name, request):
+                continue
             if not rule.shadow:
                 return _Said(owner, rule, shadow)
             if shadow is None:

@@ -326,6 +326,7 @@ def _tight_rules(draw: st.DrawFn) -> Rule:
         apps=draw(st.sampled_from((AppSelector(all=True), AppSelector(named_in=("eo",))))),
         action=draw(st.sampled_from(Action)),
         shadow=draw(st.sampled_from((False, False, False, True))),
+        record=draw(st.sampled_from(Recording)),
         **{criterion: draw(_MET[criterion]) for criterion in chosen},
     )
 

@@ -93,7 +93,9 @@ def test_deep_inclusion_ends() -> None:
 
 
 def test_inclusion_that_doubles_ends() -> None:
-    files = {f"f{number}": f"include:f{number + 1}\ninclude:f{number + 1}\n" for number in range(30)} | {"f30": "x.test"}
+    files = {f"f{number}": f"include:f{number + 1}\ninclude:f{number + 1}\n" for number in range(30)} | {
+        "f30": "x.test"
+    }
     assert read("include:f0", files) == ["f30:1:1 domain:x.test"]
 
 
@@ -104,7 +106,9 @@ def test_one_file_by_two_filters() -> None:
 
 
 def test_inclusion_by_ever_more_filters_ends() -> None:
-    files = {f"f{number}": "".join(f"include:f{number + 1} @-a{number}{each}\n" for each in "xyz") for number in range(30)}
+    files = {
+        f"f{number}": "".join(f"include:f{number + 1} @-a{number}{each}\n" for each in "xyz") for number in range(30)
+    }
     assert "more than 10000 inclusions" in read("include:f0", files | {"f30": "x.test"})[-1]
 
 

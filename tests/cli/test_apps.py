@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from embargo.cli.main import main
+from embargo.review.remaining import folded
 
 POLICY = """\
 version: 1
@@ -113,17 +114,21 @@ def test_one_app_in_full(policy: Path) -> None:
         "  law: block",
         "",
         "not blocked",
-        f"  1 endpoint: log by shared-infrastructure ({policy}:23)",
+        *folded(f"  1 endpoint: log by shared-infrastructure ({policy}:23)"),
         "    it is for endpoints that others use too; it stands before law, which would block",
         "    domain:alipayobjects.com",
         "",
-        f"to block the rest, put this in {policy}, under `rules:`, directly before shared-infrastructure (line 23)",
+        *folded(
+            f"to block the rest, put this in {policy}, under `rules:`, directly before shared-infrastructure (line 23)"
+        ),
         "",
-        "      - id: block-alipay",
-        "        apps: alipay",
-        "        action: block",
-        "        # shared: false       # spares what others use too",
-        "        # roles: [api, payment, cdn]  # spares the stores",
+        "  - id: block-alipay",
+        "    apps: alipay",
+        "    action: block",
+        "    # To spare what others use too:",
+        "    # shared: false",
+        "    # To spare the stores:",
+        "    # roles: [api, payment, cdn]",
         "",
         "it would hit",
         "  1 endpoint that others use too: domain:alipayobjects.com",

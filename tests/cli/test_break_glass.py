@@ -1,6 +1,7 @@
 """`embargo break-glass` on a machine where no proxy runs: usage, what it prints, exit codes."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,17 @@ def test_a_log_that_cannot_be_written(machine: Path) -> None:
     assert result.exit_code == 2
     assert str(machine / "logs") in result.stderr
     assert run().stdout.startswith("break-glass is not in force")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a directory away takes root")
+def test_root_beside_a_proxy_of_another_user(machine: Path) -> None:
+    """As with the unit of systemd, whose user owns the directory: root sees what it has begun, and ends it."""
+    (machine / "state").mkdir(mode=0o700)
+    os.chown(machine / "state", 65534, 65534)
+    assert "NOTHING IS REFUSED until" in run("--for", "30m", "--reason", "payroll", "--author", "alice").stdout
+    shown = run()
+    assert ("NOTHING IS REFUSED until" in shown.stdout, shown.stderr.startswith("warning")) == (True, False)
+    assert "is in force until" in run("--for", "5m", "--reason", "more").stderr
+    assert run("--end", "--author", "bob").stdout == "break-glass by alice has ended\n"
+    ended = json.loads((machine / "logs" / "audit.jsonl").read_text().splitlines()[-1])
+    assert (ended["user"]["name"], ended["embargo"]["break_glass"]["end"]) == ("bob", "ended")

@@ -59,6 +59,24 @@ def test_an_update_is_shown_and_written(directory: Path) -> None:
     assert actions(directory) == ["catalogue-updated unknown", "catalogue-updated success"]
 
 
+def test_what_is_kept_and_what_rules_and_excludes_change_is_shown(directory: Path) -> None:
+    new = NEW.replace("[chat.test, chat-new.test]", "[chat.test]").replace("drop: {endpoints: [drop.test]}", (
+        "drop: {endpoints: [test2.test], exclude: [free.test2.test]}\ngroups: {g: {users: [u]}}"
+    )).replace("rules:\n", "rules:\n  - {id: g, apps: chat, groups: g, action: allow}\n")  # fmt: skip
+    Path("domains.yaml").write_text(OLD.replace("drop.test", "free.test2.test, drop.test2.test"), encoding="utf-8")
+    Path("new.yaml").write_text(new, encoding="utf-8")
+    result = run("update", "new.yaml", "--dry-run")
+    assert result.exit_code == 0, result.output
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert "kept meanwhile: drop domain:drop.test2.test, a part of domain:test2.test" in lines
+    assert "drop domain:free.test2.test block to pass by an exclude" in lines
+    assert [line.partition(": ")[2] for line in lines if "for g" in line] == ["chat for g goes from block to allow"]
+    found = json.loads(run("update", "new.yaml", "--dry-run", "--json").stdout)
+    assert found["kept"] == [{"app": "drop", "endpoint": "domain:drop.test2.test", "for": "domain:test2.test"}]
+    assert [(each["endpoint"], each["after"]) for each in found["by_excludes"]] == [("domain:free.test2.test", "pass")]
+    assert [change["who"] for period in found["by_rules"] for change in period["changes"]] == ["g"]
+
+
 UNDONE = {  # case: (arguments, exit, last words)
     "a dry run": (["--dry-run"], 0, "nothing was written: a dry run"),
     "nobody to ask": ([], 1, "error: it was not confirmed; --yes installs it without asking; nothing was written"),

@@ -7,6 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from embargo.cli.main import main
+from embargo.core.seen import Seen
+from embargo.review.judge import Judge, Judged
 from repositories import commit
 
 OLD = """\
@@ -45,10 +47,10 @@ def test_a_typo_that_widens_to_a_name_of_others_is_told_by_what_it_hits() -> Non
     result = diff("old.yaml", "typo.yaml", "--traffic", "hosts.txt", "--at", "2026-11-24")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[1:9] == [
+    assert lines[1:10] == [
         "5 requests of the past: 3 collateral, 1 freed",
-        "1 could not be read: hosts.txt, line 6: 'ftp' is no scheme that a proxy is asked for; "
-        "use one of http, https, ws, wss",
+        "1 could not be read:",
+        "  hosts.txt, line 6: 'ftp' is no scheme that a proxy is asked for; use one of http, https, ws, wss",
         "",
         "Collateral: hosts that no app owned, or only shared ones, and that are hit now",
         "host         before  after  app     endpoint       rule  clients  requests",
@@ -57,6 +59,26 @@ def test_a_typo_that_widens_to_a_name_of_others_is_told_by_what_it_hits() -> Non
         "",
     ]
     assert "Newly free" in lines
+
+
+def test_interrupted_it_prints_what_was_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = Judge.judge
+    judged: list[object] = []
+
+    def interrupted(self: Judge, seen: Seen) -> Judged:
+        judged.append(seen)
+        if len(judged) == 5:  # both judge each
+            raise KeyboardInterrupt
+        return judge(self, seen)
+
+    monkeypatch.setattr(Judge, "judge", interrupted)
+    result = diff("old.yaml", "typo.yaml", "--traffic", "hosts.txt")
+    assert result.exit_code == 130
+    assert "interrupted: this is what was reached" in result.stderr
+    assert "2 requests of the past, of more that were not read: 2 collateral" in result.stdout.splitlines()
+    judged.clear()
+    document = json.loads(diff("old.yaml", "typo.yaml", "--traffic", "hosts.txt", "--json").stdout)
+    assert (document["traffic"]["requests"], document["traffic"]["complete"]) == (2, False)
 
 
 EXITS = {  # case: (arguments, exit code)

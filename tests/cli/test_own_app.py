@@ -117,9 +117,7 @@ def test_a_terminal_is_asked(directory: Path, monkeypatch: pytest.MonkeyPatch) -
     ]
 
 
-def test_a_terminal_is_asked_again_where_an_answer_is_wrong(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_terminal_is_asked_again_where_an_answer_is_wrong(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_app, "on_terminal", lambda: True)
     answers = "../x\nknown\ndrop\n\n\n\ncom.cn\ndrop.test\n\n\n\n"
     result = run("--out", "-", answers=answers)

@@ -43,6 +43,11 @@ def test_a_healthy_process(directory: Path) -> None:
     ]
 
 
+def test_endpoints_on_trial(directory: Path) -> None:
+    with Answering(directory, 7, HEALTHY | {"policy": HEALTHY["policy"] | {"on_trial": 2}}):
+        assert "(10 apps, 5 rules, 321 endpoints, 2 on trial)" in run().output
+
+
 TIMES = {  # as the process tells it: as people read it
     "2026-11-24T09:00:00.987654+01:00": "2026-11-24 08:00:00 UTC",
     "0001-01-01T00:00:00+08:00": "0001-01-01T00:00:00+08:00",

@@ -7,9 +7,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from embargo.cli.main import main
+from embargo.cli.past_traffic import _with_bar
 from embargo.core.decision import Verdict
 from embargo.core.inquiry import Inquiry, answer
 from embargo.policy.load import load
+from embargo.review.sources import open_source
 from embargo.traffic.census import HostCount, hour_of, new_name, write
 from sample import NOW
 
@@ -90,7 +92,7 @@ HOSTILE = {  # case: (a host that is met with the app's, the name of the source)
     "a name below a number": ("3com.example.net", "access.log"),
     "a source beyond the basic plane": ("x.example.net", "\N{GRINNING FACE}.log"),
     "a source with control characters": ("x.example.net", "a\n\x1b[31m\x7f\x85\u2028.log"),
-    "a source that ends the list": ("x.example.net", "a\\\"]}, {domain: com.log"),
+    "a source that ends the list": ("x.example.net", 'a\\"]}, {domain: com.log'),
     "a source that is no text": ("x.example.net", "a\udcff.log"),
 }
 
@@ -155,6 +157,7 @@ WRONG = {  # case: (arguments, what is said)
     "no traffic": (["chat"], "Missing option '--traffic'"),
     "no such app": (["chta", "--traffic", "x"], "no app 'chta'; did you mean 'chat'?"),
     "no such file": (["chat", "--traffic", "/nowhere/access.log"], "error: /nowhere/access.log: No such file"),
+    "no format": (["chat", "--traffic", "/bin/true"], "known, which are log, census, flows, har, squid, pcap, list\n"),
     "standard input twice": (["--traffic", "-", "--traffic", "-"], "can be read once"),
     "no number": (["--traffic", "x", "--top", "0"], "0 is not in the range"),
 }
@@ -165,3 +168,11 @@ def test_wrong_usage(policy: Path, arguments: list[str], said: str) -> None:
     result = run(policy, *arguments)
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+def test_the_bar_takes_a_name_as_it_is(access: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`[/x]` would end what nothing began, in the markup of the library that draws it."""
+    odd = access.with_name("[") / "x].log"
+    odd.parent.mkdir()
+    access.rename(odd)
+    assert sum(1 for _ in _with_bar(open_source(f"{odd.parent}/{odd.name}"))) == 640

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from embargo.cli.main import main
+from embargo.policy.mutation import Mutation, Mutations, Trial
 from policy_files import write
 
 POLICY = """\
@@ -234,6 +235,31 @@ def test_json_of_mutations() -> None:
         "request": "a.example", "at": "2021-02-19", "expect": "block", "record": "full",
     }  # fmt: skip
     assert told["record: anonymous"]["becomes"] == {"expect": "block", "record": "anonymous"}
+
+
+def test_an_interrupt_keeps_what_mutations_have_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt, tried = Mutations.attempt, []
+
+    def interrupted(self: Mutations, mutation: Mutation) -> Trial:
+        if len(tried) == 2:
+            raise KeyboardInterrupt
+        tried.append(mutation)
+        return attempt(self, mutation)
+
+    monkeypatch.setattr(Mutations, "attempt", interrupted)
+    result = run("--at", "2020-01-01", "--mutate", "-k", "tests[1]")
+    assert "interrupted: 2 of 6 mutations tried\n" in result.output
+    assert re.search(r"^2 mutations: 2 noticed, 0 survived", result.output, re.MULTILINE)
+    assert result.exit_code == 1
+
+
+def test_control_characters_in_names_of_files_and_tests_do_not_reach_the_terminal() -> None:
+    Path("more/\x1b[31m.yaml").write_text('version: 1\ntests: [{name: "\\e[1m", request: a.example, expect: pass}]\n')
+    try:
+        for option in ("-v", "--coverage"):
+            assert "\x1b" not in run(option, "more").output
+    finally:
+        Path("more/\x1b[31m.yaml").unlink()
 
 
 def test_json_of_a_policy_that_does_not_load() -> None:

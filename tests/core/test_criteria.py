@@ -1,5 +1,6 @@
 """Every criterion of a rule: when it holds, and which one is told where it does not (DESIGN 4)."""
 
+from dataclasses import replace
 from datetime import datetime
 from ipaddress import ip_network
 
@@ -8,7 +9,7 @@ import pytest
 from embargo.core.catalogue import Role
 from embargo.core.criteria import failed_criterion, opposed, selecting_authorities, without_warrant
 from embargo.core.request import Request, Surface
-from embargo.core.rules import Action, AppSelector, Basis, Rule, same_person
+from embargo.core.rules import Action, AppSelector, Basis, Recording, Rule, same_person
 from embargo.core.timeline import State
 from sample import app, authority, endpoint, group, instant, pattern, policy, request, rule, schedule
 
@@ -296,6 +297,43 @@ def test_exceptions_from_orders(
         assert opposed(judged, one, ALIPAY, time) == ("eo",)
 
 
-def test_who_is_one_person() -> None:
-    assert same_person("Ann", " ann ")
-    assert not same_person("ann", "anne")
+QUIET = rule("quiet", "log", record=Recording.ANONYMOUS)
+ANYWAY = {  # case: (members of the exception, rules beneath it, criterion that fails)
+    "an anonymous rule lets it through anyway": ({}, [QUIET, rule("ban", "block")], "record"),
+    "it allows what that logs": ({"action": Action.ALLOW}, [QUIET], "record"),
+    "it notes only what it would do": ({"shadow": True}, [QUIET], "record"),
+    "a full rule lets it through anyway": ({}, [rule("open", "log"), QUIET], None),
+    "it opens what is blocked": ({}, [rule("ban", "block"), QUIET], None),
+    "it opens what is blocked anonymously": ({}, [replace(QUIET, action=Action.BLOCK)], None),
+    "the default lets it through": ({}, [], None),
+    "the anonymous rule is for others": ({}, [replace(QUIET, users=frozenset({"zoe"})), rule("ban", "block")], None),
+    "the anonymous rule is for another app": ({}, [rule("q", "log", "qq", record=Recording.ANONYMOUS)], None),
+    "the anonymous rule is off": ({}, [replace(QUIET, enabled=False)], None),
+    "the anonymous rule is on trial": ({}, [replace(QUIET, shadow=True), rule("ban", "block")], None),
+    "the anonymous rule is an exception": ({}, [replace(QUIET, exception=True), rule("ban", "block")], None),
+    "the anonymous rule is final": ({}, [replace(QUIET, final=True)], "record"),
+    "it blocks": ({"action": Action.BLOCK}, [QUIET], None),
+    "it is no exception": ({"exception": False}, [QUIET], None),
+    "it is for another": ({"users": frozenset({"zoe"})}, [QUIET], "users"),
+}
+
+
+@pytest.mark.parametrize(("members", "beneath", "failed"), ANYWAY.values(), ids=ANYWAY)
+def test_exceptions_put_nobody_on_record_for_nothing(
+    members: dict[str, object], beneath: list[Rule], failed: str | None
+) -> None:
+    one = replace(rule("e", "log", exception=True), **members)
+    judged = policy([ALIPAY], [one, *beneath])
+    asked = request("alipay.com", time=IN_2021)
+    (owner,) = judged.matcher.owners(asked.names[0], asked)
+    assert failed_criterion(judged, one, owner, asked.names[0], asked) == failed
+
+
+@pytest.mark.parametrize("name", [" ann  lee ", "ANN LEE", "Ann\u200b Lee", "\uff21nn\u00a0Lee", "A\u00adnn Lee\ufeff"])
+def test_who_is_one_person(name: str) -> None:
+    assert same_person("Ann Lee", name)
+
+
+@pytest.mark.parametrize("name", ["Anne Lee", "AnnLee", "Lee Ann", ""])
+def test_who_is_another(name: str) -> None:
+    assert not same_person("Ann Lee", name)

@@ -7,7 +7,7 @@ from hypothesis import given
 
 from embargo.core import forecast as module
 from embargo.core.catalogue import Role
-from embargo.core.forecast import forecast
+from embargo.core.forecast import announcement_lines, forecast
 from embargo.core.rules import AppSelector, Mode, Policy
 from embargo.core.situations import judge, situations
 from sample import NOW, app, authority, endpoint, group, instant, policy, rule, schedule
@@ -76,6 +76,22 @@ TOLD = {  # case: (policy, announcements)
     ),
     "beyond ninety days": (policy([TIKTOK], [rule("b", "block", since=instant("2027-03-01"))]), []),
 }
+
+
+LINES = {  # an announcement: as lines
+    "on 2027-01-01 rule a ends: x goes from log to block": ["on 2027-01-01 rule a ends: x goes from log to block"],
+    "on 2027-01-01T10:00:00Z rule a ends, rule b begins: x, y go from log to block; z (a, b) goes from log to allow": [
+        "on 2027-01-01T10:00:00Z rule a ends, rule b begins:",
+        "  x, y go from log to block",
+        "  z (a, b) goes from log to allow",
+    ],
+    "": [""],
+}
+
+
+@pytest.mark.parametrize(("text", "lines"), LINES.items(), ids=LINES)
+def test_lines_of_an_announcement(text: str, lines: list[str]) -> None:
+    assert announcement_lines(text) == lines
 
 
 @pytest.mark.parametrize(("judged", "announced"), TOLD.values(), ids=TOLD)

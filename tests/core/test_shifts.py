@@ -22,9 +22,13 @@ WHO = {  # those whose verdict changes: in words
     "research, research and staff, research and guests": "research",
     "guests, staff, research and guests, research and staff": "staff, guests",
     "whoever no rule names, staff, guests": "all but research",
-    "staff": "staff",
+    "staff": "staff but not research",
+    "staff, research and staff": "staff",
     "whoever no rule names": "whoever no rule names",
     "whoever no rule names, research": "all but staff and guests",
+    "whoever no rule names, staff": "all but research and guests",
+    "research": "research but not staff or guests",
+    "staff, research": "research but not staff or guests, staff but not research",
 }
 
 
@@ -55,6 +59,12 @@ WHAT = {  # in words: kinds
 @pytest.mark.parametrize(("words", "kinds"), WHAT.items(), ids=WHAT)
 def test_what(words: str, kinds: tuple[tuple[Role, bool], ...]) -> None:
     assert kind_words(kinds, KINDS) == words
+
+
+def test_two_kinds_that_are_left_out_are_not_taken_for_one() -> None:
+    own = [(role, False) for role in (Role.API, Role.WEB, Role.MESSAGING)]
+    assert kind_words(own, [*own, STORE, SHARED_API, CDN]) == "neither shared nor store"
+    assert kind_words([*own, SHARED_API], [*own, SHARED_API, CDN, STORE]) == "all but cdn and store"
 
 
 def test_long_lists_are_cut() -> None:

@@ -8,7 +8,7 @@ from embargo.core.catalogue import Role
 from embargo.core.decide import decide
 from embargo.core.decision import Verdict
 from embargo.core.request import Surface
-from embargo.core.rules import AppSelector, Basis, Rule
+from embargo.core.rules import AppSelector, Basis, Recording, Rule
 from embargo.core.standing import interval
 from embargo.core.timeline import State
 from sample import app, authority, endpoint, instant, policy, request, rule
@@ -17,6 +17,7 @@ APP = app("qq", "qq.com", endpoint("cdn.example", Role.CDN, shared=True), named_
 EO = authority("eo", issued="2021-01-05", in_force="2021-02-19", revoked="2021-06-09")
 
 EXCEPTION = rule("e", "log", exception=True)
+QUIET = rule("q", "log", record=Recording.ANONYMOUS)
 WARRANT = {"author": "ann", "approved_by": "ben", "ticket": "T", "basis": Basis.COUNSEL}
 
 STANDS = {  # case: (rules, whether what they say of qq.com needs to be found but once)
@@ -37,6 +38,11 @@ STANDS = {  # case: (rules, whether what they say of qq.com needs to be found bu
     ),
     "an exception that lacks what an order in force asks for": ([EXCEPTION, rule("r", "block")], True),
     "one that does not": ([replace(EXCEPTION, **WARRANT), rule("r", "block")], True),  # type: ignore[arg-type]
+    "one that opens nothing": ([replace(EXCEPTION, **WARRANT), QUIET], True),  # type: ignore[arg-type]
+    "one that opens nothing for some users": (
+        [replace(EXCEPTION, **WARRANT), replace(QUIET, users=frozenset({"ann"})), rule("r", "block")],  # type: ignore[arg-type]
+        False,
+    ),
     "one for some users": ([replace(EXCEPTION, users=frozenset({"ann"})), rule("r", "block")], False),
 }
 

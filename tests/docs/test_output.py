@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from docs.pages import PAGES, ROOT, Block, blocks
 from embargo.cli.main import main
 
-PURE = ("apps", "check", "explain", "test", "replay")
+PURE = ("apps", "check", "diff", "explain", "test", "replay")
 
 
 @dataclass(frozen=True)
@@ -80,4 +80,4 @@ def test_output(example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_there_are_examples() -> None:
-    assert {example.command.split()[1] for example in EXAMPLES} >= {"check", "explain"}
+    assert {example.command.split()[1] for example in EXAMPLES} >= {"check", "diff", "explain"}

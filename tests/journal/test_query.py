@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embargo.core.decision import Verdict
+from embargo.core.decision import Trial, Verdict
 from embargo.core.request import Surface
 from embargo.journal.query import BadTerm, parse_query, split_terms
 from embargo.journal.record import Encoder, Record
 from recorded import BLOCK, EVENTS, OBSERVER, TIME, judged
+from sample import endpoint
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ENCODER = Encoder(OBSERVER)
@@ -69,6 +70,7 @@ QUERIES = {  # terms: names of the records that they take
     "verdict:LOG": "logged anonymous",
     "verdict:allow": "",
     "would:block": "logged",
+    "trial:*": "",
     "surface:tls": "logged",
     "surface:tls surface:http": "blocked logged anonymous",
     "since:2026-11-24": "blocked anonymous loss",
@@ -192,3 +194,22 @@ def test_any_terms_are_a_query_or_told(terms: list[str]) -> None:
         assert str(bad)
     else:
         assert isinstance(query.matches(BLOCKED), bool)
+
+
+def test_what_is_on_trial() -> None:
+    trial = Trial(verdict=Verdict.BLOCK, app="qq", endpoint=endpoint("x.example"), rule="ban", unowned=True)
+    decision = BLOCK._replace(verdict=Verdict.LOG, would=Verdict.BLOCK, apps=("qq",), trial=trial)
+    line = ENCODER.line(judged(decision), sequence=6)
+    record = Record.parse(line)
+    assert record.trial == ("qq", "domain:x.example")
+    for term, found in (
+        ("trial:qq", True),
+        ("trial:Domain:x.example", True),
+        ("trial:*x.example", True),
+        ("trial:*", True),
+        ("trial:other", False),
+    ):
+        query = parse_query([term], NOW)
+        assert query.matches(record) is found
+        assert query.may_match(line)
+        assert not query.may_match(ENCODER.line(judged(), sequence=1))

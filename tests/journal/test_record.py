@@ -396,6 +396,7 @@ BROKEN = {  # case: line
     "another's record": b'{"@timestamp":"2026-11-24T10:15:00.123Z"}',
     "no time": b'{"@timestamp":"yesterday","event":{"id":"x","sequence":1,"action":"block"}}',
     "a time without offset": b'{"@timestamp":"2026-11-24T10:15:00","event":{"id":"x","sequence":1,"action":"block"}}',
+    "a time before year 1": b'{"@timestamp":"0001-01-01T00:00:00+14:00","event":{"id":"x","sequence":1,"action":"x"}}',
     "a member of another type": HEAD + b',"embargo":{"app":"alipay"}}',
     "a text for a flag": HEAD + b',"embargo":{"shared":"no"}}',
     "a text for a number": HEAD + b',"source":{"port":"443"}}',

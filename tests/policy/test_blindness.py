@@ -39,6 +39,8 @@ UNTOLD: dict[str, Files] = {
     "no url of its own": policy("decrypt: none", ", hosts: [a.example], surfaces: [connect, tls]"),
     "a rule before it takes them": policy("decrypt: none", ", shared: true", "{id: s, apps: all, shared: true, action: log}, "),
     "a log": policy("decrypt: none", "").replace("block", "log"),  # type: ignore[union-attr]
+    "hosts that meet no url": policy("decrypt: none", ", hosts: [a.example]"),
+    "a rule that never matches": policy("decrypt: none", ", hosts: [elsewhere.example]"),
     "another host is never opened": policy("never_decrypt: [bank.example]", ""),
 }  # fmt: skip
 

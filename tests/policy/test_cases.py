@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from embargo.policy import cases as cases_module
 from embargo.policy.cases import cases_of, read_cases, run
 from embargo.policy.problem import PolicyError
 from policy_files import loaded, write
@@ -236,6 +237,16 @@ TABLE_MISTAKES = {  # case: (tests, problems)
             " make it several tables"
         ],
     ),
+    "more tests in one file than a reload can run": (
+        ", ".join(
+            [f"{{request: [{', '.join(['a.example'] * 100)}], expect: log, cases: [{', '.join(['{user: u}'] * 100)}]}}"]
+            * 11
+        ).join("[]"),
+        [
+            "more.yaml:2:8: too-many-tests tests: the tests of the file are 110000, 100000 are allowed;"
+            " make it several files"
+        ],
+    ),
     "null where it means nothing": (
         "[{request: a.example, cases: [{expect: null, status: null}]}]",
         [
@@ -265,3 +276,14 @@ def test_mistakes_in_a_table(tmp_path: Path, tests: str, problems: list[str]) ->
     with chdir(tmp_path), pytest.raises(PolicyError) as refused:
         read_cases([Path("more.yaml")], found)
     assert list(map(str, refused.value.problems)) == problems
+
+
+def test_what_is_refused_is_not_made_into_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table of a few kilobytes may stand for more tests than memory holds."""
+    found = loaded(tmp_path, POLICY)
+    requests, rows = ", ".join(["a.example"] * 101), ", ".join(["{user: u}"] * 100)
+    tests = f"[{{request: [{requests}], expect: log, cases: [{rows}]}}]"
+    write(tmp_path, {"more.yaml": f"version: 1\ntests: {tests}\n"})
+    monkeypatch.setattr(cases_module, "Case", None)
+    with chdir(tmp_path), pytest.raises(PolicyError):
+        read_cases([Path("more.yaml")], found)

@@ -74,6 +74,17 @@ def test_written_kept_and_recorded(target: Path, tmp_path: Path) -> None:
     assert told["new"] == load([target]).digest
 
 
+def test_what_excludes_and_rules_open_is_on_record(target: Path, tmp_path: Path) -> None:
+    text = NEW.replace("new.test]", "new.test], exclude: [x.old.test]").replace(
+        "rules: [", "groups: {g: {users: [u]}}\nrules: [{id: g, apps: a, groups: g, action: allow}, "
+    )
+    (tmp_path / "new.yaml").write_text(text, encoding="utf-8")
+    assert put(proposed(target), tmp_path / "log") is None
+    milder = records(tmp_path / "log")[1]["embargo"]["catalogue"]["milder"]  # type: ignore[index]
+    assert milder[0].startswith("a for g goes from block to allow, ")
+    assert milder[1:] == ["a domain:x.old.test: block to pass"]
+
+
 def test_back_and_forth(target: Path, tmp_path: Path) -> None:
     new = proposed(target).new
     put(proposed(target), tmp_path / "log")

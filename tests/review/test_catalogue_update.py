@@ -9,7 +9,6 @@ from embargo.policy.load import load
 from embargo.policy.problem import PolicyError
 from embargo.review.catalogue_update import (
     NotUpdated,
-    Proposal,
     catalogue_of,
     marks_by_layer,
     propose_enforcing,
@@ -17,38 +16,13 @@ from embargo.review.catalogue_update import (
     propose_update,
     still_holds,
 )
+from review.catalogues import RULES, catalogue, propose, site_on, tried
 from sample import NOW
-
-RULES = """\
-rules:
-  - {id: shared, apps: all, shared: true, action: log}
-  - {id: ban, apps: all, action: block}
-"""
-
-
-def catalogue(*endpoints: str, released: str | None = "2026-01-01", more: str = "", app: str = "a") -> str:
-    lines = "".join(f"      - {endpoint}\n" for endpoint in endpoints)
-    day = f"released: {released}\n" if released else ""
-    return f"version: 1\n{day}apps:\n  {app}:\n    endpoints:\n{lines}{more}{RULES}"
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A policy of two layers whose catalogue is `domains.yaml`."""
-    (tmp_path / "domains.yaml").write_text(catalogue("old.test", "{host: h.old2.test}"), encoding="utf-8")
-    file = tmp_path / "site.yaml"
-    file.write_text("version: 1\ninclude: [domains.yaml]\nsettings: {organization: Example Corp}\n", encoding="utf-8")
-    return file
-
-
-def propose(site: Path, text: str, **options: object) -> Proposal:
-    file = site.with_name("new.yaml")
-    file.write_text(text, encoding="utf-8")
-    return propose_update([site], file, NOW, **options)  # type: ignore[arg-type]
-
-
-def tried(proposal: Proposal) -> list[str]:
-    return [str(entry.endpoint) for entry in proposal.on_trial]
+    return site_on(tmp_path)
 
 
 def test_what_is_new_comes_in_on_trial(site: Path) -> None:
@@ -76,112 +50,6 @@ def test_the_setting_enforces_at_once(site: Path) -> None:
 def test_what_was_on_trial_stays_so(site: Path) -> None:
     (site.parent / "domains.yaml").write_text(catalogue("old.test", "{domain: t.test, shadow: true}"), encoding="utf-8")
     assert tried(propose(site, catalogue("old.test", "t.test", released="2026-02-01"))) == ["domain:t.test"]
-
-
-HOLES = {  # case: (new endpoints, on trial, kept enforced while they are, enforced at once)
-    "a host in place of its domain": (["{host: x.old.test}", "{host: h.old2.test}"], [], [], ["host:x.old.test"]),
-    "a domain in place of a host": (["old.test", "old2.test"], ["domain:old2.test"], ["host:h.old2.test"], []),
-    "the wider of two": (
-        ["old.test", "old2.test", "test2.test", "{host: x.h.old2.test}"],
-        ["domain:old2.test", "domain:test2.test", "host:x.h.old2.test"], ["host:h.old2.test"], [],
-    ),
-    "two in place of a host": (
-        ["old.test", "old2.test", "h.old2.test"], ["domain:old2.test", "domain:h.old2.test"], ["host:h.old2.test"], [],
-    ),
-    "one of its own below what is blocked": (
-        ["old.test", "{host: h.old2.test}", "{host: x.old.test, role: web}"], ["host:x.old.test"], [], [],
-    ),
-    "both": (["old.test", "old2.test", "n.test"], ["domain:old2.test", "domain:n.test"], ["host:h.old2.test"], []),
-    "in brackets, quoted": (["old.test", '"old2.test"'], ["domain:old2.test"], ["host:h.old2.test"], []),
-    "over lines": (["old.test", "domain: old2.test\n        role: web"], ["domain:old2.test"], ["host:h.old2.test"], []),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("endpoints", "on_trial", "kept", "at_once"), HOLES.values(), ids=HOLES)
-def test_a_trial_opens_nothing_that_is_blocked(
-    site: Path, endpoints: list[str], on_trial: list[str], kept: list[str], at_once: list[str]
-) -> None:
-    """A part of it that is enforced today stays so beside it; what is no wider than today is enforced at once."""
-    proposal = propose(site, catalogue(*endpoints, released="2026-02-01"))
-    assert tried(proposal) == on_trial
-    assert [str(each.endpoint) for each in proposal.kept] == kept
-    assert [str(entry.endpoint) for entry in proposal.at_once] == at_once
-    milder = [each.endpoint for each in proposal.comparison.endpoints if each.milder]
-    assert not milder or at_once, "only what the new one names no more"
-    assert not proposal.failed
-
-
-WIDER = {  # case: (endpoint before, endpoint after, what is kept)
-    "a network": ("{cidr: 192.0.2.0/28, port: 443}", "{cidr: 192.0.2.0/24}", "cidr:192.0.2.0/28"),
-    "a port": ("{cidr: 192.0.2.0/28, port: 443}", "{cidr: 192.0.2.0/28}", "cidr:192.0.2.0/28"),
-    "a url": ("{url: w.test/a}", "{url: w.test/*}", "url:w.test/a"),
-    "a url's host": ("{url: w.test/a}", "{host: w.test}", "url:w.test/a"),
-    "a user agent": ("{user_agent: AppClient}", "{user_agent: App}", "user_agent:AppClient"),
-    "a domain": ("x.w.test", "w.test", "domain:x.w.test"),
-    "a suffix": ("{domain: github.io, whole_suffix: true}", "{domain: io, whole_suffix: true}", "domain:github.io"),
-    "one that is shared": ("{host: x.w.test, shared: true}", "w.test", "host:x.w.test"),
-}
-
-
-@pytest.mark.parametrize(("before", "after", "kept"), WIDER.values(), ids=WIDER)
-def test_what_widens_bites_no_more_than_before(site: Path, before: str, after: str, kept: str) -> None:
-    site.with_name("domains.yaml").write_text(catalogue("old.test", before), encoding="utf-8")
-    proposal = propose(site, catalogue("old.test", after, released="2026-02-01"))
-    assert [str(each.endpoint) for each in proposal.kept] == [kept]
-    assert not proposal.at_once and len(proposal.on_trial) == 1
-    assert not [each for each in proposal.comparison.endpoints if each.milder or str(each.after) == "block"]
-
-
-def test_what_is_kept_says_so_and_stays_beside_the_wider_one(site: Path) -> None:
-    text = catalogue("old.test", "{domain: old2.test, role: web}  # all of it", released="2026-02-01")
-    proposal = propose(site, text)
-    assert proposal.new.decode() == text.replace(
-        "      - {domain: old2.test, role: web}",
-        "      - {host: h.old2.test, evidence: [\"kept while domain:old2.test is on trial\"]}\n"
-        "      - {domain: old2.test, shadow: true, role: web}",
-    )
-    site.with_name("domains.yaml").write_bytes(proposal.new)
-    again = propose(site, text.replace("2026-02-01", "2026-03-01"))
-    assert [str(each.endpoint) for each in again.kept] == ["host:h.old2.test"]
-    assert again.new == proposal.new.replace(b"2026-02-01", b"2026-03-01")
-    enforced, entries = propose_enforcing([site], [], NOW)
-    assert enforced.new.decode() == text
-    assert [str(entry.endpoint) for entry in entries] == ["domain:old2.test"]
-
-
-def test_a_site_says_how_new_endpoints_come_in_not_the_new_file(site: Path) -> None:
-    text = catalogue("old.test", "n.test", released="2026-02-01")
-    proposal = propose(site, text.replace("apps:", "settings: {new_endpoints: enforce}\napps:", 1))
-    assert tried(proposal) == ["domain:n.test"]
-
-
-def test_an_exclude_of_the_new_one_is_heeded(site: Path) -> None:
-    text = catalogue("old.test", "old2.test", released="2026-02-01", more="    exclude: [h.old2.test]\n")
-    proposal = propose(site, text)
-    assert not proposal.kept
-    assert tried(proposal) == ["domain:old2.test"]
-
-
-def test_one_that_only_some_are_refused_is_kept(site: Path) -> None:
-    """Whom a rule refuses, and when, is not asked: for nobody a trial opens what was enforced."""
-    rules = "groups: {g: {users: [u]}}\nrules:\n  - {id: ban, apps: all, groups: [g], action: block}\n"
-    site.with_name("domains.yaml").write_text(catalogue("{host: h.old2.test}").replace(RULES, rules), encoding="utf-8")
-    proposal = propose(site, catalogue("old2.test", released="2026-02-01").replace(RULES, rules))
-    assert [str(each.endpoint) for each in proposal.kept] == ["host:h.old2.test"]
-
-
-def test_another_app_takes_over_at_once(site: Path) -> None:
-    text = catalogue("{host: h.old2.test}", released="2026-02-01", more="  b: {endpoints: [old.test]}\n")
-    proposal = propose(site, text)
-    assert [(entry.app, str(entry.endpoint)) for entry in proposal.at_once] == [("b", "domain:old.test")]
-    assert proposal.comparison.apps_added == ("b",)
-
-
-def test_another_app_takes_over_what_was_blocked_and_tries_the_rest(site: Path) -> None:
-    text = catalogue("old.test", released="2026-02-01", more="  b: {endpoints: [{domain: old2.test, role: web}]}\n")
-    proposal = propose(site, text)
-    assert [(each.app, str(each.endpoint)) for each in proposal.kept] == [("b", "host:h.old2.test")]
-    assert tried(proposal) == ["domain:old2.test"]
 
 
 AGES = {  # case: (released, refused with)

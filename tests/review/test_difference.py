@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from embargo.core.seen import Seen
+from embargo.core.seen import Seen, Unread
 from embargo.review.collateral import TrafficEffect
 from embargo.review.difference import Difference, Side, difference
-from embargo.review.difference_tables import markdown, summary, tables
+from embargo.review.difference_tables import escaped, markdown, summary, tables
 from embargo.review.judge import Assumed, Judge
 from policy_files import loaded
 from sample import NOW
@@ -173,6 +173,33 @@ def test_markdown(tmp_path: Path) -> None:
         "| m.qq.com | pass | block | alipay | domain:qq.com | ban | ? | 1 |",
     ]
     assert all("<i>" not in line for line in lines)
+
+
+LINKS = {  # what would be a link or a mention on a code host by itself: in Markdown
+    "see http://evil.example/": "see http\\://evil.example/",
+    "HTTPS://evil.example": "HTTPS\\://evil.example",
+    "www.evil.example": "www\\.evil.example",
+    "@everyone": "@\N{ZERO WIDTH SPACE}everyone",
+    "a&lt;b": "a\\&lt;b",
+    "a|`b`": "a\\|\\`b\\`",
+    "a\x1b[31m\u202eb": "a\N{REPLACEMENT CHARACTER}\\[31m\N{REPLACEMENT CHARACTER}b",
+}
+
+
+@pytest.mark.parametrize(("text", "written"), LINKS.items(), ids=LINKS)
+def test_nothing_in_markdown_is_a_link_or_a_mention_by_itself(text: str, written: str) -> None:
+    assert escaped(text) == written
+
+
+def test_what_could_not_be_read_is_a_line_each(tmp_path: Path) -> None:
+    result = found(tmp_path, {}, traffic=("example.org",))
+    assert result.traffic is not None
+    result.traffic.add(Unread(f"list, line {number}", "no host") for number in range(12))
+    lines = summary(result)
+    start = lines.index("12 could not be read, among them:")
+    assert len(lines) == start + 11
+    assert lines[start + 1] == "  list, line 0: no host"
+    assert "  - list, line 0: no host" in list(markdown(result))
 
 
 def test_as_an_object(tmp_path: Path) -> None:

@@ -61,7 +61,10 @@ def test_evidence_drives_no_terminal(tmp_path: Path) -> None:
 STRANGE = {  # case: (text, what is left)
     "all addresses": ("0.0.0.0/0\n::/0\n0.0.0.0/1\n2000::/3\n", []),
     "private ones": ("10.0.0.0/8\n192.168.1.1\n127.0.0.1\nfd00::/8\nfe80::1\n", []),
-    "what one owner may have": ("17.0.0.0/8\n2a00:1450::/29\n8.8.8.8\n", ["17.0.0.0/8", "2a00:1450::/29", "8.8.8.8/32"]),
+    "what one owner may have": (
+        "17.0.0.0/8\n2a00:1450::/29\n8.8.8.8\n",
+        ["17.0.0.0/8", "2a00:1450::/29", "8.8.8.8/32"],
+    ),
 }
 
 

@@ -138,7 +138,7 @@ def test_passing_by_which_rule_and_why(tmp_path: Path) -> None:
     )
     told = {each.rule: (each.endpoints, len(each.listings) > 0, each.why) for each in found.passing}
     assert told == {
-        "shared": (1, False, "it is for endpoints that others use too; others use it"),
+        "shared": (1, False, "it is for endpoints that others use too; its reason: others use it"),
         "stores": (0, True, "it is for the role store"),
         "default": (2, False, "no rule holds, and settings.default is log; law does not block it: it wants an authority that is in-force; eo is revoked since 2021-06-09"),
     }  # fmt: skip

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from embargo.policy.layers import DEEPEST_INCLUDE
 from embargo.review.revision import RevisionError, find_revision, materialize
 from repositories import commit, git
 
@@ -63,10 +64,38 @@ def test_a_symbolic_link_within_is_followed(repository: Path, tmp_path: Path) ->
     assert read(repository, "HEAD", "loop.yaml", tmp_path / "c") == {}
 
 
-def test_what_a_policy_names_outside_is_not_written(repository: Path, tmp_path: Path) -> None:
-    commit(repository, {"p.yaml": "version: 1\ninclude: [../../secret.yaml, /etc/hostname, ./x/../../../y.yaml]\n"})
-    assert set(read(repository, "HEAD", "p.yaml", tmp_path / "deep" / "er")) == {"p.yaml"}
-    assert not (tmp_path / "secret.yaml").exists()
+OUTSIDE = {  # text of a policy at the top of the repository: what of it lies outside
+    "include: [../../secret.yaml]": "../../secret.yaml",
+    "include: /etc/hostname": "/etc/hostname",
+    "include: [./x/../../../y.yaml]": "./x/../../../y.yaml",
+    "apps: {a: {endpoints_from: ../names.txt}}": "../names.txt",
+}
+
+
+@pytest.mark.parametrize(("text", "named"), OUTSIDE.items(), ids=OUTSIDE)
+def test_what_a_policy_names_outside_is_refused(repository: Path, tmp_path: Path, text: str, named: str) -> None:
+    """What lies outside is no part of the revision: the machine's own files must not be taken for it."""
+    commit(repository, {"p.yaml": f"version: 1\n{text}\n"})
+    with pytest.raises(RevisionError, match="outside the repository") as refused:
+        read(repository, "HEAD", "p.yaml", tmp_path / "deep" / "er")
+    assert f"HEAD:p.yaml names {named!r}" in str(refused.value)
+
+
+def test_links_to_directories_are_followed(repository: Path, tmp_path: Path) -> None:
+    (repository / "now").symlink_to("site")
+    commit(repository, {"p.yaml": "include: now/lists/../policy.yaml\n"})
+    assert read(repository, "HEAD", "p.yaml", tmp_path / "a")["now/policy.yaml"] == SITE
+
+
+def test_a_name_that_goes_through_a_directory_of_nothing_else(repository: Path, tmp_path: Path) -> None:
+    commit(repository, {"p.yaml": "include: d/../base.yaml\n", "d/other.txt": "o"})
+    assert "base.yaml" in read(repository, "HEAD", "p.yaml", tmp_path / "a")
+    assert (tmp_path / "a" / "d/../base.yaml").read_text() == BASE
+
+
+def test_a_chain_of_includes_ends_where_that_of_the_loader_does(repository: Path, tmp_path: Path) -> None:
+    commit(repository, {f"c{number}.yaml": f"include: c{number + 1}.yaml\n" for number in range(60)})
+    assert len(read(repository, "HEAD", "c0.yaml", tmp_path / "a")) == DEEPEST_INCLUDE + 1
 
 
 def test_includes_that_go_round_end(repository: Path, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_the_wanted_format_wins(tmp_path: Path) -> None:
 
 UNREADABLE: dict[str, tuple[bytes | None, Format | None, str]] = {
     "no file": (None, None, "No such file or directory"),
-    "bytes of no kind": (b"\x7fELF\0\0\0", None, "of no format that is known; --format says which of log, census,"),
+    "bytes of no kind": (b"\x7fELF\0\0\0", None, "of no format that is known, which are log, census,"),
     "JSON of no kind": (b'{"a": 1}', None, "of no format that is known"),
     "XML": (b"<?xml", None, "of no format that is known"),
 }

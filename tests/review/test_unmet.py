@@ -1,5 +1,6 @@
 """Why a criterion does not hold, in words."""
 
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from embargo.core.catalogue import Role
 from embargo.core.criteria import failed_criterion
 from embargo.core.request import Request, Surface
-from embargo.core.rules import AppSelector
+from embargo.core.rules import AppSelector, Recording
 from embargo.core.timeline import State, Timeline
 from embargo.review.unmet import hours_of, state_of, unmet, when
 from sample import app, authority, endpoint, group, instant, pattern, policy, request, rule, schedule
@@ -118,6 +119,15 @@ def test_every_criterion_has_its_words() -> None:
     [owner] = POLICY.matcher.owners(HERE.names[0], HERE)
     with pytest.raises(ValueError, match="'colour' is no criterion"):
         unmet(POLICY, rule("r", "block"), owner, HERE.names[0], HERE, "colour")
+
+
+def test_an_exception_that_opens_nothing() -> None:
+    quiet = rule("quiet", "log", record=Recording.ANONYMOUS)
+    judged = replace(POLICY, rules=(one := rule("e", "log", exception=True), quiet))
+    [owner] = judged.matcher.owners(HERE.names[0], HERE)
+    assert failed_criterion(judged, one, owner, HERE.names[0], HERE) == "record"
+    words = "wants something to open; rule quiet lets it through anyway, and records nobody"
+    assert unmet(judged, one, owner, HERE.names[0], HERE, "record") == words
 
 
 STATES = {  # case: (timeline, words)

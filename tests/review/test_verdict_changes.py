@@ -35,7 +35,7 @@ TOLD = {  # case: (old, new, what differs)
     "a group that widens": (
         policy([TIKTOK], [rule("g", "log", groups=(RESEARCH,)), BAN]),
         policy([TIKTOK], [rule("g", "log", groups=(WIDER,)), BAN]),
-        [f"{ALL} tiktok for research as it is new goes from block to log"],
+        [f"{ALL} tiktok for research as it is new but not as it was goes from block to log"],
     ),
     "until": (
         policy([TIKTOK], [rule("g", "log", until=YEAR), BAN]),

@@ -108,6 +108,7 @@ NONE = {
     "a number": b"5\n",
     "a later version": b'{"census":2,"from":"2026-11-24T10:00:00Z"}\n',
     "a time without zone": b'{"census":1,"from":"2026-11-24T10:00:00"}\n',
+    "a time before the calendar": b'{"census":1,"from":"0001-01-01T00:00:00+14:00"}\n',
     "not compressed, though it says so": zstandard.FRAME_HEADER + b"no, it is not",
     "one endless line": b"a" * 1_000_000,
     "one endless line, compressed": zstandard.compress(b"a" * 10_000_000),

@@ -67,6 +67,7 @@ BROKEN: dict[str, object] = {
     "a URL that is none": entry(7),
     "no time": {"request": {"url": "https://a.test/"}},
     "a time that is none": entry("https://a.test/", startedDateTime="yesterday"),
+    "a time before the calendar": entry("https://a.test/", startedDateTime="0001-01-01T00:00:00+14:00"),
     "headers that are none": {"startedDateTime": TIME, "request": {"url": "https://a.test/", "headers": [7]}},
 }
 

@@ -15,7 +15,7 @@ from embargo.core.decision import Verdict
 from embargo.policy.problem import nearest
 from embargo.review.catalogue import AppAccount, Entry, account, accounts
 from embargo.review.remainder import remainder
-from embargo.review.remaining import remaining
+from embargo.review.remaining import folded, remaining
 from embargo.review.unmet import when
 
 COLUMNS = ("id", "name", "endpoints", "shared", "orders", "verdict")
@@ -152,7 +152,8 @@ def _heading(text: str) -> None:
 
 
 def _say(text: str) -> None:
-    click.echo(printable(text))
+    for line in folded(printable(text), "  "):
+        click.echo(line)
 
 
 command.add_command(new)

@@ -86,7 +86,7 @@ def _shifts(proposal: Proposal, *, stricter: bool) -> list[str]:
     """What rules, groups, settings and authorities change, for whom and when."""
     return [
         f"{period.start:%Y-%m-%d} to {period.end:%Y-%m-%d}: {shift}"
-        for period in proposal.verdicts.periods
+        for period in proposal.verdicts
         for shift in period.shifts
         if (shift.after > shift.before) is stricter
     ]
@@ -163,7 +163,7 @@ def document(
         "apps": {"added": list(comparison.apps_added), "removed": list(comparison.apps_removed)},
         "endpoints": [_change(each) for each in comparison.endpoints],
         "by_excludes": [_change(each) for each in comparison.excluded],
-        "by_rules": [period.document() for period in proposal.verdicts.periods],
+        "by_rules": [period.document() for period in proposal.verdicts],
         "excludes": {
             "added": [{"app": app, "endpoint": text} for app, text in comparison.excludes_added],
             "removed": [{"app": app, "endpoint": text} for app, text in comparison.excludes_removed],

@@ -19,7 +19,7 @@ from embargo.cli.findings import (
 from embargo.cli.options import at_option, json_option, policy_option
 from embargo.cli.output import colourful, echo_json, printable
 from embargo.core.ca_findings import not_permitted, too_many
-from embargo.core.forecast import forecast
+from embargo.core.forecast import announcement_lines, forecast
 from embargo.policy.cases import cases_of, run
 from embargo.policy.lint import lint
 from embargo.policy.load import Loaded, load
@@ -82,7 +82,8 @@ def command(policy: tuple[Path, ...], strict: bool, ca: Path | None, at: datetim
     else:
         echo_findings(sorted([*warnings, *map(failure, failed)]))
         for each in announced:
-            click.echo(printable(str(each)))
+            for line in announcement_lines(str(each)):
+                click.echo(printable(line))
         summary = ", ".join(
             [
                 *(counted(number, noun.removesuffix("s")) for noun, number in _counts(loaded).items()),

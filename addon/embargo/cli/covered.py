@@ -46,7 +46,7 @@ def report(found: Coverage, *, verbose: bool) -> None:
     """Print *found*: rules by name, endpoints as counts by app; with *verbose* each endpoint that no test touches."""
     click.echo(f"rules: {_shown(found.share_of_rules)}")
     for rule in found.untouched_rules:
-        click.echo(f"    {coloured('untouched', 'red')} {rule.layer}:{rule.line}: rule {rule.id}")
+        click.echo(f"    {coloured('untouched', 'red')} {printable(f'{rule.layer}:{rule.line}')}: rule {rule.id}")
     click.echo(f"endpoints, excludes, store ids, lists: {_shown(found.share_of_entries)}")
     rows = [
         (app, str(share.touched), str(share.of), f"{share.percent:.1f} %") for app, share in found.shares_by_app.items()

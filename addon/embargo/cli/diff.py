@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 YEAR = timedelta(days=365)
 CHANGED = 1  # exit, under --exit-code
+INTERRUPTED = 130  # exit: 128 and SIGINT, as shells have it
 
 
 @click.command(
@@ -42,7 +43,7 @@ Examples:
     help="Past requests to judge by both: a log, a census, or what else `replay` reads; repeat it for several.",
 )
 @at_option
-@click.option("--to", "end", type=Instant(), help="Compare verdicts until then. Default: a year after --at.")
+@click.option("--to", "end", type=Instant(), help="Compare verdicts until then. Default: the day a year after --at.")
 @click.option("--markdown", is_flag=True, help="Print Markdown, for a pull request.")
 @click.option("--exit-code", is_flag=True, help="Exit 1 where a verdict changes.")
 @json_option
@@ -64,7 +65,7 @@ def command(
     """
     if as_json and markdown:
         raise click.UsageError("--json and --markdown exclude each other")
-    end = end if end is not None else at + YEAR
+    end = end if end is not None else (at + YEAR).replace(hour=0, minute=0, second=0, microsecond=0)
     if end <= at:
         raise click.UsageError("--to is not after --at")
     sources = opened(traffic)
@@ -82,6 +83,9 @@ def command(
             click.echo(line)
     else:
         echo_difference(found)
+    if judged is not None and not judged.complete:
+        click.echo("interrupted: this is what was reached", err=True)
+        sys.exit(INTERRUPTED)
     if exit_code and found.changes_verdicts:
         sys.exit(CHANGED)
 
@@ -109,7 +113,11 @@ def _judged(before: "Side", after: "Side", sources: Sequence["Source"], at: date
     assumed = Assumed(time=at)
     found = TrafficEffect(Judge(before.policy, assumed, at=at), Judge(after.policy, assumed, at=at))
     gc.freeze()  # two policies are thousands of objects, none of which will be garbage
-    found.add(items(sources))
+    try:
+        found.add(items(sources))
+    except KeyboardInterrupt:  # what was reached is told
+        found.complete = False
+        return found
     if found.unread and not found.requests:
         click.echo("error: nothing in the traffic could be read", err=True)
         sys.exit(UNREADABLE)

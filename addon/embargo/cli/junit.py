@@ -14,7 +14,9 @@ from embargo.cli.testrun import described
 from embargo.policy.cases import Result
 from embargo.policy.problem import Problem
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2: not even as a reference
+_NOT_XML = "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"  # XML 1.0, 2.2: not even as a reference
+_MISREAD = "[\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"  # commands of a terminal; marks that turn text round
+_ESCAPED = re.compile(f"{_NOT_XML}|{_MISREAD}")
 
 
 def write(path: Path, results: Sequence[Result], problems: Iterable[Problem], moment: datetime) -> None:
@@ -67,5 +69,5 @@ def _element(parent: ElementTree.Element, tag: str, **attributes: object) -> Ele
 
 
 def escaped(text: str) -> str:
-    """*text* with what no XML document may hold written as `\\u0007`."""
-    return _NOT_XML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    """*text* with what no XML document may hold, and what a reader of it would misread, written as `\\u0007`."""
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

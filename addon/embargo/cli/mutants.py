@@ -22,14 +22,26 @@ _NULLABLE = ("status", "would", "respond", "record")
 
 
 def attempt(known: Mutations, mutations: Sequence[Mutation]) -> list[Trial]:
-    """Try each of *mutations*, with a progress bar on a terminal."""
+    """Try each of *mutations*, with a progress bar on a terminal.
+
+    Fewer come back where the user interrupts: of many rules it takes hours, and what was found until then is kept.
+    """
+    trials: list[Trial] = []
+    try:
+        for each in _tracked(mutations):
+            trials.append(known.attempt(each))
+    except KeyboardInterrupt:
+        click.echo(f"interrupted: {len(trials)} of {counted(len(mutations), 'mutation')} tried", err=True)
+    return trials
+
+
+def _tracked(mutations: Sequence[Mutation]) -> Iterable[Mutation]:
     if not sys.stderr.isatty():
-        return list(map(known.attempt, mutations))
+        return mutations
     from rich.console import Console
     from rich.progress import track
 
-    console = Console(stderr=True)
-    return [known.attempt(each) for each in track(mutations, "mutations", console=console, transient=True)]
+    return track(mutations, "mutations", console=Console(stderr=True), transient=True)
 
 
 def report(trials: Iterable[Trial], *, last: str, verbose: bool, seconds: float) -> None:
@@ -42,7 +54,8 @@ def report(trials: Iterable[Trial], *, last: str, verbose: bool, seconds: float)
             for line in _advice(trial.witness, last):
                 click.echo(f"    {printable(line)}")
         elif verbose and trial.by is not None:
-            click.echo(f"{coloured('noticed', 'green')} {mutation}, by {trial.by.place}: {trial.by.path}")
+            by = printable(f"{trial.by.place}: {trial.by.path}")
+            click.echo(f"{coloured('noticed', 'green')} {mutation}, by {by}")
         elif verbose:
             click.echo(f"no effect {mutation}{_searched(trial)}")
     survived, total = counts[Outcome.SURVIVED], sum(counts.values())

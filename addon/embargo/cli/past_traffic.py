@@ -46,7 +46,8 @@ def _with_bar(source: "Source") -> Iterator[Seen | Unread]:
     from rich.console import Console  # costs 50 ms, which a pipe need not pay
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[read]}"), TimeRemainingColumn())
+    name = TextColumn("{task.description}", markup=False)  # brackets in it are no markup
+    columns = (name, BarColumn(), TextColumn("{task.fields[read]}"), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(printable(source.name), total=source.total, read="")
         for number, item in enumerate(source, 1):

@@ -18,7 +18,7 @@ from embargo.core.decision import Verdict
 from embargo.core.seen import Seen, Unread
 from embargo.review.judge import Assumed, Judge
 from embargo.review.replay import VERDICTS, By, Replay, Row, Summary, Table
-from embargo.review.sources import Format, Source, UnreadableSource, open_source
+from embargo.review.sources import Format, Source, UnknownFormat, UnreadableSource, open_source
 from embargo.review.tally import AT, WOULD
 
 BLOCKED = 1  # exit, under --exit-code
@@ -116,7 +116,8 @@ def _opened(names: Sequence[str], wanted: Format | None) -> list[Source]:
         try:
             opened.append(open_source(name, wanted, stdin))
         except UnreadableSource as unreadable:
-            problems.append(str(unreadable))
+            hint = "; --format says which it is" if isinstance(unreadable, UnknownFormat) else ""
+            problems.append(f"{unreadable}{hint}")
     for problem in problems:
         click.echo(f"error: {printable(problem)}", err=True)
     if problems:

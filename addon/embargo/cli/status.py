@@ -103,6 +103,7 @@ def _account(status: Status) -> Iterator[str]:
         yield _line("", f"since {_time(glass, 'since')}, {by}")
     if policy := status.part("policy"):
         counts = ", ".join(f"{_shown(policy, what)} {what}" for what in ("apps", "rules", "endpoints"))
+        counts += f", {_shown(policy, 'on_trial')} on trial" if policy.get("on_trial") else ""
         yield _line("policy", f"{_shown(policy, 'digest')[:16]} since {_time(policy, 'since')} ({counts})")
         files = policy.get("files")
         for file in files if isinstance(files, list) else ():
@@ -139,11 +140,14 @@ def _account(status: Status) -> Iterator[str]:
 
 
 def _announced(answer: Mapping[str, Any]) -> list[str]:
-    """What the policy will say otherwise on known dates, a line each."""
+    """What the policy will say otherwise on known dates, in lines."""
+    from embargo.core.forecast import announcement_lines  # not at the top: most of `status` needs no policy
+
     listed = answer.get("announced")
     found = [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
-    texts = [_shown(each, "text") for each in found[:_MOST_ANNOUNCED]]
-    more = len(found) - len(texts)
+    told = found[:_MOST_ANNOUNCED]
+    texts = [line for each in told for line in announcement_lines(_shown(each, "text"))]
+    more = len(found) - len(told)
     return [*texts, f"and {more} more (--json has them)"] if more else texts
 
 

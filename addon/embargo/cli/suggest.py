@@ -1,6 +1,7 @@
 """`embargo suggest`: hosts in past traffic that look like unknown parts of an app."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from embargo.review.suggest import Suggestion, Survey
 
 _MOST_TOLD = 3  # pieces that could not be read
+_PLAIN = re.compile(r"[a-z][a-z0-9-]*(?:\.[a-z0-9_-]+)+")  # hosts that YAML takes for nothing but a text
+_REFUSED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")  # as YAML 1.2, 5.1; and ends of lines
 
 
 @click.command(
@@ -95,7 +98,14 @@ def _entry(suggestion: "Suggestion", found: "Survey", sources: Sequence[str]) ->
     names = ", ".join(Path(name).name for name in sources[:3]) + (" and others" if len(sources) > 3 else "")
     evidence = f"{names}{_span(found)}: {'; '.join(suggestion.reasons())}"
     kind = "domain" if suggestion.below else "host"
-    return f"{{{kind}: {suggestion.name}, evidence: [{json.dumps(evidence)}]}}"
+    name = suggestion.name if _PLAIN.fullmatch(suggestion.name) else _quoted(suggestion.name)
+    return f"{{{kind}: {name}, evidence: [{_quoted(evidence)}]}}"
+
+
+def _quoted(text: str) -> str:
+    """*text* as YAML's double quotes have it: as in JSON, but no half of a pair, and nothing raw that YAML refuses."""
+    whole = text.encode(errors="replace").decode()
+    return _REFUSED.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(whole, ensure_ascii=False))
 
 
 def _span(found: "Survey") -> str:

@@ -84,11 +84,13 @@ def command(
             covered.report(found, verbose=verbose)
             for line in short:
                 click.echo(testrun.coloured(line, "red"))
-    trials = _mutated(loaded, results, at, endpoints, apps, verbose, as_json) if mutate and not failed else []
+    trials, whole = (
+        _mutated(loaded, results, at, endpoints, apps, verbose, as_json) if mutate and not failed else ([], True)
+    )
     survived = any(trial.outcome is Outcome.SURVIVED for trial in trials)
     if mutate and failed:
         click.echo("no mutations were tried: they need tests that pass", err=True)
-    ok = not (failed or short or survived)
+    ok = whole and not (failed or short or survived)
     if as_json:
         answer: dict[str, Any] = {"ok": ok, "errors": [], "tests": list(map(testrun.test_object, results))}
         answer |= {"coverage": covered.coverage_object(found)} if found is not None else {}
@@ -100,14 +102,16 @@ def command(
 def _mutated(
     loaded: Loaded, results: Sequence[Result], at: datetime, endpoints: bool, apps: Sequence[str], verbose: bool,
     as_json: bool,
-) -> list[Trial]:  # fmt: skip
+) -> tuple[list[Trial], bool]:  # fmt: skip
+    """What came of the mutations, and whether all were tried."""
     began = time.perf_counter()
     known = Mutations(loaded, results, at)
-    trials = mutants.attempt(known, [*known.of_rules(), *(known.of_entries(apps) if endpoints else ())])
+    mutations = [*known.of_rules(), *(known.of_entries(apps) if endpoints else ())]
+    trials = mutants.attempt(known, mutations)
     if not as_json:
         seconds = time.perf_counter() - began
         mutants.report(trials, last=loaded.layers[-1].name, verbose=verbose, seconds=seconds)
-    return trials
+    return trials, len(trials) == len(mutations)
 
 
 def _selected(case: Case, terms: Sequence[str]) -> bool:

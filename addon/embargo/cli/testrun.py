@@ -19,17 +19,21 @@ def report(results: Sequence[Result], *, verbose: bool, deselected: int, seconds
         if verbose:
             for result in ran:
                 mark = coloured("passed", "green") if result.passed else coloured("FAILED", "red")
-                click.echo(f"{mark} {result.case.place}: {printable(described(result.case))}")
+                click.echo(f"{mark} {_line(result.case)}")
         elif on_terminal():
-            click.echo(f"{file} {_dots(ran)}")
+            click.echo(f"{printable(file)} {_dots(ran)}")
     failed = [result for result in results if not result.passed]
     for result in failed:
-        click.echo(f"{coloured('FAILED', 'red')} {result.case.place}: {printable(described(result.case))}")
+        click.echo(f"{coloured('FAILED', 'red')} {_line(result.case)}")
         for line in _difference(result.mismatches):
             click.echo(line)
         if (by := _decided_by(result)) is not None:
-            click.echo(f"    {by}")
+            click.echo(f"    {printable(by)}")
     click.echo(_summary(len(results) - len(failed), len(failed), deselected, seconds))
+
+
+def _line(case: Case) -> str:
+    return printable(f"{case.place}: {described(case)}")
 
 
 def described(case: Case) -> str:
@@ -87,10 +91,11 @@ def _decided_by(result: Result) -> str | None:
     where = f" ({decision.rule.layer}:{decision.rule.line})" if decision.rule is not None else ""
     said = [] if "rule" in told and not where else [f"decided by rule {decision.rule_id}{where}"]
     if decision.endpoint is not None and "endpoint" not in told:
-        said.append(f"endpoint {printable(str(decision.endpoint))} of {', '.join(decision.apps)}")
+        said.append(f"endpoint {decision.endpoint} of {', '.join(decision.apps)}")
     said.append(f"at {result.answer.request.surface}")
     return ", ".join(said)
 
 
 def _dots(results: Iterable[Result]) -> str:
-    return "".join(coloured(".", "green") if result.passed else coloured("F", "red") for result in results)
+    runs = ((passed, sum(1 for _ in group)) for passed, group in groupby(result.passed for result in results))
+    return "".join(coloured("." * count, "green") if passed else coloured("F" * count, "red") for passed, count in runs)

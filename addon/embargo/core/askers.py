@@ -16,6 +16,7 @@ MOST = 256  # askers of one app; those who are in the most groups at once are le
 _MOST_NAMES = 4  # of a rule's clients or users in a label
 _MOST_PAIRS = 65_536  # of a kind of client and a kind of user
 _OUTSIDE = ("192.0.2.1", "198.51.100.1", "203.0.113.1", "100.64.0.1", "2001:db8::1")
+NEWER = " as it is new"  # of a group that the newer of two policies defines otherwise
 _NOBODY = "somebody"
 
 type Token = int  # a group, or the clients or users of a rule
@@ -98,7 +99,7 @@ def askers(rules: Sequence[Sequence[Rule]]) -> Askers:
     tokens = _Tokens()
     for number, own in enumerate(rules):
         for rule in own:
-            tokens.rule(rule, " as it is new" if number else "")
+            tokens.rule(rule, NEWER if number else "")
     clients = _first_of_each(_clients(tokens.of_network))
     users = _first_of_each(_users(tokens))
     complete = len(clients) * len(users) <= _MOST_PAIRS

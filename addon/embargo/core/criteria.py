@@ -5,7 +5,7 @@ from datetime import datetime
 from embargo.core.catalogue import App, Authority
 from embargo.core.matcher import Owner
 from embargo.core.request import Name, Request
-from embargo.core.rules import Policy, Rule
+from embargo.core.rules import Action, Policy, Recording, Rule
 from embargo.core.timeline import State
 
 
@@ -44,6 +44,20 @@ def failed_criterion(policy: Policy, rule: Rule, owner: Owner, name: Name, reque
         return "schedule"
     if rule.lets_through and rule.lacks and opposed(policy, rule, policy.apps[owner.app], request.time):
         return "basis"
+    if rule.lets_through and _passes_anonymously(without_exceptions(policy, owner, name, request)):
+        return "record"  # it would open nothing, and put on record who visits what innocents visit too
+    return None
+
+
+def _passes_anonymously(rule: Rule | None) -> bool:
+    return rule is not None and rule.record is Recording.ANONYMOUS and rule.action is not Action.BLOCK
+
+
+def without_exceptions(policy: Policy, owner: Owner, name: Name, request: Request) -> Rule | None:
+    """The rule that decides for *owner* where no exception does; None for the default."""
+    for rule in policy.rules_of[owner.app]:
+        if not (rule.exception or rule.shadow) and failed_criterion(policy, rule, owner, name, request) is None:
+            return rule
     return None
 
 

@@ -89,7 +89,7 @@ def _stand(policy: Policy, request: Request, name: Name, owner: Owner) -> Standi
         failed = failed_criterion(policy, rule, owner, name, request)
         if not is_settled_by(rule, failed):
             return None
-        if failed is None and not rule.shadow:
+        if failed is None and not (rule.shadow or rule.lets_through):  # whether that one opens anything, the next say
             break
     decision = _explained(policy, request, _judge(policy, request, name, (owner,)), mismatch=False)
     return Standing(*interval(policy, owner.app, request.time), Grounds._make(decision[: len(Grounds._fields)]))

@@ -55,6 +55,13 @@ class Announcement:
         }
 
 
+def announcement_lines(text: str) -> list[str]:
+    """*text* of an announcement for people: a line, or one a change where there are several."""
+    head, _, changes = text.partition(": ")
+    each = changes.split("; ")
+    return [f"{head}:", *(f"  {change}" for change in each)] if len(each) > 1 else [text]
+
+
 def forecast(
     policy: Policy,
     now: datetime,

@@ -1,5 +1,6 @@
 """The policy: rules, groups, settings, and all of them compiled for `decide`."""
 
+import unicodedata
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
@@ -171,8 +172,14 @@ class Rule:
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two names are one person's, as far as names can tell: blanks at the ends and letter case aside."""
-    return one.strip().casefold() == other.strip().casefold()
+    """Whether two names are one person's, as far as names can tell: blanks, letter case and what is not seen aside."""
+    return _as_read(one) == _as_read(other)
+
+
+def _as_read(name: str) -> str:
+    """*name* without what a reader does not see: Unicode's formats (Cf), forms of one letter, blanks in a row."""
+    seen = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) != "Cf")
+    return " ".join(seen.split()).casefold()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from embargo.core.askers import Asker
+from embargo.core.askers import NEWER, Asker
 from embargo.core.decision import Verdict
 from embargo.core.request import Surface
 from embargo.core.situations import EndpointKind, Situation, Situations
 from embargo.core.week import Holding
 
 _MOST_WORDS = 4  # of a list in a line; `--json` has all
+_KIND = "what is "
+_SHARED, _UNSHARED = f"{_KIND}shared", f"{_KIND}not shared"
 
 type HoursWords = Callable[[frozenset[Holding]], str]
 type _Box = tuple[frozenset[Any], ...]
@@ -98,14 +100,29 @@ def who_words(askers: Collection[Asker], everybody: Sequence[Asker]) -> str:
         for label in asker.among:
             members[label].add(asker)
     words = _words(set(askers), set(everybody), members, handicap=1)
-    return words if words is not None else listed([str(asker) for asker in everybody if asker in askers])
+    if words is not None:
+        return words
+    whole = [label for label, those in members.items() if those <= set(askers)]
+    rest = [each for each in everybody if each in askers and not set(each.among) & set(whole)]
+    return listed([*whole, *(_asker_words(each, everybody, askers) for each in rest)])
+
+
+def _asker_words(asker: Asker, everybody: Sequence[Asker], chosen: Collection[Asker]) -> str:
+    """Who *asker* is, without those of the same groups who are not *chosen*: `research but not counsel`."""
+    own = set(asker.among)
+    excepted: list[str] = []
+    for other in sorted(everybody, key=lambda each: len(each.among)):
+        if own and other not in chosen and own < set(other.among) and not set(excepted) & set(other.among):
+            label = next(label for label in other.among if label not in own)
+            excepted.append("as it was" if f"{label}{NEWER}" in own else label)
+    return f"{asker} but not {' or '.join(excepted)}" if excepted else str(asker)
 
 
 def kind_words(kinds: Collection[EndpointKind], every: Collection[EndpointKind]) -> str:
     """*kinds* of endpoints among *every* kind of an app, by sharing and role; empty for all."""
     members: dict[str, set[EndpointKind]] = defaultdict(set)
     for kind in every:
-        members["what is shared" if kind[1] else "what is not shared"].add(kind)
+        members[_SHARED if kind[1] else _UNSHARED].add(kind)
         members[kind[0].value].add(kind)
     words = _words(set(kinds), set(every), members, handicap=0)
     return (
@@ -134,8 +151,16 @@ def _words[Value](
     own, theirs = _labels(chosen, members), _labels(others, members)
     own_words = len(own) if own is not None else len(chosen) + handicap
     if theirs is not None and len(theirs) <= _MOST_WORDS and len(theirs) < own_words:
-        return f"all but {' and '.join(theirs)}"
+        return _all_but(theirs)
     return listed(own) if own is not None else None
+
+
+def _all_but(labels: Sequence[str]) -> str:
+    """All without *labels*; of several kinds so that nobody takes them for one: `neither shared nor store`."""
+    kinds = [label.removeprefix(_KIND) for label in labels]
+    if len(labels) > 1 and any(label.startswith(_KIND) for label in labels) and _UNSHARED not in labels:
+        return f"neither {' nor '.join(kinds)}"
+    return f"all but {' and '.join(labels)}"
 
 
 def _labels[Value](chosen: set[Value], members: Mapping[str, set[Value]]) -> list[str] | None:

@@ -18,7 +18,7 @@ type Kind = tuple[str, Role, bool, Surface]  # app, the endpoint's role, whether
 
 _EVER, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
-_OF_THE_CLOCK_OR_KIND = frozenset({"from", "until", "shared", "roles", "surfaces", "authority", "basis"})
+_OF_THE_CLOCK_OR_KIND = frozenset({"from", "until", "shared", "roles", "surfaces", "authority", "basis", "record"})
 
 
 class Grounds(NamedTuple):

@@ -46,7 +46,7 @@ class Connection:
     tunnel_request: Request | None = None  # the newest that concerns the connection as a whole
     raw: dict[str, RawStream] = field(default_factory=dict)  # by id of the TCP flow
     counted: str | None = None  # the host under which the census counted it, until a request inside stands for it
-    marked: tuple[object, Address | None, int] | None = None  # the census's tally, and the client's mark in it
+    marked: tuple[object, Address | None, int] | None = None  # the client's mark in the census, and in which era
 
     @classmethod
     def of(cls, peer: mitm.Client) -> "Connection":

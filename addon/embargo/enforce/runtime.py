@@ -213,6 +213,7 @@ class Runtime:
                 "rules": len(policy.rules),
                 "endpoints": sum(len(app.endpoints) for app in policy.apps.values())
                 + sum(listed.count for listed in policy.lists),
+                "on_trial": sum(endpoint.shadow for app in policy.apps.values() for endpoint in app.endpoints),
             }
             if policy
             else None,

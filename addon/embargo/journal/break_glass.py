@@ -68,7 +68,7 @@ def record_end(
     So whoever was killed between recording an end and noting it, or found no room for the note, records none twice.
     *noted*: some chain has it; this one needs it only where it has the beginning. One at a time. Raises OSError.
     """
-    begun, end = _told(log, glass)
+    begun, end = on_record(log, glass)
     if end is not None:
         return end
     if begun or not noted:
@@ -76,7 +76,7 @@ def record_end(
     return how
 
 
-def _told(log: Path, glass: BreakGlass) -> tuple[bool, End | None]:
+def on_record(log: Path, glass: BreakGlass) -> tuple[bool, End | None]:
     """Whether the audit chain of *log* has the beginning of *glass*, and which end. Raises OSError."""
     mark = glass.id.encode()
     reader = Reader(log, (AUDIT_STEM,), sift=lambda line: mark in line)

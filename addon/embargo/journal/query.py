@@ -8,6 +8,7 @@
 | `host:weixin.qq.com`, `host:*.weixin.*` | with that name or one below it; with a name of that form |
 | `rule:banned-apps` | that this rule decided |
 | `verdict:block`, `would:block` | with that verdict; that a shadow rule or monitor would have given |
+| `trial:alipay`, `trial:domain:x.example` | that an endpoint on trial, of that app or that one, would judge stricter |
 | `surface:tls` | judged there |
 | `category:configuration` | of changes to what is enforced: policies, exceptions; also `network`, `web`, `process` |
 | `action:exception-added` | that say this happened |
@@ -31,7 +32,10 @@ from embargo.core.hostname import MalformedHost, canonical
 from embargo.core.request import Surface
 from embargo.journal.record import Record
 
-KEYS = ("app", "client", "user", "host", "rule", "verdict", "would", "surface", "category", "action", "since", "until")
+KEYS = (
+    *("app", "client", "user", "host", "rule", "verdict", "would", "trial", "surface", "category", "action"),
+    *("since", "until"),
+)
 _VERDICTS = tuple(str(verdict) for verdict in (Verdict.BLOCK, Verdict.LOG, Verdict.ALLOW))
 _CATEGORIES = ("network", "web", "configuration", "process")  # ECS event.category, as far as records have it
 _SURFACES = tuple(surface.value for surface in Surface)
@@ -111,6 +115,8 @@ def parse_query(terms: Iterable[str], now: datetime) -> Query:
 
 def _needle(key: str, value: str) -> bytes | None:
     """What stands in the lower-case line of every record that the term takes; None where nothing certain does."""
+    if key == "trial":
+        return b'"trial":{'
     if "*" in value or key == "client" or _QUOTED_AS_IT_IS.fullmatch(value) is None:
         return None
     if key == "host":
@@ -181,6 +187,11 @@ def _rule(_term: str, value: str) -> Test:
     return lambda record: record.rule is not None and wanted(record.rule)
 
 
+def _trial(_term: str, value: str) -> Test:
+    wanted = _matcher(value)
+    return lambda record: record.trial is not None and any(map(wanted, record.trial))
+
+
 def _action(_term: str, value: str) -> Test:
     wanted = _matcher(value)
     return lambda record: wanted(record.action)
@@ -238,6 +249,7 @@ _TESTS: Mapping[str, Callable[[str, str], Test]] = {
     "rule": _rule,
     "verdict": _choice("verdict", _VERDICTS, lambda record: record.verdict),
     "would": _choice("verdict", _VERDICTS, lambda record: record.would),
+    "trial": _trial,
     "surface": _choice("surface", _SURFACES, lambda record: record.surface),
     "category": _choice("category", _CATEGORIES, lambda record: record.categories),
     "action": _action,

@@ -123,7 +123,7 @@ class Record:
         """The record of a parsed line. Raises BrokenRecord where a member has another type than ours have."""
         try:
             return _read(document)
-        except (KeyError, TypeError, ValueError, AttributeError) as broken:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as broken:
             raise BrokenRecord(f"no record of ours: {type(broken).__name__} {broken}") from broken
 
 

@@ -86,6 +86,7 @@ EXPORTED: Mapping[str, Column] = {  # for spreadsheets
     "rule": lambda record: record.rule or "",
     "surface": lambda record: record.surface or "",
     "endpoint": lambda record: record.endpoint or "",
+    "trial": lambda record: " ".join(record.trial or ()),
     "role": lambda record: record.role or "",
     "authorities": lambda record: " ".join(f"{name}:{state or 'none'}" for name, state in record.authorities),
     "destination": lambda record: record.destination or "",

@@ -7,6 +7,7 @@ from embargo.core.pattern import Kind, Pattern
 from embargo.core.request import Surface
 from embargo.core.rules import Action, Decrypt, Rule
 from embargo.policy.problem import Problem
+from embargo.policy.reach import meets, never
 from embargo.policy.survey import Survey, counted
 
 _INSIDE = frozenset({Surface.HTTP, Surface.WEBSOCKET})
@@ -16,7 +17,9 @@ _STILL = "in plain HTTP it still sees them"
 def warnings(survey: Survey) -> Iterator[Problem]:
     """Those on *survey*, in no order."""
     for rule in survey.policy.rules:
-        if rule.enabled and rule.action is Action.BLOCK and (not rule.surfaces or rule.surfaces & _INSIDE):
+        if not rule.enabled or rule.action is not Action.BLOCK or (rule.surfaces and not rule.surfaces & _INSIDE):
+            continue
+        if not never(survey, rule):  # else it is told that it never matches, whatever is opened
             yield from _closed(survey, rule)
             yield from _never_opened(survey, rule)
 
@@ -55,6 +58,8 @@ def _urls(survey: Survey, rule: Rule) -> Iterator[Pattern]:
         before = survey.policy.rules_of[app.id]
         for endpoint in app.endpoints:
             if endpoint.pattern.kind is not Kind.URL or not rule.fits(endpoint.role, endpoint.shared):
+                continue
+            if rule.hosts and not any(meets(one, endpoint.pattern) for one in rule.hosts):
                 continue
             deciding = next(
                 (

@@ -170,7 +170,7 @@ def read_cases(paths: Sequence[FilePath], loaded: Loaded) -> list[Case]:
                 hint = "give a policy file by --policy"
                 message = f"{key!r} does not belong into a test file, which holds version and tests"
                 problems.append(document.problem((key,), "not-a-test-file", message, hint, key=True))
-        if form is not None:
+        if form is not None and not problems:  # a table that is refused may stand for more tests than memory holds
             cases += _cases(document, form.tests, len(loaded.layers) - 1)
     if problems:
         raise PolicyError(problems)

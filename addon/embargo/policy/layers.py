@@ -20,7 +20,7 @@ from embargo.policy.schema import PolicyForm
 
 EXCEPTIONS = "exceptions.yaml"
 _LEFT_OUT = UNREADABLE | {"too-large", "include-cycle", "include-depth"}  # codes for which a file is not there
-_DEEPEST_INCLUDE = 32  # files that include one another
+DEEPEST_INCLUDE = 32  # files that include one another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +113,9 @@ class _Reader:
         if real in self._seen:
             return
         self._seen.add(real)
-        if len(self._open) >= _DEEPEST_INCLUDE:
+        if len(self._open) >= DEEPEST_INCLUDE:
             self._refuse(
-                name, Mistake("include-depth", f"more than {_DEEPEST_INCLUDE} files include one another"), named_by
+                name, Mistake("include-depth", f"more than {DEEPEST_INCLUDE} files include one another"), named_by
             )
             return
         try:

@@ -48,7 +48,10 @@ def _covering(survey: Survey, domains: dict[str, list[Place]]) -> Iterator[Probl
         more = ", the first " if len(found) > 1 else ", "
         count = counted(len(found), "endpoint")
         message = f"{above.pattern.text!r} covers {count} of the app {key[2]!r}{more}{found[0].pattern.text!r}"
-        hint = f"exclude it from {above.app!r}, or name {key[2]!r} in a rule" if key[2] in survey.unnamed else ""
+        if key[2] in survey.unnamed:
+            hint = f"exclude it from {above.app!r}, or name {key[2]!r} in a rule"
+        else:
+            hint = f"name what is {above.app!r} alone, or leave it to {key[2]!r}"
         yield survey.warning(above.layer, above.path, "covers-endpoint", message, hint)
 
 

@@ -24,7 +24,8 @@ def _replaced(survey: Survey) -> Iterator[Problem]:
 def _unnamed(survey: Survey) -> Iterator[Problem]:
     for app in sorted(survey.unnamed):
         message = f"no rule names the app {app!r}: {survey.policy.settings.default} by settings.default"
-        yield survey.warning(survey.forms[app][0][0], ("apps", app), "app-without-rule", message, key=True)
+        hint = f"name it under `apps` of a rule: {{id: …, apps: {app}, action: …}}"
+        yield survey.warning(survey.forms[app][0][0], ("apps", app), "app-without-rule", message, hint, key=True)
 
 
 def _without_evidence(survey: Survey) -> Iterator[Problem]:
@@ -44,4 +45,5 @@ def _unused_groups(survey: Survey) -> Iterator[Problem]:
     used = {group.id for rule in survey.policy.rules for group in (*rule.groups, *rule.not_groups)}
     for name in sorted(set(survey.policy.groups) - used):
         layer = survey.last("groups", name)
-        yield survey.warning(layer, ("groups", name), "unused-group", f"no rule uses the group {name!r}", key=True)
+        message, hint = f"no rule uses the group {name!r}", "name it under `groups` of a rule, or delete it"
+        yield survey.warning(layer, ("groups", name), "unused-group", message, hint, key=True)

@@ -19,23 +19,36 @@ _SEEN_ON = {  # where a kind of pattern is seen; the others are seen wherever th
     Kind.USER_AGENT: frozenset({Surface.CONNECT, Surface.HTTP, Surface.WEBSOCKET}),
 }
 
+_NO_APP = "it selects no app"
+_NO_ENDPOINT = "none of its apps has such an endpoint"
+_NO_HOST = "its hosts meet no endpoint of its apps"
+_NO_MEMBERS = "its groups have no members"
+_HINTS = {  # what mends it; of other reasons the message says what does not meet
+    _NO_APP: "select apps by id, or give them that `named_in` or `vendor`",
+    _NO_ENDPOINT: "`embargo apps APP` shows which roles an app's endpoints have, and which are shared",
+    _NO_HOST: "`embargo apps APP` shows an app's endpoints; add the host to one, or name another app",
+    _NO_MEMBERS: "give them `clients` or `users`",
+}
+
 
 def warnings(survey: Survey) -> Iterator[Problem]:
     """Those on *survey*, in no order."""
     for rule in survey.policy.rules:
         if rule.enabled and not _ended(survey, rule) and (reason := never(survey, rule)):
             message = f"the rule {rule.id!r} can never match: {reason}"
-            yield survey.of_rule(rule, "never-matches", message)
+            yield survey.of_rule(
+                rule, "never-matches", message, _HINTS.get(reason, "mend what does not meet, or delete it")
+            )
 
 
 def never(survey: Survey, rule: Rule) -> str:
     """Why *rule* can never hold, by its own criteria; empty where it can."""
     apps = survey.apps_of(rule)
     if not apps:
-        return "it selects no app"
+        return _NO_APP
     fitting = [app for app in apps if any(rule.fits(*kind) for kind in survey.kinds_of(app))]
     if not fitting:
-        return "none of its apps has such an endpoint"
+        return _NO_ENDPOINT
     return _unseen(survey, rule, fitting) or _undated(survey, rule, fitting) or nobody(rule)
 
 
@@ -58,7 +71,7 @@ def _unseen(survey: Survey, rule: Rule, apps: list[App]) -> str:
     if rule.hosts and not any(meets(one, other) for one in rule.hosts for other in patterns):
         names = {each.app for each in lists}
         if not any(_listed(survey, pattern, names) for pattern in rule.hosts):
-            return "its hosts meet no endpoint of its apps"
+            return _NO_HOST
     return ""
 
 
@@ -145,7 +158,7 @@ def _reaches(rule: Rule, changes: Iterable[tuple[datetime, object]]) -> bool:
 def nobody(rule: Rule) -> str:
     """Why no client and user can be all that *rule* asks for; empty where somebody can."""
     if rule.groups and not _peopled(rule.groups):
-        return "its groups have no members"
+        return _NO_MEMBERS
     if rule.groups and not any(_may_be_member(rule, group) for group in rule.groups):
         return "its users and clients are in none of its groups"
     for group in rule.not_groups:

@@ -25,6 +25,7 @@ _DEFINED = {  # where what is missing would be defined
 _OF_AN_EXCEPTION = {"reason": "why it was granted", "until": "when it ends"}  # key: what it says
 _OF_EXCEPTIONS = frozenset({"version", "groups", "rules"})  # what their file has: any other key changes more than them
 MOST_OF_A_TABLE = 10_000  # tests; each reload runs them
+MOST_OF_A_FILE = 100_000  # tests: some seconds; in 64 MiB of tables there is room for hundreds of millions
 _SOURCES = ("endpoints", "endpoints_from", "stores")
 
 
@@ -218,6 +219,11 @@ def _settings(document: Document, known: _Known) -> Iterator[Problem]:
 
 
 def _tests(document: Document, known: _Known) -> Iterator[Problem]:
+    counts = [_standing_for(test) for _, test in _entries(document, "tests")]
+    if sum(counts) > MOST_OF_A_FILE and max(counts) <= MOST_OF_A_FILE:  # a table beyond that is told below
+        message = f"the tests of the file are {sum(counts)}, {MOST_OF_A_FILE} are allowed"
+        yield document.problem(("tests",), "too-many-tests", message, "make it several files")
+        return
     for path, test in _entries(document, "tests"):
         yield from _test_ids(document, test, path, known)
         rows = test.get("cases")
@@ -233,6 +239,14 @@ def _tests(document: Document, known: _Known) -> Iterator[Problem]:
                 at = (*path, "cases", index)
                 yield from _test_ids(document, row, at, known)
                 yield from _incomplete(document, test | row, at)
+
+
+def _standing_for(test: dict[str, Any]) -> int:
+    """How many tests *test* is: its requests, for each row of its table those of the row or its own."""
+    rows = test.get("cases")
+    asked = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else [test]
+    requests = (row.get("request", test.get("request")) for row in asked)
+    return sum(len(each) if isinstance(each, list) else 1 for each in requests)
 
 
 def _test_ids(document: Document, test: dict[str, Any], path: Path, known: _Known) -> Iterator[Problem]:

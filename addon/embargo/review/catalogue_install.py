@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from embargo.core.horizon import spelled
 from embargo.journal import audit
 from embargo.journal.event import Change, ConfigurationChanged, Detail, Outcome
 from embargo.policy.problem import PolicyError
 from embargo.policy.replacement import LockedFile, NotWritten, locked
 from embargo.review.catalogue_update import Proposal, previous, still_holds
+from embargo.review.endpoint_changes import EndpointChange
 
 _MOST_TOLD = 100  # lines of a record
 
@@ -48,7 +50,7 @@ def install(
             outcome=Outcome.UNKNOWN,
             user=user,
             reason=reason,
-            apps=tuple(dict.fromkeys(change.app for change in proposal.comparison.endpoints)),
+            apps=tuple(dict.fromkeys(change.app for change in _changes(proposal))),
             policy=proposal.before.digest,
             subject="catalogue",
             details=details_of(proposal),
@@ -88,11 +90,22 @@ def _same(proposal: Proposal) -> None:
         raise NotWritten("another file of the policy changed meanwhile; nothing was written: try again")
 
 
+def _changes(proposal: Proposal) -> tuple[EndpointChange, ...]:
+    return (*proposal.comparison.endpoints, *proposal.comparison.excluded)
+
+
 def details_of(proposal: Proposal) -> Mapping[str, Detail]:
     """What the record of *proposal* says of it, under `embargo.catalogue`."""
     was, now = proposal.released
     changes = proposal.comparison.endpoints
-    lines = [f"{change.app} {change.endpoint}: {change.before} to {change.after}" for change in changes]
+    told: dict[bool, list[str]] = {False: [], True: []}  # by whether it is stricter
+    for period in proposal.verdicts:
+        for shift in period.shifts:
+            told[shift.after > shift.before].append(f"{shift}, {spelled(period.start)} to {spelled(period.end)}")
+    for change in _changes(proposal):
+        if change.before is not change.after:
+            text = f"{change.app} {change.endpoint}: {change.before} to {change.after}"
+            told[change.stricter].append(text)
     return {
         "file": str(proposal.target),
         "released": now.isoformat() if now is not None else None,
@@ -101,7 +114,7 @@ def details_of(proposal: Proposal) -> Mapping[str, Detail]:
         "added": sum(change.old is None for change in changes),
         "removed": sum(change.new is None for change in changes),
         "on_trial": len(proposal.on_trial),
-        "stricter": tuple(line for line, each in zip(lines, changes, strict=True) if each.stricter)[:_MOST_TOLD],
-        "milder": tuple(line for line, each in zip(lines, changes, strict=True) if each.milder)[:_MOST_TOLD],
+        "stricter": tuple(told[True][:_MOST_TOLD]),
+        "milder": tuple(told[False][:_MOST_TOLD]),
         "lost": proposal.comparison.lost,
     }

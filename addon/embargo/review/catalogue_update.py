@@ -26,7 +26,7 @@ from embargo.policy.schema import PolicyForm
 from embargo.review.catalogue_trials import Entry, Introduction, Kept, entries_of, introduced, kept_for
 from embargo.review.endpoint_changes import Comparison, compare, enforcing
 from embargo.review.own_app import endpoint_text
-from embargo.review.verdict_changes import VerdictChanges, verdict_changes
+from embargo.review.verdict_changes import Period, verdict_changes
 
 CATALOGUE = "domains.yaml"  # what it is called where no layer says when it was released
 _AHEAD = timedelta(days=366)  # looked at for what rules change
@@ -49,8 +49,8 @@ class Proposal:
     new: bytes
     released: tuple[date | None, date | None]  # of the installed one, of the new one
     comparison: Comparison
-    verdicts: VerdictChanges  # by rules, groups, settings and authorities, for whom and when, for a year to come
     failed: tuple[Result, ...]  # tests that fail with it
+    verdicts: tuple[Period, ...] = ()  # what rules, groups, settings and authorities change; for a year to come
     on_trial: tuple[Entry, ...] = ()  # that come in so
     kept: tuple[Kept, ...] = ()  # beside them: what is enforced now stays so
     at_once: tuple[Entry, ...] = ()  # new ones that come in enforced: they are no wider than what is blocked now
@@ -188,7 +188,7 @@ def propose(
         new=data,
         released=(None, None),
         comparison=compare(before.policy, after.policy, now),
-        verdicts=verdict_changes(enforcing(before.policy), enforcing(after.policy), now, now + _AHEAD),
+        verdicts=verdict_changes(enforcing(before.policy), enforcing(after.policy), now, now + _AHEAD).periods,
         failed=tuple(result for result in results if not result.passed),
     )
 

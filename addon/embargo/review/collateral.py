@@ -81,6 +81,7 @@ class TrafficEffect:
         self._key = secrets.token_bytes(16)  # so that no digest outlives the process as a client's
         self._hosts: dict[tuple[str, Verdict, Verdict, str | None], HostEffect] = {}
         self.requests = 0
+        self.complete = True  # False: there was more, which was not read
         self.unread = 0
         self.unread_told: list[Unread] = []
         self.changed: Counter[Effect] = Counter()  # requests
@@ -110,6 +111,7 @@ class TrafficEffect:
         """The object that `diff --json` has for it."""
         return {
             "requests": self.requests,
+            "complete": self.complete,
             "unread": self.unread,
             "changed": {effect.value: self.changed[effect] for effect in Effect},
             "beyond": {effect.value: self.beyond[effect] for effect in Effect},

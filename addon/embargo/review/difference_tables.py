@@ -1,5 +1,6 @@
 """A difference as tables of text, the most urgent first: for a terminal, and in Markdown for a pull request."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from embargo.review.difference import Difference, PlacedEndpoint
 from embargo.review.endpoint_changes import Standing
 
 MOST_ROWS = 100  # of a table; `--json` has all
+_BELOW = "  "  # before what belongs to the line above
 _SAME = "same"  # an endpoint that itself is what it was
+_LINK = re.compile(r"(https?|ftp|www)(:(?=//)|\.)", re.IGNORECASE)  # what GitHub's Markdown links by itself
 _TITLES = {
     Effect.COLLATERAL: "Collateral: hosts that no app owned, or only shared ones, and that are hit now",
     Effect.BLOCKED: "Newly blocked",
@@ -70,10 +73,12 @@ def summary(found: Difference) -> list[str]:
         lines.append(f"of {apps} not every combination of groups was asked for: there are too many")
     if (traffic := found.traffic) is not None:
         counts = ", ".join(f"{traffic.changed[effect]} {effect}" for effect in Effect if traffic.changed[effect])
-        lines.append(f"{traffic.requests} requests of the past: {counts or 'no verdict changes'}")
+        beyond = "" if traffic.complete else ", of more that were not read"
+        lines.append(f"{traffic.requests} requests of the past{beyond}: {counts or 'no verdict changes'}")
         if traffic.unread:
-            told = "; ".join(f"{each.where}: {each.why}" for each in traffic.unread_told)
-            lines.append(f"{traffic.unread} could not be read: {told}")
+            whole = len(traffic.unread_told) == traffic.unread
+            lines.append(f"{traffic.unread} could not be read{'' if whole else ', among them'}:")
+            lines += [f"{_BELOW}{each.where}: {each.why}" for each in traffic.unread_told]
     return lines
 
 
@@ -83,10 +88,11 @@ def markdown(found: Difference) -> Iterator[str]:
     yield f"## Policy: {verdict}"
     yield ""
     for line in summary(found):
-        yield f"- {_escaped(line)}"
+        below = _BELOW if line.startswith(_BELOW) else ""
+        yield f"{below}- {escaped(line.removeprefix(_BELOW))}"
     for table in tables(found):
         yield ""
-        yield f"### {_escaped(table.title)}"
+        yield f"### {escaped(table.title)}"
         yield ""
         if not table.rows:
             yield "None."
@@ -94,10 +100,10 @@ def markdown(found: Difference) -> Iterator[str]:
         yield f"| {' | '.join(table.columns)} |"
         yield f"|{' --- |' * len(table.columns)}"
         for row in table.rows:
-            yield f"| {' | '.join(map(_escaped, row))} |"
+            yield f"| {' | '.join(map(escaped, row))} |"
         if table.note:
             yield ""
-            yield _escaped(table.note)
+            yield escaped(table.note)
 
 
 def _table(title: str, columns: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> Table:
@@ -215,8 +221,10 @@ def _authority(found: Difference, identifier: str) -> tuple[str, str]:
     return (told[0], told[1]) if told[0] != told[1] else (told[0], "the same, otherwise described")
 
 
-def _escaped(text: str) -> str:
-    """*text* so that Markdown takes nothing in it for its own."""
-    for character in "\\`*_{}[]<>|#~":
+def escaped(text: str) -> str:
+    """*text* so that Markdown takes nothing in it for its own, and code hosts make no link or mention of it."""
+    for character in "\\`*_{}[]<>|#~&":
         text = text.replace(character, f"\\{character}")
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    text = _LINK.sub(r"\1\\\2", text)
+    return text.replace("@", "@\N{ZERO WIDTH SPACE}")  # a mention is looked for after escapes are gone

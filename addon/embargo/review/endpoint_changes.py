@@ -221,9 +221,7 @@ def _request(
 ) -> Request:
     name = Name.parse(Source.HOST, f"[{host}]" if ":" in host else host, port)
     asked = target or Target("/")
-    return Request(
-        surface=Surface.HTTP, time=time, names=(name,), target=asked, user_agent=agent, transport=transport
-    )
+    return Request(surface=Surface.HTTP, time=time, names=(name,), target=asked, user_agent=agent, transport=transport)
 
 
 def _pairs(old: Policy, new: Policy) -> Iterator[tuple[str, Pattern, Standing | None, Standing | None]]:
@@ -249,7 +247,10 @@ def _excludes(having: Policy, lacking: Policy) -> tuple[tuple[str, str], ...]:
 def _excluded(old: Policy, new: Policy, time: datetime) -> Iterator[EndpointChange]:
     """What gets another verdict of what one of the policies excludes."""
     for app in sorted(old.apps.keys() | new.apps.keys()):
-        was, now = ({each.pattern for each in policy.apps[app].exclude} if app in policy.apps else set() for policy in (old, new))
+        was, now = (
+            {each.pattern for each in policy.apps[app].exclude} if app in policy.apps else set()
+            for policy in (old, new)
+        )
         for pattern in sorted(was ^ now, key=lambda each: (each.kind, each.text)):
             before, after = _furthest(old, new, pattern, time)
             if before.verdict is not after.verdict:

@@ -144,7 +144,7 @@ def _why(policy: Policy, found: AppAccount, rule: Rule | None, entry: Entry, tim
         said.append(f"no rule holds, and settings.default is {policy.settings.default}")
     else:
         said += [_meant_for(rule)] if _meant_for(rule) else []
-        said += [rule.reason] if rule.reason else []
+        said += [f"its reason: {rule.reason}"] if rule.reason else []
     for each in before:
         if each.action is Action.BLOCK and not each.shadow:
             failed = failed_criterion(policy, each, owner, name, request)
@@ -256,10 +256,12 @@ def _entry(rule: Rule, found: AppAccount) -> Iterator[str]:
     yield f"    apps: {_scalar(found.app.id)}"
     yield "    action: block"
     if any(entry.endpoint.shared and entry.verdict is not Verdict.BLOCK for entry in found.entries):
-        yield "    # shared: false       # spares what others use too"
+        yield "    # To spare what others use too:"
+        yield "    # shared: false"
     if found.listings and found.entries:
         roles = _in_order(entry.endpoint.role for entry in found.entries if entry.endpoint.role is not Role.STORE)
-        yield f"    # roles: [{', '.join(roles)}]  # spares the stores"
+        yield "    # To spare the stores:"
+        yield f"    # roles: [{', '.join(roles)}]"
 
 
 def _scalar(identifier: str) -> str:

@@ -1,14 +1,46 @@
-"""What is left of an app that is not blocked, as lines of text: what a person reads on a terminal."""
+"""What is left of an app that is not blocked, as lines of text: what a person reads on a terminal.
 
+The rule stands at the margin, so that it can be pasted as it is printed.
+"""
+
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from embargo.review.remainder import Passing, Remainder, Remedy
 
+WIDTH = 100  # columns
 _MOST_NAMED = 8  # endpoints in a line
 
 
 def remaining(rest: Remainder) -> Iterator[str]:
-    """The lines of *rest*."""
+    """The lines of *rest*, of at most `WIDTH` columns where no name is longer; the YAML as it is."""
+    for line in _lines(rest):
+        yield from folded(line)
+    if rest.remedy is not None:
+        yield ""
+        yield from rest.remedy.text.splitlines()
+        yield ""
+        yield "it would hit"
+        for line in _hits(rest.remedy):
+            yield from folded(line, "  ")
+
+
+def folded(line: str, more: str = "") -> list[str]:
+    """*line* in lines of at most `WIDTH` columns, broken at blanks; the others are indented as it is, and by *more*."""
+    text = line.lstrip()
+    indent = line[: len(line) - len(text)]
+    broken = textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + more,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return broken or [line]
+
+
+def _lines(rest: Remainder) -> Iterator[str]:
     yield ""
     if rest.monitored:
         yield "monitor mode: nothing is blocked; below is what enforcing would leave"
@@ -21,11 +53,6 @@ def remaining(rest: Remainder) -> Iterator[str]:
         yield from _passing(each)
     yield ""
     yield f"to block the rest, put this {rest.remedy.where}"
-    yield ""
-    yield from (f"    {line}".rstrip() for line in rest.remedy.text.splitlines())
-    yield ""
-    yield "it would hit"
-    yield from _hits(rest.remedy)
 
 
 def _passing(each: Passing) -> Iterator[str]:

@@ -10,11 +10,12 @@ import re
 import stat
 import subprocess
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from embargo.policy.document import parse
-from embargo.policy.layers import EXCEPTIONS
+from embargo.policy.layers import DEEPEST_INCLUDE, EXCEPTIONS
 from embargo.policy.reading import LARGEST_LIST, Source
 
 _PATIENCE = 60.0  # seconds for one call of git; a blob takes milliseconds
@@ -51,7 +52,8 @@ def materialize(revision: Revision, files: Sequence[Path], directory: Path) -> l
     """Write the policy that *files* make at *revision* below *directory*, with all that they name; their paths there.
 
     *files* are as they are called now, relative to the current directory; one that the revision does not have is left
-    out, and so is what lies outside the repository: the loader says so then. Raises RevisionError and OSError.
+    out: the loader says so then. Raises OSError, and RevisionError, also where a file names one outside the repository:
+    what the machine has there is no part of the revision.
     """
     tree = _Tree(revision, directory)
     named = [tree.relative(file) for file in files]
@@ -76,23 +78,32 @@ class _Tree:
             raise RevisionError(f"{file} lies outside the repository {self._revision.top}")
         return path
 
-    def policy(self, path: str) -> None:
-        """Write the policy file at *path* and all that it names."""
+    def policy(self, path: str, depth: int = 0) -> None:
+        """Write the policy file at *path* and all that it names, as deep as the loader follows."""
         data = self._write(path)
-        if data is None:
+        if data is None or depth >= DEEPEST_INCLUDE:
             return
         root = parse(Source(path, Path(path), data)).root
-        beside = posixpath.dirname(path)
         for included in _texts(root.get("include")):
-            self.policy(posixpath.normpath(posixpath.join(beside, included)))
+            self.policy(self._beside(path, included), depth + 1)
         apps = root.get("apps")
         for app in apps.values() if isinstance(apps, dict) else ():
             for named in _texts(app.get("endpoints_from")) if isinstance(app, dict) else ():
-                self._write(posixpath.normpath(posixpath.join(beside, named)))
+                self._write(self._beside(path, named))
+
+    def _beside(self, path: str, named: str) -> str:
+        """Where the file lies that the one at *path* calls *named*. Raises RevisionError where that is outside."""
+        below = posixpath.join(posixpath.dirname(path), named)
+        found = posixpath.normpath(below)
+        if _outside(found):
+            raise RevisionError(f"{self._revision.text}:{path} names {named!r}, which lies outside the repository")
+        with suppress(OSError):  # `d/../base.yaml` leads nowhere where `d` is not there
+            (self._directory / posixpath.dirname(below)).mkdir(parents=True, exist_ok=True)
+        return found
 
     def _write(self, path: str) -> bytes | None:
         """Write the file at *path*; its bytes, or None where it is written already or is not there."""
-        if path.startswith(("..", "/")) or path in self._seen or len(self._seen) >= _MOST_FILES:
+        if _outside(path) or path in self._seen or len(self._seen) >= _MOST_FILES:
             return None
         self._seen.add(path)
         data = self._blob(path)
@@ -105,19 +116,33 @@ class _Tree:
 
     def _blob(self, path: str) -> bytes | None:
         for _ in range(_MOST_LINKS):
-            listed = _git(self._revision.top, "ls-tree", "-l", "-z", "--full-tree", self._revision.commit, "--", path)
-            found = _OBJECT.match(listed.decode(errors="surrogateescape"))
+            found, rest = self._object(path), ""
+            while found is None and (above := posixpath.dirname(path)):  # below a link to a directory, or not there
+                path, rest = above, posixpath.join(posixpath.basename(path), rest).rstrip("/")
+                found = self._object(path)
             if found is None or found["kind"] != "blob":
                 return None
             if int(found["size"]) > LARGEST_LIST:
                 raise RevisionError(f"{self._revision.text}:{path} is too large")
+            link = stat.S_ISLNK(int(found["mode"], 8))
+            if rest and not link:
+                return None
             data = _git(self._revision.top, "cat-file", "blob", found["name"])
-            if not stat.S_ISLNK(int(found["mode"], 8)):
+            if not link:
                 return data
-            path = posixpath.normpath(posixpath.join(posixpath.dirname(path), os.fsdecode(data)))
-            if path.startswith(("..", "/")):
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(path), os.fsdecode(data), rest))
+            if _outside(path):
                 return None
         return None
+
+    def _object(self, path: str) -> re.Match[str] | None:
+        listed = _git(self._revision.top, "ls-tree", "-l", "-z", "--full-tree", self._revision.commit, "--", path)
+        return _OBJECT.match(listed.decode(errors="surrogateescape"))
+
+
+def _outside(path: str) -> bool:
+    """Whether *path*, normal and relative to the top of the repository, leaves it."""
+    return path.startswith("/") or path.split("/", 1)[0] == ".."
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -48,6 +48,10 @@ class UnreadableSource(ValueError):
     """A source that cannot be opened, or is of no known format."""
 
 
+class UnknownFormat(UnreadableSource):
+    """A source whose content does not show what it is."""
+
+
 # --- what is a stream of bytes
 
 
@@ -219,4 +223,4 @@ def _of_stream(name: str, plain: io.BufferedReader, raw: io.FileIO | None, wante
         raw.close()
     if wanted is not None:
         raise UnreadableSource(f"{name}: {wanted} is read from a file or directory of its own, not from here")
-    raise UnreadableSource(f"{name}: of no format that is known; --format says which of {', '.join(Format)} it is")
+    raise UnknownFormat(f"{name}: of no format that is known, which are {', '.join(Format)}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from embargo.core.criteria import opposed, selecting_authorities
+from embargo.core.criteria import opposed, selecting_authorities, without_exceptions
 from embargo.core.matcher import Owner
 from embargo.core.request import Name, Request
 from embargo.core.rules import Group, Policy, Rule
@@ -44,6 +44,10 @@ def unmet(policy: Policy, rule: Rule, owner: Owner, name: Name, request: Request
             return _states(policy, rule, owner, request)
         case "basis":
             return _without_basis(policy, rule, owner, request)
+        case "record":
+            anyway = without_exceptions(policy, owner, name, request)
+            assert anyway is not None
+            return f"wants something to open; rule {anyway.id} lets it through anyway, and records nobody"
         case "schedule":
             assert rule.schedule is not None
             return _clock(rule.schedule, request.time)

@@ -252,13 +252,13 @@ def _period(line: bytes) -> datetime:
         if head["census"] != _VERSION:
             raise NoCensus(f"version {head['census']!r} of the census, of which this embargo reads {_VERSION}")
         begin = datetime.fromisoformat(head["from"])
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as other:
+        if begin.tzinfo is None:
+            raise NoCensus("its `from` has no time zone")
+        return begin.astimezone(UTC)
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError) as other:
         if isinstance(other, NoCensus):
             raise
         raise NoCensus("it does not begin as a census does") from None
-    if begin.tzinfo is None:
-        raise NoCensus("its `from` has no time zone")
-    return begin.astimezone(UTC)
 
 
 def _seen(line: bytes, begin: datetime) -> Seen:

@@ -24,7 +24,7 @@ def read(source: ByteSource) -> Iterator[Seen | Unread]:
         for number, entry in enumerate(_entries(source), 1):
             try:
                 found = _seen(entry)
-            except (KeyError, TypeError, ValueError, AttributeError) as broken:
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as broken:
                 yield Unread(f"entry {number}", f"no entry of a HAR: {type(broken).__name__}: {broken}"[:200])
                 continue
             if found is not None:

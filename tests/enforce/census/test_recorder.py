@@ -1,8 +1,10 @@
 """The census of a process: what counts once, when it is written, what a disk that fails costs."""
 
+import gc
 import re
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -203,6 +205,21 @@ def test_off_counts_nothing_drops_what_is_in_memory_and_deletes_what_is_old(tmp_
     clock.time += timedelta(days=31)
     made.store()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_connection_that_stays_open_keeps_nothing_of_an_hour_that_is_over(tmp_path: Path) -> None:
+    """Neither the key by which clients were told apart nor the memory of what was counted."""
+    clock = Clock()
+    made = census(tmp_path, clock)
+    long = connection()
+    made.passed(long, request("www.example.com"))
+    counted = weakref.ref(made._tally)
+    clock.time += timedelta(hours=1)
+    made.store()
+    gc.collect()
+    assert counted() is None
+    made.passed(long, request("www.example.com"))
+    assert long.marked is not None
 
 
 def test_off_makes_no_directory(tmp_path: Path) -> None:

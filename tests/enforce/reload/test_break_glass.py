@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from embargo.core.break_glass import BreakGlass, Clocks
+from embargo.core.break_glass import BreakGlass, Clocks, End
 from embargo.core.decision import Reason, Verdict
 from embargo.core.request import Surface
 from embargo.core.rules import Decrypt, Mode
@@ -20,7 +20,7 @@ from embargo.enforce.gate import Gate
 from embargo.enforce.reload import break_glass
 from embargo.enforce.reload.break_glass import Glass
 from embargo.journal import audit
-from embargo.journal.break_glass import ENDED, started
+from embargo.journal.break_glass import ENDED, ended, started
 from embargo.policy import break_glass as files
 from embargo.policy.break_glass import FILE, locked, write
 from sample import NOW, app, policy, request, rule
@@ -283,6 +283,25 @@ def test_of_two_proxies_with_logs_of_their_own_each_has_the_end(
         assert story.ends() == story.ends(others[0]) == ["expired"]
 
     follow(tmp_path, monkeypatch, tell)
+
+
+def test_one_whose_end_is_on_record_does_not_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not to a process that has just started either, where both files were put back from a backup."""
+
+    async def tell(story: Story) -> None:
+        newer = replace(GLASS, id="id-2")
+        await asyncio.sleep(0.1)
+        assert story.refuses()
+        story.begin(newer)
+        await until(lambda: not story.refuses())
+
+    def before(story: Story) -> None:
+        audit.record(story.log, ended(GLASS, End.ENDED, NOW, policy=None, by="bob"))
+        story.begin()
+        story.glass.begin()
+        assert story.refuses()
+
+    follow(tmp_path, monkeypatch, tell, before)
 
 
 def test_a_file_that_does_not_count_is_shown(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from embargo.enforce.gate import Gate
+from embargo.enforce.reload import watch
 from embargo.enforce.reload.reloader import Reloader
 from embargo.journal.event import Outcome, PolicyChanged
+from embargo.policy.replacement import locked
 from sink import Sink
 
 GOOD = "version: 1\napps: {bad: {endpoints: [banned.test]}}\nrules: [{id: ban, apps: bad, action: block}]\n"
@@ -61,6 +63,23 @@ def test_an_edit_takes_effect_and_says_what_it_changed(tmp_path: Path) -> None:
         assert (change.old, change.new) == (first.digest, gate.policy.digest)
         assert any("soon.test" in text for text in change.stricter)
         assert (reloader.reloads_ok, reloader.reloads_refused) == (2, 0)
+
+    follow(tmp_path, GOOD, story)
+
+
+def test_what_a_command_wrote_takes_effect_without_standing_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "STILL", float("inf"))
+
+    async def story(reloader: Reloader, gate: Gate, kept: Kept, file: Path) -> None:
+        await until(lambda: gate.policy is not None)
+        first = gate.policy
+        with locked(file, "a test", like=file) as whole:
+            whole.read()
+            whole.stage(BETTER.encode())
+            whole.replace()
+        await until(lambda: gate.policy is not first)
 
     follow(tmp_path, GOOD, story)
 

@@ -88,8 +88,8 @@ class Census:
         else:
             connection.counted = host
         marked = connection.marked
-        if marked is None or marked[0] is not tally or marked[1] is not connection.client:
-            connection.marked = marked = (tally, connection.client, tally.mark(connection.client))
+        if marked is None or marked[0] is not tally.era or marked[1] is not connection.client:
+            connection.marked = marked = (tally.era, connection.client, tally.mark(connection.client))
         mark = marked[2]
         if (counted := counts.get(host)) is None and (counted := tally.new(counts, host, mark)) is None:
             return

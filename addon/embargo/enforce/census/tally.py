@@ -40,6 +40,7 @@ class Tally:
         self.others = 0  # requests that found no room
         self.hosts: dict[str, Counted] = {}
         self.questions: dict[str, Counted] = {}  # of DNS
+        self.era = object()  # tells its marks from another tally's, and keeps nothing of it alive
         self._most = most
         self._brought: dict[Mark, int] = {}  # names that came with a client of this mark
         self._key = os.urandom(32)

@@ -15,7 +15,7 @@ from typing import Any
 from embargo.core.break_glass import BreakGlass, Clocks, End
 from embargo.enforce.gate import Gate, close, now
 from embargo.enforce.reload.rejudge import rejudge
-from embargo.journal.break_glass import WORDS, record_end
+from embargo.journal.break_glass import WORDS, on_record, record_end
 from embargo.policy.break_glass import FILE, Busy, Damaged, clocks, in_force, settle
 
 logger = logging.getLogger("embargo")
@@ -92,9 +92,22 @@ class Glass:
         if current is not None and found.id == current.id:
             # what was read first counts: nobody prolongs one by another file
             return (current if current.left(clock) > 0 else None), error
+        if self._has_ended(found):
+            return None, error
         if clock.ticks < found.ticks:  # begun before the machine started anew: from here on by its clock too
             found = replace(found, ticks=clock.ticks - (found.seconds - found.left(clock)))
         return found, error
+
+    def _has_ended(self, glass: BreakGlass) -> bool:
+        """Whether the log has its end: both files were put back."""
+        try:
+            _, end = on_record(self.log, glass)
+        except OSError:
+            return False
+        if end is not None:
+            self._over = glass.id
+            logger.warning("embargo: break-glass of %s by %s: IGNORED: it has ended", glass.since, glass.author)
+        return end is not None
 
     def _take(self, found: BreakGlass | None, error: str | None) -> BreakGlass | None:
         """Have the gate follow what was *found*; the one that this ended."""
