@@ -136,3 +136,10 @@ def test_two_revisions(tmp_path: Path) -> None:
     assert "added    alipay  domain:qq.com      api   pass    block  HEAD:site.yaml:3" in result.stdout
     back = diff("HEAD", "--", "site.yaml")
     assert "added    alipay  domain:alipay.com  api   pass    block  site.yaml:3" in back.stdout
+
+
+def test_a_branch_that_is_called_as_a_directory(tmp_path: Path) -> None:
+    commit(tmp_path, {"site.yaml": OLD})
+    (tmp_path / "main").mkdir()
+    result = diff("main", "--", "site.yaml")
+    assert (result.exit_code, result.stdout.splitlines()[1:]) == (0, ["no difference in effect"])

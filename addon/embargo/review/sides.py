@@ -43,7 +43,9 @@ def _layers(word: str) -> tuple[Path, ...] | None:
     paths = tuple(Path(each) for each in word.split(_LAYERS) if each)
     if not paths:
         return None
-    a_file = paths[0].exists() or (":" not in word and (len(paths) > 1 or word.endswith((".yaml", ".yml"))))
+    a_file = (paths[0].exists() and not paths[0].is_dir()) or (
+        ":" not in word and (len(paths) > 1 or word.endswith((".yaml", ".yml")))
+    )
     return paths if a_file else None
 
 
