@@ -49,8 +49,8 @@ NEVER = (
     "fragments of URLs",
 )
 CENSUS = (
-    f"A host that at least {FEWEST_CLIENTS} clients met within an hour: its name, the hour, the number of requests, and "
-    "about how many clients.",
+    f"A host that at least {FEWEST_CLIENTS} clients met within an hour: its name, the hour, the number of requests, "
+    "and about how many clients.",
     f"What fewer than {FEWEST_CLIENTS} clients met: the registered name (example.com of alice.example.com), the day, "
     "and the number of requests; without an hour and without the host. Where the hosts of the name together had "
     f"{FEWEST_CLIENTS} clients in an hour, about how many.",
