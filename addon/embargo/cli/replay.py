@@ -2,8 +2,7 @@
 
 import gc
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,18 +12,17 @@ from embargo.cli.explain import ClientAddress
 from embargo.cli.loading import UNREADABLE, loaded_policy
 from embargo.cli.options import Instant, json_option, policy_option
 from embargo.cli.output import echo_json, printable, table
+from embargo.cli.past_traffic import followed, opened
 from embargo.core.address import Address
 from embargo.core.decision import Verdict
-from embargo.core.seen import Seen, Unread
 from embargo.review.judge import Assumed, Judge
 from embargo.review.replay import VERDICTS, By, Replay, Row, Summary, Table
-from embargo.review.sources import Format, Source, UnknownFormat, UnreadableSource, open_source
+from embargo.review.sources import Format, Source
 from embargo.review.tally import AT, WOULD
 
 BLOCKED = 1  # exit, under --exit-code
 INTERRUPTED = 130  # exit: 128 and SIGINT, as shells have it
 _MOST_SHOWN = 10  # rows of a table
-_STEP = 4096  # requests between two looks at how far it is
 _IN_SHORT = (By.APP, By.RULE, By.CLIENT, By.USER, By.HOST)  # tables that are shown where none is asked for
 
 
@@ -83,21 +81,21 @@ def command(
     """
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
-    opened = _opened(sources, wanted)
+    found_sources = opened(sources, wanted, choosable=True)
     judged = loaded_policy(policy)
     assumed = Assumed(time=datetime.now(UTC), client=client, user=user)
     replay = Replay(Judge(judged, assumed, at=at))
     gc.freeze()  # a policy is thousands of objects, none of which will be garbage
-    complete = _run(replay, opened)
+    complete = _run(replay, found_sources)
     summary = replay.summary()
     if as_json:
-        found = {"sources": [{"name": source.name, "format": source.format.value} for source in opened]}
+        found = {"sources": [{"name": source.name, "format": source.format.value} for source in found_sources]}
         echo_json({**found, "policy": judged.digest, "complete": complete, **summary.document(top or None)})
     elif as_csv:
         _echo_csv(summary, by, top or None)
     else:
         _show(summary, by, _MOST_SHOWN if top is None else top or None)
-    _tell_unread(summary, opened)
+    _tell_unread(summary, found_sources)
     if not complete:
         click.echo("interrupted: this is what was reached", err=True)
         sys.exit(INTERRUPTED)
@@ -108,73 +106,15 @@ def command(
         sys.exit(BLOCKED)
 
 
-def _opened(names: Sequence[str], wanted: Format | None) -> list[Source]:
-    """The sources, all of them before any is read: a name that is misspelled is told at once."""
-    opened, problems = [], []
-    stdin = sys.stdin.buffer if "-" in names else None
-    for name in names:
-        try:
-            opened.append(open_source(name, wanted, stdin))
-        except UnreadableSource as unreadable:
-            hint = "; --format says which it is" if isinstance(unreadable, UnknownFormat) else ""
-            problems.append(f"{unreadable}{hint}")
-    for problem in problems:
-        click.echo(f"error: {printable(problem)}", err=True)
-    if problems:
-        sys.exit(UNREADABLE)
-    return opened
-
-
 def _run(replay: Replay, sources: Sequence[Source]) -> bool:
     """Whether all was read; False where it was interrupted."""
     try:
-        with _progress(sources) as reached:
-            for source in sources:
-                replay.source = source.name
-                replay.take_all(_counted(source, reached))
+        for source in sources:
+            replay.source = source.name
+            replay.take_all(followed(source))
     except KeyboardInterrupt:
         return False
     return True
-
-
-def _counted(source: Source, reached: Callable[[Source, int], None]) -> Iterator[Seen | Unread]:
-    """What *source* holds; *reached* is called now and then with it, and how many there were."""
-    number = 0
-    for number, item in enumerate(source, 1):
-        if number % _STEP == 0:
-            reached(source, number)
-        yield item
-    reached(source, number)
-
-
-@contextmanager
-def _progress(sources: Sequence[Source]) -> Iterator[Callable[[Source, int], None]]:
-    """A bar on standard error, where that is a terminal: of bytes where their number is known."""
-    if not sys.stderr.isatty():
-        yield lambda source, number: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[number]:,} requests"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks = {
-            id(source): bar.add_task(printable(source.name), total=source.total, number=0, start=False)
-            for source in sources
-        }
-
-        def reached(source: Source, number: int) -> None:
-            task = tasks[id(source)]
-            bar.start_task(task)
-            bar.update(task, completed=source.done or 0, number=number)
-
-        yield reached
 
 
 def _show(summary: Summary, by: By | None, most: int | None) -> None:
