@@ -19,7 +19,7 @@ _BELOW = 12  # names below each domain of the catalogue
 _MEASURE = """\
 import sys
 sys.path.insert(0, sys.argv[1])
-import gc, resource, time
+import gc, re, time
 from datetime import UTC, datetime
 from pathlib import Path
 from embargo.policy.load import load
@@ -33,7 +33,8 @@ begun = time.process_time()
 replay.take_all(open_source(sys.argv[3]))
 took = time.process_time() - begun
 summary = replay.summary()
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+# not ru_maxrss, which a process inherits from the one that started it (getrusage(2) does not say so)
+peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 print(summary.requests / took, peak / 1024, sum(summary.counts[:4]), summary.requests)
 """
 
