@@ -370,6 +370,7 @@ def test_a_password_counts_for_more(start: Start, origin: Origin, tmp_path: Path
         assert curl(proxy, "--proxy-user", "alice:single-secret", f"{scheme}://banned.test/").status == 200
         assert curl(proxy, "--proxy-user", "alice:single-secret", f"{scheme}://watched.test/").status == 200
     assert curl(proxy, "http://watched.test/").status == 407, "bob's address is not bob's password"
+    proxy.settled()
     assert {field(record, "embargo.identity_source") for record in proxy.decisions()} == {"proxyauth"}
 
 

@@ -175,6 +175,7 @@ def test_a_directory(start: Start, origin: Origin, ldap: int) -> None:
         assert 407 in (answer.status, answer.connect)
         answer = curl(proxy, "--proxy-user", "alice:", f"{scheme}://banned.test/")
         assert 407 in (answer.status, answer.connect), "an anonymous bind is nobody"
+    proxy.settled()
     assert {field(record, "user.name") for record in proxy.decisions()} == {"alice"}
     nowhere(proxy)
     assert ADMIN not in proxy.text()
