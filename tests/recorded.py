@@ -1,23 +1,27 @@
 """Events as the proxy hands them over, short to write, and what the tests of the journal share."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from embargo.core.break_glass import BreakGlass, End
 from embargo.core.catalogue import Role
 from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.request import Name, Source, Surface
-from embargo.core.rules import AppSelector, Basis, Recording
+from embargo.core.rules import AppSelector, Basis, ClientForm, Recording
 from embargo.core.timeline import State
 from embargo.journal.break_glass import ended, started
 from embargo.journal.ecs import Observer
 from embargo.journal.event import (
     Change,
     ConfigurationChanged,
+    ConsoleUsed,
+    Heartbeat,
     Judged,
     Outcome,
     PolicyChanged,
@@ -25,6 +29,7 @@ from embargo.journal.event import (
     RecordsLost,
 )
 from embargo.journal.livefile import LiveFile
+from embargo.journal.seal.chain import MARK
 from sample import endpoint, group, rule
 
 OBSERVER = Observer(hostname="proxy1.example.com", version="0.1.0", pid=4711)
@@ -122,6 +127,7 @@ EVENTS = {  # name of the golden record: event
         BLOCK._replace(verdict=Verdict.LOG, rule=rule("stayed-orders", "log")),
         **(BARE | {"surface": Surface.CONNECT, "method": "CONNECT", "user": None}),
     ),
+    "http-truncated": judged(BLOCK, client_form=ClientForm.TRUNCATED),
     "http-allow": judged(
         BLOCK._replace(verdict=Verdict.ALLOW, rule=rule("pilot", "allow", ticket="T-1", approved_by="CISO"))
     ),
@@ -143,6 +149,24 @@ EVENTS = {  # name of the golden record: event
             against=("eo-13971",),
         ),
         status=None,
+    ),
+    "console-log-in": ConsoleUsed(
+        time=TIME,
+        action="log-in",
+        user="alice",
+        client="192.0.2.7",
+        details={"way": "password and code", "role": "auditor"},
+    ),
+    "console-log-in-failed": ConsoleUsed(
+        time=TIME, action="log-in", outcome=Outcome.FAILURE, client="192.0.2.7", details={"way": "password"}
+    ),
+    "console-role-given": ConsoleUsed(
+        time=TIME,
+        action="account-changed",
+        user="root",
+        target="alice",
+        client="192.0.2.7",
+        details={"change": "role", "from": "viewer", "to": "auditor"},
     ),
     "exception-attempted": EXCEPTION,
     "exception-added": replace(EXCEPTION, outcome=Outcome.SUCCESS),
@@ -255,10 +279,43 @@ EVENTS = {  # name of the golden record: event
     "died": ProcessChanged(
         time=TIME, action="died", outcome=Outcome.FAILURE, pid=4712, reason="worker 2 was ended by SIGKILL"
     ),
+    "heartbeat": Heartbeat(
+        time=TIME,
+        since=TIME - timedelta(seconds=60),
+        seconds=60.0012,
+        mode="enforce",
+        policy=DIGEST,
+        flows={"judged": 9, "blocked": 2, "logged": 1, "allowed": 0, "passed": 6, "nameless": 1, "errors": 0},
+        uninspected={"not-needed": 4, "pinned": 0},
+        lost=0,
+        ca="ca" * 32,
+        next_change=TIME + timedelta(hours=2),
+        worker=2,
+    ),
+    "heartbeat-refusing": Heartbeat(
+        time=TIME, since=TIME, seconds=0.0, mode=None, policy=None, flows={"judged": 0}, uninspected={}, lost=0
+    ),
+    "heartbeat-break-glass": Heartbeat(
+        time=TIME,
+        since=TIME - timedelta(seconds=7),
+        seconds=7.0,
+        mode="monitor",
+        policy=DIGEST,
+        break_glass=GLASS.id,
+        flows={"judged": 3},
+        uninspected={},
+        lost=1,
+    ),
     "records-lost": RecordsLost(
         time=TIME, count=17, since=TIME - timedelta(seconds=9), reason="No space left on device"
     ),
 }
+
+
+def records_in(file: Path) -> list[dict[str, Any]]:
+    """The records in a plain file of the log, but the seal's own; none where it is missing."""
+    lines = file.read_bytes().splitlines() if file.exists() else []
+    return [json.loads(line) for line in lines if MARK not in line]
 
 
 class Disk:

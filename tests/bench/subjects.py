@@ -157,7 +157,15 @@ def embargo_run(directory: Path, domains: int, decrypt: str) -> Subject:
     """The same by `embargo run`, which calls hooks from lists of its own."""
     as_script = embargo(directory / "run", domains, decrypt)
     home = as_script.directory
-    program = [str(BIN / "embargo"), "run", "--policy", str(home / "domains.yaml"), "--log", str(home / "log")]
+    program = [
+        str(BIN / "embargo"),
+        "run",
+        "--no-console",
+        "--policy",
+        str(home / "domains.yaml"),
+        "--log",
+        str(home / "log"),
+    ]
     name = f"embargo run {domains:,} {decrypt}".replace(",", " ")
     return Subject(name, home, [], domains, program, ["--"])
 

@@ -174,7 +174,7 @@ def _crew(home: Path, count: int, http: int, https: int) -> Iterator[int]:
         "EMBARGO_TEST_HTTPS": str(https),
     }
     command = [
-        str(BIN / "embargo"), "run", "--workers", str(count), "--port", str(port),
+        str(BIN / "embargo"), "run", "--no-console", "--workers", str(count), "--port", str(port),
         "--policy", str(subject.directory / "domains.yaml"), "--log", str(home / "log"),
         "--", "-q", "--set", f"confdir={home / 'conf'}", "-s", str(REDIRECT),
     ]  # fmt: skip

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from embargo.cli.main import main
 from nobody import as_nobody, public_directory
+from recorded import records_in
 
 
 @pytest.fixture(autouse=True)
@@ -123,5 +124,5 @@ def test_root_beside_a_proxy_of_another_user(machine: Path) -> None:
     assert ("NOTHING IS REFUSED until" in shown.stdout, shown.stderr.startswith("warning")) == (True, False)
     assert "is in force until" in run("--for", "5m", "--reason", "more").stderr
     assert run("--end", "--author", "bob").stdout == "break-glass by alice has ended\n"
-    ended = json.loads((machine / "logs" / "audit.jsonl").read_text().splitlines()[-1])
+    ended = records_in(machine / "logs" / "audit.jsonl")[-1]
     assert (ended["user"]["name"], ended["embargo"]["break_glass"]["end"]) == ("bob", "ended")

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from embargo.cli.main import main
+from recorded import records_in
 
 OLD = """\
 # the catalogue
@@ -37,8 +38,7 @@ def run(*arguments: str) -> Result:
 
 def actions(directory: Path) -> list[str]:
     file = directory / "log/audit.jsonl"
-    lines = file.read_text().splitlines() if file.exists() else []
-    return [f"{event['action']} {event['outcome']}" for event in (json.loads(line)["event"] for line in lines)]
+    return [f"{each['event']['action']} {each['event']['outcome']}" for each in records_in(file)]
 
 
 SHOWN = """\

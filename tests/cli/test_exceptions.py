@@ -17,6 +17,7 @@ from embargo.paths import shipped
 from embargo.policy.layers import exceptions_file
 from embargo.policy.load import load
 from embargo.policy.replacement import locked
+from recorded import records_in
 
 POLICY = """\
 version: 1
@@ -276,7 +277,7 @@ def test_who_holds_it_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
 def test_who_did_it_is_the_login_user_unless_said(run: Run) -> None:
     run("add", "qq", *ALICE)
     run("add", "one.test", "--user", "zoe", *ADD, "--author", "somebody else")
-    records = [json.loads(line) for line in Path("log/audit.jsonl").read_text().splitlines()]
+    records = records_in(Path("log/audit.jsonl"))
     assert (records[0]["user"]["name"], "login" in records[0]["embargo"]["exception"]) == (login_user(), False)
     assert records[2]["user"]["name"] == "somebody else"
     assert records[2]["embargo"]["exception"]["login"] == login_user()

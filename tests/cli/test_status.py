@@ -43,6 +43,19 @@ def test_a_healthy_process(directory: Path) -> None:
     ]
 
 
+def test_what_is_deleted_and_anchored(directory: Path) -> None:
+    retention = {"retention": {"error": None, "held": 2, "deleted": 3}}
+    taken = {"to": "/mnt/a", "state": "idle", "anchored": 9, "last": "2026-11-24T08:00:00+00:00"}
+    new = {"to": "https://x:443", "state": "waiting", "anchored": 0, "last": None}
+    with Answering(directory, 7, HEALTHY | {"log": HEALTHY["log"] | retention, "anchors": [taken, new]}):
+        lines = run().output.splitlines()
+    assert lines[-3:] == [
+        "               3 old files deleted, 2 on hold",
+        "  anchor       /mnt/a: idle, 9 taken, the newest at 2026-11-24 08:00:00 UTC",
+        "  anchor       https://x:443: waiting, 0 taken",
+    ]
+
+
 def test_endpoints_on_trial(directory: Path) -> None:
     with Answering(directory, 7, HEALTHY | {"policy": HEALTHY["policy"] | {"on_trial": 2}}):
         assert "(10 apps, 5 rules, 321 endpoints, 2 on trial)" in run().output

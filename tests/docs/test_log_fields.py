@@ -1,7 +1,7 @@
 """docs/reference/log-fields.md names every field that a record can have, and no other."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -13,13 +13,19 @@ from embargo.core.break_glass import End
 from embargo.core.catalogue import Role
 from embargo.core.decision import Decision, Reason, Trial, Verdict
 from embargo.core.request import Name, Source, Surface
-from embargo.core.rules import Action, AppSelector, Basis, Group, Recording, Rule
+from embargo.core.rules import Action, AppSelector, Basis, ClientForm, Group, Recording, Rule
 from embargo.core.timeline import State
+from embargo.enforce.accounts import Counters
+from embargo.enforce.uninspected import Uninspected
 from embargo.journal.break_glass import ended, started
+from embargo.journal.ecs import CONSOLE_ACTIONS
 from embargo.journal.event import (
     Change,
     ConfigurationChanged,
+    ConsoleUsed,
+    Detail,
     Event,
+    Heartbeat,
     Judged,
     Outcome,
     PolicyChanged,
@@ -27,10 +33,14 @@ from embargo.journal.event import (
     RecordsLost,
 )
 from embargo.journal.record import Encoder, Observer, Record
+from embargo.journal.retention.holds import Hold
+from embargo.journal.retention.policies import pruned
+from embargo.journal.retention.tombstone import Tombstone, deleted
 from embargo.review.catalogue_install import details_of as catalogue_details
 from embargo.review.catalogue_update import Proposal
 from embargo.review.endpoint_changes import compare
 from embargo.review.exempting import Plan, details_of
+from embargo.review.holds import details_of as hold_details
 from recorded import GLASS
 from sample import NOW, app, endpoint, pattern, policy, rule
 
@@ -113,6 +123,37 @@ CATALOGUE = Proposal(
     comparison=compare(_WAS, _IS, NOW),
     failed=(),
 )
+STONE = Tombstone(
+    file="decisions-20251124T101500Z-1.jsonl.zst",
+    chain="decisions",
+    first=1,
+    last=9,
+    seal="ab" * 32,
+    since="2025-11-24T10:00:00.000Z",
+    until="2025-11-24T10:15:00.000Z",
+    key="00" * 8,
+    signature="AAAA",
+)
+CONSOLE: dict[str, dict[str, Detail]] = {  # action: what its record says besides
+    "log-in": {"way": "password", "role": "auditor"},
+    "log-out": {},
+    "session-ended": {"session": "0123456789abcdef"},
+    "account-added": {"role": "auditor", "source": "local"},
+    "account-changed": {"change": "role", "from": "viewer", "to": "auditor"},
+    "link-made": {},
+    "token-added": {"token": "0123456789abcdef", "name": "siem", "scopes": ("counts",), "days": 90},
+    "token-revoked": {"token": "0123456789abcdef", "name": "siem"},
+    "export": {"filter": "app:alipay", "form": "csv", "rows": 12},
+    "unmask": {},
+    "record-marked": {"record": "019dc9a8-0000-7000-8000-000000000001", "mark": "question"},
+    "exception-asked": {
+        "record": "019dc9a8-0000-7000-8000-000000000001",
+        "what": "app:alipay",
+        "whom": "user",
+        "until": NOW,
+        "duration": "1 hour",
+    },
+}
 EVENTS: tuple[Event, ...] = (
     FULL,
     ConfigurationChanged(
@@ -167,6 +208,7 @@ EVENTS: tuple[Event, ...] = (
     ),
     PolicyChanged(time=NOW, outcome=Outcome.FAILURE, old="aa" * 32, new=None, problems=("domains.yaml:1:1: …",) * 101),
     replace(FULL, break_glass=GLASS.id),
+    replace(FULL, client_form=ClientForm.PSEUDONYM),
     started(GLASS, policy="aa" * 32, replaces="019dc9a8-0000-7000-8000-00000000000c", error="No space left on device"),
     ended(GLASS, End.EXPIRED, NOW, policy="aa" * 32),
     ProcessChanged(time=NOW, action="start", policy="aa" * 32),
@@ -185,9 +227,44 @@ EVENTS: tuple[Event, ...] = (
         details=details_of(EXCEPTION, Path("exceptions.yaml")) | {"login": "root"},
         error="No space left on device",
     ),
+    ConfigurationChanged(
+        time=NOW,
+        action="hold-added",
+        change=Change.CREATION,
+        user="bob",
+        reason="Doe v. Example",
+        subject="hold",
+        details=hold_details(
+            Hold(id="hold-1", begin=NOW, end=NOW, reason="Doe v. Example", author="bob", since=NOW, ticket="LEGAL-9")
+        ),
+    ),
+    deleted(STONE, NOW, "old"),
+    pruned("aa" * 32, NOW),
+    Heartbeat(
+        time=NOW,
+        since=NOW - timedelta(seconds=60),
+        seconds=60.0,
+        mode="enforce",
+        policy="aa" * 32,
+        break_glass=GLASS.id,
+        flows=asdict(Counters()),
+        uninspected={str(reason): 0 for reason in Uninspected},
+        lost=0,
+        ca="cc" * 32,
+        next_change=NOW,
+        worker=1,
+    ),
+    ConsoleUsed(time=NOW, action="account-changed", user="root", target="alice", reason="moved", client="192.0.2.7"),
+    *(ConsoleUsed(time=NOW, action=action, details=details) for action, details in CONSOLE.items()),
     RecordsLost(time=NOW, count=3, since=NOW - timedelta(seconds=5), reason="No space left on device"),
 )
 NOT_YET = {"dns.question.name", "dns.question.type"}  # the record can hold them; no surface makes them today
+
+
+def test_every_action_of_the_console_is_in_the_table() -> None:
+    assert set(CONSOLE) == set(CONSOLE_ACTIONS)
+    text = PAGE.read_text()
+    assert [action for action in CONSOLE_ACTIONS if f"| {action} |" not in text] == []
 
 
 def leaves(value: Any, path: str = "") -> set[str]:
@@ -199,8 +276,15 @@ def leaves(value: Any, path: str = "") -> set[str]:
     return {path}
 
 
+class Pseudonyms:
+    """In the place of those that are keyed."""
+
+    def of(self, client: str) -> str:
+        return "c1-rtovevzejhna6n7i"
+
+
 def fields() -> set[str]:
-    encoder = Encoder(Observer(hostname="proxy1.example.com", version="0.1.0", pid=4711))
+    encoder = Encoder(Observer(hostname="proxy1.example.com", version="0.1.0", pid=4711), Pseudonyms())  # type: ignore[arg-type]
     documents = [
         encoder.document(event, sequence=7, identifier="019dc9a8-0000-7000-8000-000000000009") for event in EVENTS
     ]

@@ -11,10 +11,10 @@ from docs.pages import ROOT, codes, first_cells, section
 from embargo.core.catalogue import Role
 from embargo.core.pattern import Protocol
 from embargo.core.request import Surface
-from embargo.core.rules import Action, Decrypt, Mode, NewEndpoints, Recording, Respond
+from embargo.core.rules import Action, ClientForm, Decrypt, Mode, NewEndpoints, Recording, Respond
 from embargo.core.timeline import State
 from embargo.policy import schema
-from embargo.policy.fields import ClientAddress, Day, Expectation, Position, QueryValues
+from embargo.policy.fields import Day, Expectation, Position, QueryValues
 from embargo.policy.instants import DURATIONS, SIZES
 from embargo.policy.patterns import FORMS
 from embargo.policy.reading import UNREADABLE
@@ -25,6 +25,7 @@ SECTIONS: dict[str, type[BaseModel]] = {  # heading: the model whose keys its ta
     "The file": schema.PolicyForm,
     "settings": schema.SettingsForm,
     "settings.log": schema.LogForm,
+    "settings.log.anchors": schema.AnchorForm,
     "settings.privacy": schema.PrivacyForm,
     "authorities": schema.AuthorityForm,
     "apps": schema.AppForm,
@@ -42,7 +43,7 @@ WORDS: dict[str, tuple[str, type[StrEnum]]] = {  # case: (heading, the words tha
     "new endpoints": ("settings", NewEndpoints),
     "default actions": ("settings", Action),
     "query values": ("settings.privacy", QueryValues),
-    "client addresses": ("settings.privacy", ClientAddress),
+    "client addresses": ("settings.privacy", ClientForm),
     "states": ("authorities", State),
     "roles": ("patterns", Role),
     "protocols": ("patterns", Protocol),

@@ -79,7 +79,8 @@ class Proxy:
             arguments = [str(bin / "embargo"), "run", "--port", "0", "--log", str(self.log)]
             for file in files:
                 arguments += ["--policy", str(file)]
-            arguments += [*flags, "--", *common, *scripts]
+            alone = [] if "--console" in flags else ["--no-console"]
+            arguments += [*alone, *flags, "--", *common, *scripts]
         else:
             arguments = [str(bin / command), "--listen-host", "127.0.0.1", "--listen-port", "0"]
             if command == "mitmweb":
@@ -175,12 +176,12 @@ class Proxy:
         return True
 
     def records(self, **wanted: Any) -> list[dict[str, Any]]:
-        """The whole records in the live log files, those alone whose dotted fields match."""
+        """The whole records in the live log files, those alone whose dotted fields match; none of the seal's own."""
         records = []
         for file in sorted(self.log.glob("decisions*.jsonl")):
             for line in file.read_bytes().splitlines(keepends=True):
-                if line.endswith(b"\n"):
-                    records.append(json.loads(line))
+                if line.endswith(b"\n") and field(record := json.loads(line), "event.action") != "seal-checkpoint":
+                    records.append(record)
         return [r for r in records if all(field(r, key.replace("__", ".")) == value for key, value in wanted.items())]
 
     def decisions(self, start: int = 0) -> list[dict[str, Any]]:

@@ -268,7 +268,7 @@ def test_a_block_page_of_ones_own(start: Start, origin: Origin, tmp_path: Path) 
     assert failed.status == 503
     assert "This request was refused" in failed.body
     assert "<b>" not in failed.body
-    assert "https://c.test/incidents/" in failed.body
+    assert "https://c.test/record/" in failed.body
     assert origin.connections == 0
 
 

@@ -19,14 +19,16 @@ from recorded import EXCEPTION, TIME
 
 
 def records(directory: Path, name: str = "audit.jsonl") -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (directory / name).read_bytes().splitlines()]
+    """All but the seal's own; the next to each is one that signs it."""
+    found = [json.loads(line) for line in (directory / name).read_bytes().splitlines()]
+    return [each for each in found if each["event"]["action"] != "seal-checkpoint"]
 
 
 def test_a_directory_and_a_chain_are_begun(tmp_path: Path) -> None:
     log = tmp_path / "state" / "log"
     record(log, EXCEPTION)
     record(log, EXCEPTION)
-    assert [each["event"]["sequence"] for each in records(log)] == [1, 2]
+    assert [each["event"]["sequence"] for each in records(log)] == [1, 3]
     assert (log / "audit.jsonl").stat().st_mode & 0o777 == 0o600
     assert len({each["event"]["id"] for each in records(log)}) == 2
 
@@ -42,7 +44,7 @@ def test_the_disk_confirms_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     synced: list[int] = []
     monkeypatch.setattr(LiveFile, "sync", lambda file: synced.append(file.sequence))
     record(tmp_path, EXCEPTION)
-    assert synced == [1]
+    assert synced == [2], "and its signature"
 
 
 def test_a_torn_line_is_cut_and_told(tmp_path: Path) -> None:
@@ -51,7 +53,7 @@ def test_a_torn_line_is_cut_and_told(tmp_path: Path) -> None:
         file.write(b'{"@timestamp":"2026')
     record(tmp_path, EXCEPTION)
     assert [each["event"]["action"] for each in records(tmp_path)] == ["exception-added", "log-loss", "exception-added"]
-    assert [each["event"]["sequence"] for each in records(tmp_path)] == [1, 2, 3]
+    assert [each["event"]["sequence"] for each in records(tmp_path)] == [1, 3, 4]
 
 
 def test_what_is_old_is_rotated(tmp_path: Path) -> None:
@@ -59,8 +61,8 @@ def test_what_is_old_is_rotated(tmp_path: Path) -> None:
     record(tmp_path, replace(EXCEPTION, time=TIME + timedelta(days=2)), LogSettings(rotate_age=86_400.0))
     (aside,) = tmp_path.glob("audit-*")
     assert aside.name == "audit-20261126T101500Z-1.jsonl.zst"
-    assert [each["event"]["sequence"] for each in records(tmp_path)] == [2]
-    assert [entry.record.sequence for entry in Reader(tmp_path).entries()] == [1, 2]
+    assert [each["event"]["sequence"] for each in records(tmp_path)] == [3]
+    assert [entry.record.sequence for entry in Reader(tmp_path).entries()] == [1, 3]
 
 
 def test_a_chain_that_is_held_is_waited_for(tmp_path: Path) -> None:
@@ -80,7 +82,7 @@ def test_a_chain_that_is_held_is_waited_for(tmp_path: Path) -> None:
     assert waiting.stdout.readline() == b"ready\n"
     held.close()
     assert waiting.wait(30) == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["audit.jsonl"]
+    assert {path.name for path in tmp_path.iterdir()} == {"audit.jsonl", "seal"}
 
 
 def test_one_that_is_held_for_long_is_passed_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """What the audit chain says of break-glass."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +8,11 @@ import pytest
 from embargo.core.break_glass import End
 from embargo.journal import audit
 from embargo.journal.break_glass import ENDED, WORDS, ended, record_end, started
-from recorded import GLASS
+from recorded import GLASS, records_in
 
 
 def written(directory: Path) -> list[dict]:
-    return [json.loads(line) for line in (directory / "audit.jsonl").read_text().splitlines()]
+    return records_in(directory / "audit.jsonl")
 
 
 def test_a_start_that_failed(tmp_path: Path) -> None:

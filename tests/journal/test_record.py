@@ -59,6 +59,7 @@ ECS = {  # field of ECS 8.11: (type, whether it is always an array)
     "event.action": ("keyword", False),
     "event.category": ("keyword", True),
     "event.dataset": ("keyword", False),
+    "event.duration": ("long", False),
     "event.end": ("date", False),
     "event.id": ("keyword", False),
     "event.kind": ("keyword", False),
@@ -96,6 +97,7 @@ ECS = {  # field of ECS 8.11: (type, whether it is always an array)
     "url.full": ("wildcard", False),
     "url.path": ("wildcard", False),
     "user.name": ("keyword", False),
+    "user.target.name": ("keyword", False),
     "user_agent.original": ("keyword", False),
 }
 EXPECTED_TYPES = {  # event.category: the event.type values that ECS expects there
@@ -103,6 +105,10 @@ EXPECTED_TYPES = {  # event.category: the event.type values that ECS expects the
     "web": {"access", "error", "info"},
     "configuration": {"access", "change", "creation", "deletion", "info"},
     "process": {"access", "change", "end", "info", "start"},
+    "authentication": {"end", "info", "start"},
+    "session": {"end", "info", "start"},
+    "iam": {"admin", "change", "creation", "deletion", "group", "info", "user"},
+    "database": {"access", "change", "error", "info"},
 }
 LONGEST = {"keyword": 1024, "wildcard": 4096, "match_only_text": 4096}
 

@@ -7,6 +7,7 @@ import pytest
 import zstandard
 
 from embargo.core.rules import LogSettings
+from embargo.journal.files import LogFile
 from embargo.journal.livefile import LiveFile
 from embargo.journal.rotation import compress, due, keep
 
@@ -19,6 +20,11 @@ def rotated(directory: Path, age: timedelta = timedelta(0), first: int = 1, cont
     path = directory / f"decisions-{NOW - age:%Y%m%dT%H%M%SZ}-{first}.jsonl"
     path.write_bytes(content)
     return path
+
+
+def delete(file: LogFile) -> None:
+    """As retention does where nothing stands against it (tests/journal/retention)."""
+    file.path.unlink()
 
 
 def names(directory: Path) -> set[str]:
@@ -73,20 +79,20 @@ def test_what_a_crash_left_is_finished(left: dict[str, bytes], tmp_path: Path) -
     path = rotated(tmp_path)
     for suffix, content in left.items():
         path.with_name(path.name + suffix).write_bytes(content)
-    keep(tmp_path, "decisions", SETTINGS, NOW)
+    keep(tmp_path, "decisions", SETTINGS, NOW, delete)
     assert names(tmp_path) == {f"{path.name}.zst"}
     assert plain(path.with_name(f"{path.name}.zst")) == LINE
 
 
 def test_a_part_without_its_file_goes(tmp_path: Path) -> None:
     (tmp_path / "decisions-20261124T101500Z-1.jsonl.zst.part").write_bytes(b"half")
-    keep(tmp_path, "decisions", SETTINGS, NOW)
+    keep(tmp_path, "decisions", SETTINGS, NOW, delete)
     assert not names(tmp_path)
 
 
 def test_what_a_rotation_never_used_goes(tmp_path: Path) -> None:
     (tmp_path / ".decisions.jsonl.7.new").touch()
-    keep(tmp_path, "decisions", SETTINGS, NOW)
+    keep(tmp_path, "decisions", SETTINGS, NOW, delete)
     assert not names(tmp_path)
 
 
@@ -117,10 +123,10 @@ def test_a_file_that_is_still_written_is_left_alone(tmp_path: Path) -> None:
     aside = tmp_path / "decisions-20261124T101500Z-1.jsonl"
     aside.hardlink_to(file.path)
     assert not compress(aside)
-    keep(tmp_path, "decisions", SETTINGS, NOW)
+    keep(tmp_path, "decisions", SETTINGS, NOW, delete)
     assert names(tmp_path) == {"decisions.jsonl", aside.name}
     file.close()
-    keep(tmp_path, "decisions", SETTINGS, NOW)  # its writer has crashed; whoever takes the file over undoes it
+    keep(tmp_path, "decisions", SETTINGS, NOW, delete)  # its writer has crashed; whoever takes the file over undoes it
     assert names(tmp_path) == {"decisions.jsonl", aside.name}
 
 
@@ -138,8 +144,18 @@ def test_retention_deletes_whole_files(days: float, kept: bool, tmp_path: Path) 
     compressed = tmp_path / f"decisions.2-{NOW - timedelta(days=days):%Y%m%dT%H%M%SZ}-9.jsonl.zst"
     compressed.write_bytes(zstandard.compress(LINE))
     (tmp_path / "notes.txt").touch()
-    keep(tmp_path, "decisions", SETTINGS, NOW)
+    keep(tmp_path, "decisions", SETTINGS, NOW, delete)
     assert names(tmp_path) == {"notes.txt"} | ({f"{path.name}.zst", compressed.name} if kept else set())
+
+
+def test_of_a_file_that_is_there_twice_both_go(tmp_path: Path) -> None:
+    """A crash came between compressing and deleting the plain one: one tombstone is for both."""
+    path = rotated(tmp_path, timedelta(days=10))
+    whole = path.with_name(f"{path.name}.zst")
+    whole.write_bytes(zstandard.compress(LINE))
+    seen: list[str] = []
+    keep(tmp_path, "decisions", SETTINGS, NOW, lambda file: (seen.append(file.path.name), delete(file))[1])
+    assert (names(tmp_path), seen) == (set(), [whole.name])
 
 
 ABANDONED = {  # case: (seconds since the last write, rotated)
@@ -153,7 +169,7 @@ def test_a_live_file_that_nobody_holds_is_rotated(seconds: int, is_rotated: bool
     path = tmp_path / "decisions.3.jsonl"
     path.write_bytes(LINE)
     os.utime(path, (NOW.timestamp() - seconds,) * 2)
-    keep(tmp_path, "decisions", SETTINGS, NOW)
+    keep(tmp_path, "decisions", SETTINGS, NOW, delete)
     assert names(tmp_path) == {"decisions.3-20261124T101500Z-4.jsonl.zst" if is_rotated else "decisions.3.jsonl"}
 
 
@@ -161,6 +177,6 @@ def test_a_live_file_that_is_held_is_not(tmp_path: Path) -> None:
     file = LiveFile.open(tmp_path)
     file.append([LINE])
     os.utime(file.path, (NOW.timestamp() - 1e6,) * 2)
-    keep(tmp_path, "decisions", SETTINGS, NOW)
+    keep(tmp_path, "decisions", SETTINGS, NOW, delete)
     assert file.current()
     file.close()

@@ -131,8 +131,16 @@ FINDINGS = {  # case: (changed members, findings)
         {"log": HEALTHY["log"] | {"error": "No space left on device"}},
         ["cannot write the decision log: No space left on device"],
     ),
+    "old files that cannot be deleted": (
+        {"log": HEALTHY["log"] | {"retention": {"error": "nothing is deleted, since …", "held": 0, "deleted": 3}}},
+        ["deletes no old files of the log: nothing is deleted, since …"],
+    ),
+    "an anchor that does not take": (
+        {"anchors": [{"to": "/a", "error": None}, {"to": "https://x:443", "error": "no answer in time"}]},
+        ["cannot hand checkpoints to the anchor https://x:443: no answer in time"],
+    ),
     "members of other types": (
-        {"log": [], "refused": "yes", "policy": 7, "identity": {"refused": 7}},
+        {"log": [], "refused": "yes", "policy": 7, "identity": {"refused": 7}, "anchors": [7]},
         ["enforces no policy: everything is refused"],
     ),
 }

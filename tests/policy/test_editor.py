@@ -115,6 +115,12 @@ BASES: dict[str, dict[str, Any]] = {  # of a model: what it needs beside the key
         if form_key in form.model_fields
     },
 }  # fmt: skip
+SINKS: dict[str, dict[str, Any]] = {  # of a sink's key: what it needs beside it
+    **{key: {"to": "https://a.example"} for key in ("batch", "token_file")},
+    **{key: {"to": "/var/log/a.jsonl"} for key in ("rotate_size", "rotate_keep")},
+    "index": {"to": "https://a.example", "batch": "elasticsearch"},
+    "key_file": {"to": "tls://a.example", "certificate": "/etc/a.pem"},
+}
 CLASSES = {form.__name__: form for form in (*vars(schema).values(), *FORMS.values()) if isinstance(form, type)}
 
 
@@ -124,6 +130,8 @@ def test_every_example_and_default_is_taken(model: str) -> None:
     for key, node in MODELS[model]["properties"].items():
         for value in [*node.get("examples", []), *([node["default"]] if "default" in node else [])]:
             document = BASES.get(model, {}) | {key: value}
+            if model == "SinkForm":
+                document = SINKS.get(key, {"to": "tls://a.example"}) | {key: value}
             if model == "SelectorForm":
                 document = {key: value}
             assert list(validator.iter_errors(document)) == [], key
@@ -134,7 +142,8 @@ def test_the_defaults_that_are_told_are_those_in_force(tmp_path: Path) -> None:
     told = {key: node["default"] for key, node in MODELS["SettingsForm"]["properties"].items() if "default" in node}
     assert {"mode", "default", "decrypt", "unknown_protocol", "timezone", "census", "new_endpoints"} <= told.keys()
     for section, model in (("log", "LogForm"), ("privacy", "PrivacyForm")):
-        told[section] = {key: node["default"] for key, node in MODELS[model]["properties"].items()}
+        properties = MODELS[model]["properties"].items()
+        told[section] = {key: node["default"] for key, node in properties if "default" in node}
     bare = loaded(tmp_path / "bare", "version: 1\n").policy.settings
     written = loaded(tmp_path / "written", json.dumps({"version": 1, "settings": told})).policy.settings
     assert str(written.timezone) == str(bare.timezone)

@@ -1,7 +1,6 @@
 """Beginning and ending break-glass: what is on record, in which order, and what happens where it cannot be."""
 
 import errno
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from embargo.journal.status import Liveness, Status
 from embargo.policy.break_glass import FILE, clocks, in_force, last
 from embargo.review import break_glass
 from embargo.review.break_glass import AlreadyInForce, Logs, begin, end, logs_of, uptake
+from recorded import records_in
 
 
 class Kept:
@@ -132,7 +132,7 @@ def test_each_log_has_it(tmp_path: Path) -> None:
     (tmp_path / "break-glass.last.json").write_bytes(last_of_it)  # as if it had been killed before it noted the end
     order(tmp_path, logs, author="carol")
     for name in ("a", "b"):
-        told = [json.loads(line) for line in (tmp_path / name / "audit.jsonl").read_text().splitlines()]
+        told = records_in(tmp_path / name / "audit.jsonl")
         actions = ["break-glass-started", "break-glass-ended", "break-glass-started"]
         assert [each["event"]["action"] for each in told] == actions
         assert told[1]["embargo"]["break_glass"]["id"] == glass.id

@@ -1,6 +1,5 @@
 """A proposed catalogue put in place: whole or not at all, recorded, and with the one before beside it."""
 
-import json
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from embargo.policy.replacement import NotWritten, locked
 from embargo.review.catalogue_install import install
 from embargo.review.catalogue_update import Proposal, previous, propose_previous, propose_update
 from nobody import as_nobody, public_directory
+from recorded import records_in
 from sample import NOW
 
 OLD = """\
@@ -55,7 +55,7 @@ def put(proposal: Proposal, log: Path) -> str | None:
 
 def records(log: Path) -> list[dict[str, object]]:
     file = log / "audit.jsonl"
-    return [json.loads(line) for line in file.read_bytes().splitlines()] if file.exists() else []
+    return records_in(file)
 
 
 def test_written_kept_and_recorded(target: Path, tmp_path: Path) -> None:

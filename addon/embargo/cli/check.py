@@ -59,7 +59,7 @@ def command(policy: tuple[Path, ...], strict: bool, ca: Path | None, at: datetim
         )
         sys.exit(exit_code(refused.problems))
     moment = at
-    warnings = [*lint(loaded, moment), *(_unpermitted(loaded, ca, moment) if ca is not None else ())]
+    warnings = [*lint(loaded, moment), *_filters(loaded, moment), *(_unpermitted(loaded, ca, moment) if ca is not None else ())]
     results = run(loaded, list(cases_of(loaded)), moment)
     failed = [result for result in results if not result.passed]
     ok = not failed and not (strict and warnings)
@@ -95,6 +95,23 @@ def command(policy: tuple[Path, ...], strict: bool, ca: Path | None, at: datetim
         )
         click.echo(click.style(summary, fg="green" if ok else "red", bold=True) if colourful() else summary)
     sys.exit(0 if ok else 1)
+
+
+def _filters(loaded: Loaded, moment: datetime) -> Iterator[Problem]:
+    """A warning for each sink whose filter is none: its grammar is the log's, which loading does not know."""
+    if not any(sink.filter for sink in loaded.policy.settings.log.sinks):
+        return
+    from embargo.policy.sinks import layer_of
+    from embargo.sinks.message import BadFilter, query_of
+
+    for sink in loaded.policy.settings.log.sinks:
+        try:
+            query_of(sink, moment)
+        except BadFilter as bad:
+            path = ("settings", "log", "sinks", sink.id, "filter")
+            hint = "nothing is delivered until it is mended"
+            document = loaded.layers[layer_of(loaded, sink)].document
+            yield document.problem(path, "sink-filter", str(bad), hint, severity=Severity.WARNING)
 
 
 def _unpermitted(loaded: Loaded, ca: Path, moment: datetime) -> Iterator[Problem]:

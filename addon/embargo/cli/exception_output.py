@@ -1,4 +1,4 @@
-"""How `embargo except` words what it found: for people in lines, for machines as JSON."""
+"""How `embargo except` words what it found: in lines, for people; `review.exception_document` has the JSON."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,8 +7,9 @@ from datetime import datetime
 import click
 
 from embargo.cli.findings import counted
-from embargo.cli.output import Json, aligned, printable
+from embargo.cli.output import aligned, printable
 from embargo.core.rules import Rule
+from embargo.review.exception_document import time_text
 from embargo.review.exceptions import Standing
 from embargo.review.exempting import Plan
 from embargo.review.opened import Effect, obstacle
@@ -27,9 +28,9 @@ def show(plan: Plan, moment: datetime) -> None:
     """Print what an exception is, for whom, how long, and what it opens."""
     rule = plan.rule
     assert rule.until is not None and rule.since is not None, "it was just made"
-    begins = f"from {_time(rule.since)} " if rule.since > moment else ""
+    begins = f"from {time_text(rule.since)} " if rule.since > moment else ""
     lasts = span((rule.until - rule.since).total_seconds())
-    line = f"{rule.id}: {rule.action} {_what(rule)} for {_whom(rule)} {begins}until {_time(rule.until)} ({lasts})"
+    line = f"{rule.id}: {rule.action} {_what(rule)} for {_whom(rule)} {begins}until {time_text(rule.until)} ({lasts})"
     click.echo(printable(line))
     if plan.against and not plan.rule.lacks:
         click.echo(f"against {' and '.join(plan.against)}, in force and binding: each record of it says so")
@@ -49,7 +50,7 @@ def show(plan: Plan, moment: datetime) -> None:
 
 def _change(effect: Effect, since: datetime) -> str:
     """What becomes of an endpoint, and from when on where that is after the exception begins."""
-    later = f" from {_time(effect.at)} on" if effect.at > since else ""
+    later = f" from {time_text(effect.at)} on" if effect.at > since else ""
     return f"{effect.before} to {effect.after}{later}"
 
 
@@ -66,60 +67,6 @@ def _by_obstacle(kept: Sequence[Effect]) -> dict[str, list[str]]:
     return found
 
 
-def document(plan: Plan, file: str, *, written: bool, refused: str | None = None) -> dict[str, Json]:
-    """What `add` and `end` print under --json."""
-    return {
-        **_rule(plan.rule),
-        "against": list(plan.against),
-        "opens": [_effect(effect) for effect in plan.opened],
-        "keeps": [{**_effect(effect), "why": obstacle(effect)} for effect in plan.kept],
-        "file": file,
-        "written": written,
-        "refused": refused,
-        "failed_tests": list(plan.failed),
-    }
-
-
-def _effect(effect: Effect) -> dict[str, Json]:
-    return {
-        "app": effect.app,
-        "endpoint": effect.endpoint,
-        "before": str(effect.before),
-        "after": str(effect.after),
-        "at": _time(effect.at),
-    }
-
-
-def listed(standing: Standing) -> dict[str, Json]:
-    """An exception as `list --json` prints it."""
-    return {
-        **_rule(standing.rule),
-        "state": standing.state.value,
-        "left_seconds": int(standing.left) if standing.left is not None else None,
-        "void_for": [{"app": app, "against": list(orders)} for app, orders in standing.void_for],
-    }
-
-
-def _rule(rule: Rule) -> dict[str, Json]:
-    return {
-        "id": rule.id,
-        "apps": ["all"] if rule.apps.all else sorted(rule.apps.ids),
-        "hosts": [f"{pattern.kind.key}:{pattern.text}" for pattern in rule.hosts],
-        "clients": [str(network) for network in rule.clients],
-        "users": sorted(rule.users),
-        "groups": [group.id for group in rule.groups],
-        "action": rule.action.value,
-        "from": _time(rule.since) if rule.since is not None else None,
-        "until": _time(rule.until) if rule.until is not None else None,
-        "enabled": rule.enabled,
-        "reason": rule.reason,
-        "author": rule.author,
-        "approved_by": rule.approved_by,
-        "ticket": rule.ticket,
-        "basis": rule.basis.value if rule.basis is not None else None,
-    }
-
-
 def row(standing: Standing) -> tuple[str, ...]:
     """An exception under `COLUMNS`."""
     rule = standing.rule
@@ -130,7 +77,7 @@ def row(standing: Standing) -> tuple[str, ...]:
         _what(rule),
         _whom(rule),
         rule.action.value,
-        _time(rule.until) if rule.until is not None else "never",
+        time_text(rule.until) if rule.until is not None else "never",
         rule.reason or "",
     )
 
@@ -152,10 +99,6 @@ def _whom(rule: Rule) -> str:
         *map(str, rule.clients),
     ]
     return ", ".join(parts) or "everyone"
-
-
-def _time(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def span(seconds: float) -> str:

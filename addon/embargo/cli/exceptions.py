@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from embargo.cli.exception_output import COLUMNS, binding, document, listed, obstacles, row, show
+from embargo.cli.exception_output import COLUMNS, binding, obstacles, row, show
 from embargo.cli.findings import now
 from embargo.cli.loading import UNREADABLE, loaded_policy
 from embargo.cli.options import Instant, json_option, log_option, policy_option
@@ -26,6 +26,7 @@ from embargo.policy import domains, instants
 from embargo.policy.layers import exceptions_file
 from embargo.policy.problem import Mistake, PolicyError
 from embargo.policy.replacement import LockedFile, NotWritten, locked
+from embargo.review.exception_document import plan_document, standing_document
 from embargo.review.exceptions import State, standings
 from embargo.review.exempting import NotGranted, Plan, Wish, end, grant, make
 
@@ -172,7 +173,7 @@ def add(
             show(plan, moment)
         if refused is not None:
             if as_json:
-                echo_json(document(plan, str(file.path), written=False, refused=refused))
+                echo_json(plan_document(plan, str(file.path), written=False, refused=refused))
             click.echo(f"error: {refused}; nothing was written", err=True)
             sys.exit(_REFUSED)
         trouble = None if dry_run else make(file, plan, log, author=wish.author, login=login_user(), now=now)
@@ -196,7 +197,7 @@ def listing(policy: tuple[Path, ...], every: bool, as_json: bool) -> None:
     ]
     if as_json:
         for standing in found:
-            echo_json(listed(standing))
+            echo_json(standing_document(standing))
         return
     if not found:
         click.echo("no exceptions" if every else "no exceptions hold or are to come; --all lists those that ended")
@@ -308,7 +309,7 @@ def _done(plan: Plan, file: LockedFile, *, written: bool, trouble: str | None, a
         click.echo(f"warning: {some}, so a running proxy refuses this until {mended} mended:", err=True)
         echo_problems(plan.failed)
     if as_json:
-        echo_json(document(plan, str(file.path), written=written))
+        echo_json(plan_document(plan, str(file.path), written=written))
     elif not written:
         click.echo("nothing was written: --dry-run")
     else:

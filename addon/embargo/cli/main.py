@@ -25,13 +25,18 @@ COMMANDS = {  # command: module below embargo.cli, in the order in which --help 
     "catalogue": "catalogue",
     "suggest": "suggest",
     "log": "log",
+    "report": "report",
+    "sinks": "sinks",
     "status": "status",
     "restore": "restore",
     "except": "exceptions",
     "break-glass": "break_glass",
+    "hold": "hold",
     "probe": "probe",
     "ca": "ca",
     "privacy": "privacy",
+    "console": "console",
+    "user": "user",
     "schema": "schema",
 }
 

@@ -1,20 +1,27 @@
-"""`embargo run`: the proxy with the addon, in this process or in several under a supervisor."""
+"""`embargo run`: the proxy with the addon, in this process or in several under a supervisor, and the console."""
 
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from embargo.cli.options import log_option
+
+if TYPE_CHECKING:
+    from embargo.enforce.metrics.page import Access
+    from embargo.enforce.process.companions import Companion
+
+CONSOLE = "127.0.0.1:8090"
 
 
 @click.command(
     "run",
     context_settings={"ignore_unknown_options": False},
     epilog="\b\nExamples:\n  embargo run\n  embargo run --policy site.yaml --port 3128\n"
-    "  embargo run --workers auto --health 8081\n"
+    "  embargo run --workers auto --health 8081 --metrics 9090\n"
     "  embargo run -- --set proxyauth=@/etc/embargo/htpasswd",
 )
 @click.option(
@@ -29,7 +36,18 @@ from embargo.cli.options import log_option
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Address to listen on.")
 @click.option("--port", "-p", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
 @click.option("--block-page", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Jinja2 template.")
-@click.option("--console-url", default="", metavar="URL", help="The console's address, for the link on the page.")
+@click.option(
+    "--console",
+    default=CONSOLE,
+    show_default=True,
+    metavar="[ADDRESS:]PORT",
+    callback=lambda _context, _option, value: _address(value),
+    help="Where the web console is.",
+)
+@click.option("--no-console", is_flag=True, help="The proxy alone, without the console and what fills its database.")
+@click.option(
+    "--console-url", default="", metavar="URL", help="The console's address, for the link on the page. [--console]"
+)
 @click.option(
     "--proxy-protocol-from",
     "balancers",
@@ -64,6 +82,18 @@ from embargo.cli.options import log_option
     help="Answer balancers there: GET /healthz is 200 while a policy is enforced and recorded. [127.0.0.1]",
 )
 @click.option(
+    "--metrics",
+    metavar="[ADDRESS:]PORT",
+    callback=lambda _context, _option, value: _address(value),
+    help="Answer Prometheus there: GET /metrics. Elsewhere than on loopback with --metrics-token. [127.0.0.1]",
+)
+@click.option(
+    "--metrics-token",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="A file with the token that Prometheus has to send (Authorization: Bearer).",
+)
+@click.option(
     "--drain-delay",
     type=click.FloatRange(0, 3600),
     default=0.0,
@@ -82,6 +112,8 @@ def command(
     host: str,
     port: int,
     block_page: Path | None,
+    console: tuple[str, int],
+    no_console: bool,
     console_url: str,
     balancers: tuple[str, ...],
     front_proxies: tuple[str, ...],
@@ -89,6 +121,8 @@ def command(
     identities: Path | None,
     workers: int | None,
     health: tuple[str, int] | None,
+    metrics: tuple[str, int] | None,
+    metrics_token: Path | None,
     drain_delay: float,
     stock_hooks: bool,
     mitmproxy_options: tuple[str, ...],
@@ -99,6 +133,10 @@ def command(
         arguments += ["--set", f"embargo_policy={path}"]
     if block_page is not None:
         arguments += ["--set", f"embargo_block_page={block_page}"]
+    if not console_url and not no_console:
+        from embargo.enforce.process.pages import shown_address
+
+        console_url = f"http://{shown_address(console)}"
     if console_url:
         arguments += ["--set", f"embargo_console={console_url}"]
     for network in balancers:
@@ -112,29 +150,79 @@ def command(
     if stock_hooks:
         arguments += ["--set", "embargo_stock_hooks=true"]
     arguments += mitmproxy_options
-    if workers is not None or health is not None or os.environ.get("NOTIFY_SOCKET"):
-        sys.exit(_supervise(arguments, host, port, workers or 1, health, drain_delay))
+    companions = _companions(policy, log, None if no_console else console)
+    access = _metrics_access(metrics, metrics_token)
+    if workers is not None or health is not None or access is not None or os.environ.get("NOTIFY_SOCKET"):
+        sys.exit(_supervise(arguments, host, port, workers or 1, health, drain_delay, access, companions, log))
     if drain_delay:
         raise click.UsageError("--drain-delay is for balancers, which ask the health endpoint: add --health.")
     from embargo.enforce.process.launcher import run  # not before it is needed: mitmproxy takes a third of a second
 
-    run(["--listen-host", host, "--listen-port", str(port), *arguments])
+    run(["--listen-host", host, "--listen-port", str(port), *arguments], companions=companions)
+
+
+def _companions(policy: Sequence[Path], log: Path, console: tuple[str, int] | None) -> "tuple[Companion, ...]":
+    """What runs beside the proxy."""
+    from embargo.enforce.process.companions import SINKS, Companion
+
+    files = [part for path in policy for part in ("--policy", str(path))]
+    found = [Companion(SINKS, ("sinks", "run", "--log", str(log), *files))]
+    if console is not None:
+        place = ("--host", console[0], "--port", str(console[1]))
+        found.append(Companion("console", ("console", "--log", str(log), *files, *place)))
+        found.append(Companion("store", ("store", "follow", "--log", str(log))))
+    return tuple(found)
+
+
+def _metrics_access(metrics: tuple[str, int] | None, token: Path | None) -> "Access | None":
+    if metrics is None:
+        if token is not None:
+            raise click.UsageError("--metrics-token is for --metrics.")
+        return None
+    from embargo.enforce.metrics.page import Access, UnusableToken
+
+    try:
+        return Access.of(metrics, token)
+    except UnusableToken as unusable:
+        raise click.UsageError(f"--metrics-token: {unusable}") from unusable
 
 
 def _supervise(
-    arguments: Sequence[str], host: str, port: int, count: int, health: tuple[str, int] | None, drain_delay: float
+    arguments: Sequence[str],
+    host: str,
+    port: int,
+    count: int,
+    health: tuple[str, int] | None,
+    drain_delay: float,
+    metrics: "Access | None",
+    companions: "Sequence[Companion]",
+    log: Path,
 ) -> int:
     """Run the workers; the exit code."""
     import asyncio
+    from functools import partial
 
+    from embargo.enforce.metrics.sinks import sink_series
     from embargo.enforce.process.supervisor import Supervisor
 
     if count > 1 and sys.platform != "linux":
         raise click.UsageError("Several workers need Linux, which spreads a port's connections over processes.")
     for argument in arguments:
         if argument in ("--listen-port", "--listen-host") or argument.startswith(_OF_THE_ADDRESS):
-            raise click.UsageError(f"With --workers or --health the address is given by --host and --port: {argument}")
-    supervisor = Supervisor(arguments, count=count, host=host, port=port, health=health, drain_delay=drain_delay)
+            raise click.UsageError(
+                f"With --workers, --health or --metrics the address is given by --host and --port: {argument}"
+            )
+    supervisor = Supervisor(
+        arguments,
+        count=count,
+        host=host,
+        port=port,
+        health=health,
+        drain_delay=drain_delay,
+        metrics=metrics,
+        companions=companions,
+        others=partial(sink_series, log),
+    )
     return asyncio.run(supervisor.run())
 
 
@@ -159,7 +247,9 @@ def _address(text: str | None) -> tuple[str, int] | None:
     """Address and port of `[ADDRESS:]PORT`; of IPv6 in brackets."""
     if text is None:
         return None
-    host, _, port = text.rpartition(":")
-    if not (port.isascii() and port.isdigit() and int(port) <= 65535) or (":" in host and not host.startswith("[")):
-        raise click.BadParameter(f"{text!r} is no [ADDRESS:]PORT; an IPv6 address stands in brackets.")
-    return host.strip("[]") or "127.0.0.1", int(port)
+    from embargo.enforce.process.pages import listening_address
+
+    try:
+        return listening_address(text)
+    except ValueError as malformed:
+        raise click.BadParameter(str(malformed)) from malformed

@@ -129,14 +129,41 @@ def _account(status: Status) -> Iterator[str]:
     flows = status.part("flows")
     counted = ("judged", "blocked", "logged", "allowed", "passed", "nameless", "errors")
     yield _line("flows", ", ".join(f"{_shown(flows, what)} {what}" for what in counted))
+    if would := sum(_count(each) for each in _objects(answer.get("decisions")) if each.get("shadow") is True):
+        yield _line("", f"{would} would have been blocked, and were not")
+    if blind := [each for each in _objects(answer.get("uninspected")) if _count(each)]:
+        yield _line("uninspected", ", ".join(f"{_count(each)} {_shown(each, 'reason')}" for each in blind))
+    if answer.get("heartbeat"):
+        yield _line("heartbeat", _time(answer, "heartbeat"))
     yield from _ca(status)
     log = status.part("log")
     yield _line("log", f"{_shown(log, 'directory')}/{_shown(log, 'file')}")
     yield _line("", ", ".join(f"{_shown(log, what)} {word}" for what, word in _LOG_WORDS.items()))
+    yield from _keeping(log.get("retention"))
+    for anchor in _objects(status.answer.get("anchors")):
+        last = f", the newest at {_time(anchor, 'last')}" if anchor.get("last") else ""
+        yield _line(
+            "anchor", f"{_shown(anchor, 'to')}: {_shown(anchor, 'state')}, {_shown(anchor, 'anchored')} taken{last}"
+        )
     if census := status.part("census"):
         yield _line("census", ", ".join(f"{_shown(census, what)} {word}" for what, word in _CENSUS_WORDS.items()))
     for finding in status.findings():
         yield _line("finding", _alarm(printable(finding)))
+
+
+def _keeping(retention: object) -> Iterator[str]:
+    """What became of files that are old enough to be deleted, where there were any."""
+    if isinstance(retention, Mapping) and (retention.get("deleted") or retention.get("held")):
+        yield _line("", f"{_shown(retention, 'deleted')} old files deleted, {_shown(retention, 'held')} on hold")
+
+
+def _count(members: Mapping[str, Any]) -> int:
+    return value if type(value := members.get("count")) is int else 0
+
+
+def _objects(listed: object) -> list[Mapping[str, Any]]:
+    """The objects in a list of an answer."""
+    return [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
 
 
 def _announced(answer: Mapping[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from embargo.core.matcher import ListedDomains, Matcher
 from embargo.core.pattern import Pattern
 from embargo.core.request import Surface
 from embargo.core.schedule import Schedule
+from embargo.core.sink import Sink
 from embargo.core.thinned import ThinnedMatcher
 from embargo.core.timeline import State
 from embargo.core.trials import Trials
@@ -182,6 +183,22 @@ def _as_read(name: str) -> str:
     return " ".join(seen.split()).casefold()
 
 
+class ClientForm(StrEnum):
+    """How the client's address stands in the log."""
+
+    FULL = "full"
+    TRUNCATED = "truncated"  # its network alone: /24 of IPv4, /48 of IPv6
+    PSEUDONYM = "pseudonym"  # by a key; the same client has the same one until the key is changed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointSettings:
+    """How often the log's seal is signed: after as many records, or that long after the first of them."""
+
+    records: int = 1000
+    age: float = 60.0  # seconds
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     """How the decision log is kept."""
@@ -190,6 +207,15 @@ class LogSettings:
     rotate_size: int = 256 * 1024 * 1024  # bytes
     rotate_age: float = 86_400.0  # seconds
     retention: float = 365 * 86_400.0  # seconds
+    audit_retention: float | None = None  # seconds, of what commands and the console change; None: as the others
+    checkpoint: CheckpointSettings = CheckpointSettings()
+    sinks: tuple[Sink, ...] = ()  # where records go besides
+    anchors: tuple[Sink, ...] = ()  # where the checkpoints of the seal go, each under an id of its place
+
+
+    def kept_for(self, *, audit: bool) -> float:
+        """Seconds for which files are kept: those of the audit chain, or of decisions."""
+        return self.retention if not audit or self.audit_retention is None else self.audit_retention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +232,7 @@ class Settings:
     contact: str | None = None
     timezone: tzinfo = UTC
     query_values: bool = False  # whether the log keeps the values of queries
+    client: ClientForm = ClientForm.FULL
     new_endpoints: NewEndpoints = NewEndpoints.SHADOW
     census: bool = True  # whether the hosts that pass are counted, without a client
     log: LogSettings = LogSettings()
@@ -233,6 +260,7 @@ class Policy:
     listed: ListedDomains | None = None  # the names of `lists`
     digest: str = ""  # SHA-256, hex, of the text of all layers and lists
     files: tuple[str, ...] = ()  # the layers, earliest first
+    released: date | None = None  # of the catalogue: the newest day that a layer says
     closing: Closing | None = None  # None: no layer stands above one that closes something for good
     matcher: Matcher = field(init=False, repr=False, compare=False)
     rules_of: Mapping[str, tuple[Rule, ...]] = field(init=False, repr=False, compare=False)  # by app id

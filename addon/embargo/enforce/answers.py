@@ -95,7 +95,7 @@ def refusal(
         authorities=authorities,
         organization=settings.organization if settings else None,
         contact=contact,
-        console=f"{console.rstrip('/')}/incidents/{quote(incident)}" if console else None,
+        console=f"{console.rstrip('/')}/record/{quote(incident)}" if console else None,
     )
 
 

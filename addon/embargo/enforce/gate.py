@@ -7,6 +7,7 @@ mitmproxy logs an exception in a hook and lets the flow go on (measured), so eve
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from time import perf_counter
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,17 +19,19 @@ from mitmproxy.exceptions import AddonHalt
 from embargo.core.decide import decide, monitored
 from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.request import Name, Request, Surface
-from embargo.core.rules import Decrypt, Mode, Policy, Settings
+from embargo.core.rules import ClientForm, Decrypt, Mode, Policy, Settings
 from embargo.core.unread import unread
-from embargo.enforce.accounts import Counters, Sink
+from embargo.enforce.accounts import Counters, Sink, Tallies
 from embargo.enforce.census.recorder import Census
 from embargo.enforce.connection import Connection
 from embargo.enforce.datagrams.datagram_layer import say_goodbye
 from embargo.enforce.dns.resolved import Resolved
 from embargo.enforce.failures import Failures, surface_of
 from embargo.enforce.judgement import Judgement
+from embargo.enforce.latency import EVERY, Latency
 from embargo.enforce.tls.ca import SigningCa
 from embargo.enforce.tls.rejections import Rejections
+from embargo.enforce.uninspected import Uninspected
 from embargo.journal.event import Event, Judged, Outcome
 from embargo.journal.identifier import uuid7
 
@@ -56,6 +59,9 @@ class Gate:
         self.glass: str | None = None  # id of the break-glass in force
         self.journal: Sink | None = None
         self.counters = Counters()
+        self.tallies = Tallies()
+        self.latency = Latency()
+        self._untimed = 1  # decisions until one is timed
         self.census: Census | None = None
         self.keep_messages = True  # of WebSocket and TCP, as mitmproxy does, until their connection ends
         self.connections: dict[str, Connection] = {}
@@ -71,6 +77,7 @@ class Gate:
         self._failures = Failures()
         self.incident: str | None = None  # id of the record of the newest failure
         self.identify: Callable[[Connection], None] = lambda connection: None  # finds out who asks
+        self.before_change: Callable[[], None] = lambda: None  # hears that what holds is about to change
 
     # -- the wrapper around every hook
 
@@ -110,6 +117,7 @@ class Gate:
         self.incident = None
         try:
             surface, connection = surface_of(judged), self.connection(peer)
+            self.tallies.errors[surface] += 1
             self.incident = self.record(decision, surface, connection, error_type=type(error).__name__)
         except Exception as again:  # noqa: BLE001 - the gate: one that cannot be recorded is refused all the same
             self._failures.told(again, judged)
@@ -124,11 +132,13 @@ class Gate:
 
     def take(self, policy: Policy) -> None:
         """Judge by *policy* from now on, which has loaded whole."""
+        self.before_change()
         self.loaded = policy
         self._judge_by_it()
 
     def break_glass(self, identifier: str | None) -> None:
         """Refuse nothing from now on, by the break-glass of that id; None: as the policy has it again."""
+        self.before_change()
         self.glass = identifier
         self._judge_by_it()
 
@@ -149,7 +159,14 @@ class Gate:
         if policy is None or policy is NOTHING_LOADED:
             decision = Decision(verdict=Verdict.BLOCK, reason=Reason.NO_POLICY, error="no policy has loaded yet")
             return monitored(policy, decision)
-        return decide(policy, request)
+        self._untimed -= 1
+        if self._untimed:
+            return decide(policy, request)
+        self._untimed = EVERY
+        begun = perf_counter()
+        timed = decide(policy, request)
+        self.latency.add(perf_counter() - begun)
+        return timed
 
     def decide_unread(self, request: Request) -> Decision:
         """The decision on what is in no protocol that is read, or shows no name: `settings.unknown_protocol` too."""
@@ -164,10 +181,15 @@ class Gate:
         """*request* with the name that its client asked DNS for, where it shows nothing but addresses."""
         return self.resolved.named(request, self.decide)
 
-    def count(self, decision: Decision) -> None:
-        """Count a decision that was acted on."""
+    def count(self, decision: Decision, surface: Surface) -> None:
+        """Count a decision on *surface* that was acted on."""
         counters = self.counters
         counters.judged += 1
+        if decision.verdict is Verdict.PASS and decision.would is None:
+            counters.passed += 1
+            self.tallies.passed[surface] += 1
+            return
+        self.tallies.count(decision, surface)
         match decision.verdict:
             case Verdict.PASS:
                 counters.passed += 1
@@ -178,9 +200,13 @@ class Gate:
             case Verdict.BLOCK:
                 counters.blocked += 1
 
+    def uninspected(self, why: Uninspected) -> None:
+        """Count a connection that goes on, or had to end, without anybody having looked inside."""
+        self.tallies.uninspected[why] += 1
+
     def passed(self, decision: Decision, connection: Connection, request: Request) -> None:
         """Count *decision*, by which *request* passed, and the host for the census, whose failure costs no flow."""
-        self.count(decision)
+        self.count(decision, request.surface)
         if self.census is not None:
             try:
                 self.census.passed(connection, request)
@@ -208,7 +234,7 @@ class Gate:
         if decision.verdict is Verdict.PASS and request is not None:
             self.passed(decision, connection, request)
         else:
-            self.count(decision)
+            self.count(decision, surface)
         if decision.reason is Reason.NAMELESS and not decision.blocked and not connection.nameless:
             connection.nameless = True
             self.counters.nameless += 1
@@ -236,6 +262,7 @@ class Gate:
                 connection=connection.id,
                 policy=self.policy.digest if self.policy is not None else "",
                 query_values=self.policy is not None and self.policy.settings.query_values,
+                client_form=self.policy.settings.client if self.policy is not None else ClientForm.FULL,
                 outcome=Outcome.FAILURE if decision.reason is Reason.ERROR else Outcome.SUCCESS,
                 client=str(connection.client) if connection.client is not None else None,
                 client_port=connection.port,

@@ -3,8 +3,10 @@
 import asyncio
 import weakref
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from jinja2 import Template
+from mitmproxy import connection as mitm
 from mitmproxy import http, tcp, udp, websocket
 from mitmproxy.net.http.http1 import expected_http_body_size
 from mitmproxy.proxy import layer
@@ -17,6 +19,7 @@ from embargo.core.rules import Respond
 from embargo.enforce.answers import connect_answer, http_answer, is_grpc, load_template, refusal, status_of
 from embargo.enforce.datagrams.datagram_layer import Datagram
 from embargo.enforce.gate import Gate, close
+from embargo.enforce.process.pages import is_loopback
 from embargo.enforce.tls.layers import ACCESS_DENIED, Refuse, SecondHello
 from embargo.enforce.tls.undecided import EndlessHead
 
@@ -32,6 +35,11 @@ class Look:
     template: Template
     console: str = ""
 
+    def link_for(self, client: mitm.Client) -> str:
+        """The console's address, where *client* can get there: one on loopback is for clients of this machine alone."""
+        host = urlsplit(self.console).hostname or ""
+        return self.console if not is_loopback(host) or is_loopback(client.peername[0]) else ""
+
 
 class Refusals:
     """Turns a blocking decision into what the client gets."""
@@ -46,7 +54,7 @@ class Refusals:
         if decision.response_on(Surface.CONNECT) is Respond.RESET:
             flow.kill()
             return
-        refused = refusal(self.gate.policy, decision, incident or "", console=self.look.console)
+        refused = refusal(self.gate.policy, decision, incident or "", console=self.look.link_for(flow.client_conn))
         flow.response = connect_answer(refused, flow.request, self._template(decision))
 
     def request(self, flow: http.HTTPFlow, decision: Decision, status: int | None, incident: str | None = None) -> None:
@@ -63,7 +71,7 @@ class Refusals:
             decision,
             incident or "",
             accept_language=flow.request.headers.get("accept-language", ""),
-            console=self.look.console,
+            console=self.look.link_for(flow.client_conn),
         )
         answer(flow, http_answer(refused, flow.request, self._template(decision)))
 

@@ -20,21 +20,27 @@ from embargo.enforce.census.recorder import Census
 from embargo.enforce.entries import Surfaces
 from embargo.enforce.gate import Gate, now
 from embargo.enforce.identity.options import IdentityOptions
+from embargo.enforce.metrics.own import OwnMetrics, access_of
 from embargo.enforce.process import dispatch
 from embargo.enforce.process.hangup import follow_hangups
+from embargo.enforce.process.heartbeat import Pulse
 from embargo.enforce.process.status import StatusServer, listening
 from embargo.enforce.refusals import Look
 from embargo.enforce.reload.break_glass import Glass
 from embargo.enforce.reload.reloader import Reloader
 from embargo.journal.ecs import Observer
 from embargo.journal.event import ProcessChanged
+from embargo.journal.pseudonym import Pseudonyms
 from embargo.journal.writer import Journal
 from embargo.paths import default_policy, log_directory, private_directory, runtime_directory, state_directory
+from embargo.sinks.anchors import Anchors
 from embargo.traffic.census import DIRECTORY as CENSUS
 
 logger = logging.getLogger("embargo")
 
 _OPTIONS = frozenset({"embargo_policy", "embargo_log", "embargo_block_page", "embargo_console"})
+
+_METRICS = frozenset({"embargo_metrics", "embargo_metrics_token"})
 
 _COMPROMISED_CA = ("emudhra", "emudhra_old")  # mitmproxy 12.3
 
@@ -48,16 +54,25 @@ class Runtime:
         self.identity = IdentityOptions(self.gate, self.surfaces.identity, self.surfaces.balancers)
         self.started = now()
         self.journal: Journal | None = None
+        self.anchors: Anchors | None = None
         self.census: Census | None = None
         self.reloader: Reloader | None = None
         self.glass: Glass | None = None
         self.worker: dict[str, int] | None = None  # which of several it is, for status; None: it runs alone
+        self.pulse = Pulse(self.gate)
+        self.pulse.lost = lambda: self.journal.state().lost if self.journal is not None else 0
+        self.pulse.next_change = lambda: self.reloader.calendar.next_change if self.reloader is not None else None
+        self.pulse.worker = lambda: self.worker["number"] if self.worker is not None else None
+        self.gate.before_change = self.pulse.beat
         self._status: StatusServer | None = None
         self._options: tuple[tuple[Path, ...], Path] | None = None  # policy files and log directory in use
         self._following: asyncio.Task[None] | None = None
         self._checking: asyncio.Task[None] | None = None  # the CA against a policy that was there before we ran
         self._status_task: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None  # break-glass
+        self._beating: asyncio.Task[None] | None = None
+        self._metrics = OwnMetrics(self.describe)
+        self._pseudonyms: Pseudonyms | None = None
         self._running = False
 
     # -- life
@@ -69,6 +84,8 @@ class Runtime:
         with it all our options, so that the default policy would be in force instead of the one named (measured).
         """
         self.identity.configure(updated, running=self._running)
+        if updated & _METRICS and ctx.options.keys() >= _METRICS:
+            self._serve_metrics()
         if not updated & _OPTIONS or "embargo_policy" not in ctx.options:
             return
         if updated & {"embargo_block_page", "embargo_console"}:
@@ -85,6 +102,7 @@ class Runtime:
         self._follow_options()
         self._status = StatusServer(runtime_directory(), self.describe)
         self._status_task = asyncio.create_task(self._status.run())
+        self._serve_metrics()
         self._warn_of_settings()
         self.gate.ca.check(now())
         if self.gate.loaded is not None:
@@ -93,15 +111,19 @@ class Runtime:
     def done(self) -> None:
         """The process ends: what is in the queue is written."""
         self.identity.stop()
-        for task in (self._following, self._checking, self._status_task, self._watching):
+        for task in (self._following, self._checking, self._status_task, self._watching, self._beating):
             if task is not None:
                 task.cancel()
         if self._status is not None:
             self._status.stop()
+        self._metrics.stop()
         if self.journal is not None:
+            self.pulse.end()
             digest = self.gate.loaded.digest if self.gate.loaded is not None else None
             self.gate.write(ProcessChanged(time=now(), action="stop", policy=digest))
             self.journal.close()
+        if self.anchors is not None:
+            self.anchors.close()
         if self.census is not None:
             self.census.close()
 
@@ -116,6 +138,7 @@ class Runtime:
             self.glass = Glass(self.gate, state_directory().absolute(), log)
             self.glass.begin()
             self._watching = asyncio.create_task(_supervised(self.glass.run, "following break-glass"))
+            self._beating = asyncio.create_task(_supervised(self.pulse.run, "the heartbeat"))
         assert self.glass is not None
         self.glass.log = log
         if self.journal is None or self._options is None or self._options[1] != log:
@@ -136,11 +159,20 @@ class Runtime:
 
     def _open_journal(self, log: Path) -> None:
         if self.journal is not None:
+            self.pulse.end()
             self.journal.close()
+        if self.anchors is not None:
+            self.anchors.close()
+        self.anchors = Anchors(log)
         observer = Observer(hostname=socket.gethostname(), version=__version__, pid=os.getpid())
-        self.journal = self.gate.journal = Journal(log, observer=observer)
+        self._pseudonyms = Pseudonyms(state_directory().absolute(), now)
+        self.journal = self.gate.journal = Journal(log, observer=observer, pseudonyms=self._pseudonyms)
+        if self.gate.loaded is not None:
+            self.journal.follow(self.gate.loaded.settings.log, self.gate.loaded.digest)
+            self.anchors.follow(self.gate.loaded.settings.log.anchors)
         self.journal.start()
         self.gate.write(ProcessChanged(time=now(), action="start"))
+        self.pulse.begin()
         if self.census is not None:
             self.census.close()
         self.census = self.gate.census = Census(log / CENSUS)
@@ -149,7 +181,9 @@ class Runtime:
 
     def _follow_policy(self, policy: Policy) -> None:
         if self.journal is not None:
-            self.journal.settings = policy.settings.log
+            self.journal.follow(policy.settings.log, policy.digest)
+        if self.anchors is not None:
+            self.anchors.follow(policy.settings.log.anchors)
         if self.census is not None:
             self.census.follow(policy.settings.census)
 
@@ -169,6 +203,19 @@ class Runtime:
             if self._running:
                 raise exceptions.OptionsError(message) from error
             logger.error("%s", message)
+
+    def _serve_metrics(self) -> None:
+        """Serve them where the options say so, once the proxy does. Raises OptionsError as `configure` does."""
+        place, token = ctx.options.embargo_metrics, ctx.options.embargo_metrics_token
+        try:
+            access = access_of(place, token)
+        except ValueError as error:
+            if self._running:
+                raise exceptions.OptionsError(f"embargo_metrics: {error}") from error
+            logger.error("embargo_metrics: %s", error)
+            return
+        if self._running:
+            self._metrics.follow(access, logger.info)
 
     def _warn_of_settings(self) -> None:
         options = ctx.options
@@ -200,6 +247,10 @@ class Runtime:
             "version": __version__,
             "worker": self.worker,
             "mode": str(judging.settings.mode) if judging else None,
+            "privacy": {
+                "client": policy.settings.client.value if policy else None,
+                "error": self._pseudonyms.error if self._pseudonyms else None,
+            },
             "decrypt": str(judging.settings.decrypt) if judging else None,
             "break_glass": self.glass.describe() if self.glass else None,
             "state_directory": str(state_directory().absolute()),
@@ -209,7 +260,9 @@ class Runtime:
                 "digest": policy.digest,
                 "since": reloader.since.isoformat() if reloader and reloader.since else None,
                 "files": list(policy.files),
+                "catalogue": policy.released.isoformat() if policy.released else None,
                 "apps": len(policy.apps),
+                "app_ids": list(policy.apps),
                 "rules": len(policy.rules),
                 "endpoints": sum(len(app.endpoints) for app in policy.apps.values())
                 + sum(listed.count for listed in policy.lists),
@@ -232,10 +285,14 @@ class Runtime:
             "announced": [each.document() for each in reloader.announcer.announced] if reloader else [],
             "connections": len(self.gate.connections),
             "flows": asdict(self.gate.counters),
+            **self.gate.tallies.describe(),
+            "latency": self.gate.latency.describe(),
+            "heartbeat": self.pulse.last.isoformat() if self.pulse.last else None,
             "ca": self.gate.ca.describe(now()),
             "rejecting": self.gate.rejections.describe(now()),
             **self.identity.describe(),
             "log": asdict(journal.state()) if journal else None,
+            "anchors": [state.document() for state in self.anchors.states()] if self.anchors else [],
             "census": asdict(census) if self.census and (census := self.census.state()) else None,
         }
 

@@ -1,6 +1,7 @@
 """The audit chain, `audit.jsonl` (DESIGN 7): what commands and the console change, for processes that soon end.
 
-The same files, names and locks as the decision log's, so that the same readers read both.
+The same files, names, locks and seal as the decision log's, so that the same readers read both. A command may run as
+a user who cannot read the key: what it records is sealed then, and signed by the next one that can.
 """
 
 import os
@@ -19,7 +20,9 @@ from embargo.journal.files import AUDIT_STEM
 from embargo.journal.identifier import uuid7
 from embargo.journal.livefile import LiveFile
 from embargo.journal.record import Encoder
+from embargo.journal.retention.deletion import Retirement
 from embargo.journal.rotation import due, keep
+from embargo.journal.seal.sealer import Sealer
 
 PATIENCE = 5.0  # seconds to wait for another command's turn; one that takes longer has hung: the next file is begun
 
@@ -27,9 +30,10 @@ PATIENCE = 5.0  # seconds to wait for another command's turn; one that takes lon
 def record(directory: Path, event: ConfigurationChanged, settings: LogSettings | None = None) -> None:
     """Append *event* to the audit chain of the log *directory*, confirmed by the disk when this returns.
 
-    Raises OSError, and then the record may not be there: do not make the change.
+    *settings*: of the policy in force; None: not known, so that no file of the chain is deleted. Raises OSError, and
+    then the record may not be there: do not make the change.
     """
-    settings = settings or LogSettings()
+    known, settings = settings, settings or LogSettings()
     made = not directory.exists()
     file = LiveFile.open(directory, AUDIT_STEM, PATIENCE)
     rotated = False
@@ -44,22 +48,25 @@ def record(directory: Path, event: ConfigurationChanged, settings: LogSettings |
                 rotated = True
         _hand_over(directory, file.path, made=made)
         encoder = Encoder(Observer(hostname=socket.gethostname(), version=__version__, pid=os.getpid()))
-        file.append(
-            [
-                encoder.line(each, sequence=file.sequence + number, identifier=uuid7())
-                for number, each in enumerate(events, 1)
+        sealer = Sealer(directory, encoder, settings=lambda: settings.checkpoint, now=lambda: event.time)
+        sealer.opened(file)
+
+        def encode(before: int) -> list[bytes]:
+            return [
+                encoder.line(each, sequence=before + number, identifier=uuid7()) for number, each in enumerate(events, 1)
             ]
-        )
+
+        file.append(sealer.batch(encode, some=True, cause="close").lines)
         file.sync()
     finally:
         file.close()
     if rotated:
-        _keep(directory, settings, utc_now())
+        _keep(directory, settings, known, utc_now())
 
 
-def _keep(directory: Path, settings: LogSettings, now: datetime) -> None:
+def _keep(directory: Path, settings: LogSettings, known: LogSettings | None, now: datetime) -> None:
     with suppress(OSError):  # what is not compressed or deleted now will be after the next rotation
-        keep(directory, AUDIT_STEM, settings, now)
+        keep(directory, AUDIT_STEM, settings, now, Retirement(directory, lambda: known, lambda: now, record))
 
 
 def _hand_over(directory: Path, path: Path, *, made: bool) -> None:

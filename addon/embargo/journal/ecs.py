@@ -5,18 +5,24 @@ member, so that a seal can be appended to an encoded line without parsing it.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import Any
 
 from embargo.journal.event import (
     ConfigurationChanged,
+    ConsoleUsed,
     Detail,
+    Heartbeat,
     Outcome,
     PolicyChanged,
     ProcessChanged,
     RecordsLost,
+    SealCheckpoint,
+    SealUnsigned,
 )
 from embargo.journal.privacy import WILDCARD, keyword
 
@@ -154,6 +160,49 @@ def _detail(value: Detail) -> bool | int | str | list[str] | None:
     return value
 
 
+CONSOLE_ACTIONS = {  # action: ECS category and type
+    "log-in": ("authentication", "start"),  # outcome `failure`: one that did not succeed
+    "log-out": ("authentication", "end"),
+    "session-ended": ("session", "end"),  # by somebody, from elsewhere
+    "account-added": ("iam", "creation"),
+    "account-changed": ("iam", "change"),  # role, password, second factor; disabled or enabled
+    "link-made": ("iam", "change"),  # with which an account's password can be set anew
+    "token-added": ("iam", "creation"),
+    "token-revoked": ("iam", "deletion"),
+    "export": ("database", "access"),
+    "unmask": ("database", "access"),  # what stands behind a client's pseudonym
+    "record-marked": ("database", "change"),  # an auditor's word on a record
+    "exception-asked": ("configuration", "info"),  # by somebody who may not grant it
+}
+
+
+def console_used(event: ConsoleUsed, observer: Observer, sequence: int, identifier: str) -> Document:
+    """The record of a sign-in, of a change to who may use the console, of records taken out."""
+    category, kind = CONSOLE_ACTIONS[event.action]
+    written = _frame(event.time, observer, sequence, identifier, category, kind, event.action)
+    if kind != "info":  # ECS wants no outcome beside info
+        written["event"]["outcome"] = event.outcome.value
+    if event.reason is not None:
+        written["event"]["reason"] = keyword(event.reason)
+    user: Document = {}
+    if event.user is not None:
+        user["name"] = keyword(event.user)
+    if event.target is not None:
+        user["target"] = {"name": keyword(event.target)}
+    if user:
+        written["user"] = user
+        written["related"] = {"user": [keyword(name) for name in (event.user, event.target) if name is not None]}
+    if event.client:
+        written["source"] = {"address": keyword(event.client)}
+        with suppress(ValueError):  # a name: what a server says of a Unix socket
+            address = str(ip_address(event.client))
+            written["source"]["ip"] = address
+            written.setdefault("related", {})["ip"] = [address]
+    details = {name: _detail(value) for name, value in event.details.items() if value not in (None, ())}
+    written["embargo"] = {"console": details}
+    return written
+
+
 def process_changed(event: ProcessChanged, observer: Observer, sequence: int, identifier: str) -> Document:
     """The record of a proxy's start or end."""
     kind = {"start": "start", "stop": "end", "died": "end"}.get(event.action, "info")
@@ -179,4 +228,62 @@ def records_lost(event: RecordsLost, observer: Observer, sequence: int, identifi
     written["embargo"] = {
         "lost": {"count": event.count, "since": timestamp(event.since), "reason": keyword(event.reason)}
     }
+    return written
+
+
+def heartbeat(event: Heartbeat, observer: Observer, sequence: int, identifier: str) -> Document:
+    """The record of a stretch of a worker's life."""
+    written = _frame(event.time, observer, sequence, identifier, "process", "info", "heartbeat")
+    written["event"]["start"] = timestamp(event.since)
+    written["event"]["end"] = timestamp(event.time)
+    written["event"]["duration"] = round(event.seconds * 1e9)  # ECS counts nanoseconds
+    written["process"] = {"pid": observer.pid, "name": "embargo"}
+    if event.policy is not None:
+        written["rule"] = {"ruleset": event.policy}
+    known = {
+        "policy": event.policy,
+        "break_glass": event.break_glass,
+        "ca": event.ca,
+        "worker": event.worker,
+        "next_change": timestamp(event.next_change) if event.next_change is not None else None,
+    }
+    written["embargo"] = {
+        "heartbeat": {
+            "mode": event.mode or "refuse",
+            **{name: value for name, value in known.items() if value is not None},
+            "since": timestamp(event.since),
+            "interval": round(event.seconds, 3),
+            "flows": dict(event.flows),
+            "uninspected": dict(event.uninspected),
+            "lost": event.lost,
+        }
+    }
+    return written
+
+
+def seal_checkpoint(event: SealCheckpoint, observer: Observer, sequence: int, identifier: str) -> Document:
+    """The record that signs what stands before it in its chain."""
+    written = _frame(event.time, observer, sequence, identifier, "process", "info", "seal-checkpoint")
+    written["process"] = {"pid": observer.pid, "name": "embargo"}
+    checkpoint: Document = {
+        "chain": event.chain,
+        "sequence": event.sequence,
+        "seal": event.seal,
+        "records": event.records,
+        "age": event.age,
+        "cause": event.cause,
+        "key": event.key,
+        "signature": event.signature,
+    }
+    known = {"public": event.public, "introduced_by": event.introduced_by, "introduction": event.introduction}
+    written["embargo"] = {"checkpoint": checkpoint | {name: text for name, text in known.items() if text is not None}}
+    return written
+
+
+def seal_unsigned(event: SealUnsigned, observer: Observer, sequence: int, identifier: str) -> Document:
+    """The record that says why no checkpoints come."""
+    written = _frame(event.time, observer, sequence, identifier, "process", "info", "seal-unsigned")
+    written["event"]["reason"] = keyword(event.reason)
+    written["process"] = {"pid": observer.pid, "name": "embargo"}
+    written["embargo"] = {"unsigned": keyword(event.reason)}
     return written

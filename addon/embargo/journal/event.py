@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from embargo.core.decision import Decision
 from embargo.core.request import Name, Surface
+from embargo.core.rules import ClientForm
 
 
 class Outcome(StrEnum):
@@ -55,6 +56,7 @@ class Judged:
     destination_address: str | None = None  # literal; where `destination` is a name and the address is known too
     reference: str | None = None  # URL of the order behind the rule
     query_values: bool = False  # settings.query_values: keep what is otherwise redacted
+    client_form: ClientForm = ClientForm.FULL  # settings.client: how the client stands in the record
     break_glass: str | None = None  # id of the break-glass that alone kept it from being refused
 
 
@@ -94,12 +96,61 @@ class RecordsLost:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """What held throughout a stretch of a worker's life, and what it judged in it (`enforce.process.heartbeat`).
+
+    A stretch ends each minute, and where what holds changes: so of each instant a record says what held, and where
+    none does, nobody can say it.
+    """
+
+    time: datetime  # the stretch's end
+    since: datetime  # its begin, which is the end of the one before
+    seconds: float  # how long that was by a clock that nobody sets
+    mode: str | None  # "enforce", "monitor"; None: no policy, so everything was refused
+    policy: str | None  # digest
+    flows: Mapping[str, int]  # decisions in it: "judged", "blocked", …
+    uninspected: Mapping[str, int]  # connections in it inside of which nobody looked, by reason
+    lost: int  # records of this worker that never reached the disk, in it
+    break_glass: str | None = None  # id of the one in force
+    ca: str | None = None  # SHA-256, hex, of the certificate with which TLS is opened
+    next_change: datetime | None = None  # when a date or schedule may next change a verdict
+    worker: int | None = None  # its number; None: it runs alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealCheckpoint:
+    """A signature under all that stands before it in its chain (`journal.seal`)."""
+
+    time: datetime
+    chain: str  # "decisions", "decisions.2", "audit"
+    sequence: int  # of the record before it
+    seal: str  # of that record
+    records: int  # after how many records at most the next is due
+    age: float  # after how many seconds at most, where records come
+    cause: str  # "found" (by another process, unsigned), "start", "records", "age", "rotation", "close"
+    key: str  # its id
+    signature: str  # base64
+    public: str | None = None  # the key, raw, base64; where a process signs for the first time
+    introduced_by: str | None = None  # id of the old key that signed this one
+    introduction: str | None = None  # its signature, base64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealUnsigned:
+    """From here on records are sealed, and not signed: the key cannot be used."""
+
+    time: datetime
+    reason: str
+
+
 class Change(StrEnum):
     """What became of a piece of configuration (ECS `event.type` of category `configuration`)."""
 
     CREATION = "creation"
     CHANGE = "change"
     DELETION = "deletion"
+    ACCESS = "access"  # nothing is changed: what was kept from view is looked at
 
 
 type Detail = bool | int | str | datetime | tuple[str, ...] | None
@@ -127,4 +178,28 @@ class ConfigurationChanged:
     error: str | None = None  # why it was not made
 
 
-type Event = Judged | PolicyChanged | ProcessChanged | RecordsLost | ConfigurationChanged
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleUsed:
+    """Somebody signs in to the console or fails to, changes who may use it, or takes records out of it."""
+
+    time: datetime
+    action: str  # a key of `journal.ecs.CONSOLE_ACTIONS`: "log-in", "export", …
+    outcome: Outcome = Outcome.SUCCESS
+    user: str | None = None  # who did it, or tried to
+    target: str | None = None  # whose account it is about, where that is another's
+    reason: str | None = None  # why, in words
+    client: str | None = None  # literal address
+    details: Mapping[str, Detail] = field(default_factory=dict)  # None and empty ones are left out
+
+
+type Event = (
+    Judged
+    | PolicyChanged
+    | ProcessChanged
+    | RecordsLost
+    | ConfigurationChanged
+    | Heartbeat
+    | ConsoleUsed
+    | SealCheckpoint
+    | SealUnsigned
+)

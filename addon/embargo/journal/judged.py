@@ -22,10 +22,12 @@ from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.hostname import MalformedHost, canonical
 from embargo.core.inquiry import PORTS
 from embargo.core.request import Surface
-from embargo.core.rules import Rule
+from embargo.core.rules import ClientForm, Rule
+from embargo.journal.client import masked
 from embargo.journal.ecs import DATASET, ECS_VERSION, MODULE, Document, Observer, encode_json, timestamp
 from embargo.journal.event import Judged, Outcome
 from embargo.journal.privacy import WILDCARD, keyword, path_and_query, without_user_information
+from embargo.journal.pseudonym import Pseudonyms
 
 _MOST_PIECES = 4096  # kept constant pieces: some kilobytes each; a policy has rules × endpoints × surfaces of them
 _LONGEST_KEPT = 256  # characters of a text that is kept encoded: a client must not choose how much memory that takes
@@ -77,8 +79,9 @@ class _Source:
 class JudgedLines:
     """Makes lines for one observer. For one thread."""
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, observer: Observer, pseudonyms: Pseudonyms | None = None) -> None:
         self._observer = observer
+        self._pseudonyms = pseudonyms
         self._constants: dict[tuple[object, ...], _Constant] = {}
 
     def line(self, event: Judged, sequence: int) -> str:
@@ -94,8 +97,13 @@ class JudgedLines:
         ]
         add = pieces.append
         client = user = None
+        masking = ""
         if not anonymous:
-            if event.client is not None:
+            if event.client is not None and event.client_form is not ClientForm.FULL:
+                client = _address(event.client)
+                shown, masking = self._masked(event)
+                add(shown)
+            elif event.client is not None:
                 source = _source(event.client)
                 client = source.address
                 add(source.members)
@@ -134,8 +142,19 @@ class JudgedLines:
             add(f',"related":{{{related[1:]}}}')
         if event.outcome is Outcome.FAILURE or decision.reason is Reason.ERROR:
             add(f',"error":{encode_json(_error(event))}')
-        add(f',"embargo":{{"connection":{quoted(event.connection)}{more},{constant.embargo}}}}}')
+        add(f',"embargo":{{"connection":{quoted(event.connection)}{masking}{more},{constant.embargo}}}}}')
         return "".join(pieces)
+
+    def _masked(self, event: Judged) -> tuple[str, str]:
+        """The record's `source` for a client that must not stand there, and what `embargo` says of it."""
+        assert event.client is not None
+        text = masked(event.client, event.client_form, self._pseudonyms)
+        if text is None:
+            return "", ',"masked":true'
+        source = f',"source":{{"address":{quoted(text)}}}'
+        if event.client_form is ClientForm.PSEUDONYM:
+            return source, f',"client":{quoted(text)},"masked":true'
+        return source, ',"masked":true'
 
     def _constant(self, event: Judged) -> _Constant:
         decision = event.decision

@@ -12,6 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,8 @@ from pathlib import Path
 import zstandard
 
 from embargo.journal.backwards import lines_backwards, whole_lines_end
-from embargo.journal.files import STEM, live_name, log_files, rotated_name
+from embargo.journal.files import STEM, LogFile, live_name, log_files, rotated_name
+from embargo.journal.seal.chain import MARK, START, seal_of
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _MODE = 0o600
@@ -41,11 +43,13 @@ class PartlyWritten(OSError):
 class LiveFile:
     """An open, locked live file. For one thread."""
 
-    def __init__(self, path: Path, descriptor: int, *, size: int, sequence: int) -> None:
+    def __init__(self, path: Path, descriptor: int, *, size: int, last: "Last") -> None:
         self.path = path
         self.size = size  # bytes
-        self.sequence = sequence  # of the last record of the chain
-        self.first = sequence + 1  # of the first record in this file
+        self.sequence = last.sequence  # of the last record of the chain
+        self.seal = last.seal  # of that record, 64 hex digits
+        self.signed = last.signed  # that record is a checkpoint of the seal: nothing before it is unsigned
+        self.first = self.sequence + 1  # of the first record in this file
         self.began: datetime | None = None  # time of the first record in this file; None while it is empty
         self.cut = 0  # bytes of a torn last line that opening took away
         self._descriptor = descriptor
@@ -79,21 +83,24 @@ class LiveFile:
         size = whole_lines_end(descriptor, status.st_size)
         if size < status.st_size:
             os.ftruncate(descriptor, size)
-        sequence = _last_sequence(descriptor, size)
-        if sequence is None:
-            sequence = _sequence_of_rotated(path.parent, stem, number)
-        file = cls(path, descriptor, size=size, sequence=sequence)
+        last = _last(descriptor, size) or _last_of_rotated(path.parent, stem, number)
+        file = cls(path, descriptor, size=size, last=last)
         file.cut = status.st_size - size
         if size:
             file._read_first()
         _sync_directory(path.parent)
         return file
 
-    def resume(self, sequence: int) -> None:
-        """Goes on after *sequence*, which this process has used already in a file that is gone."""
-        self.sequence = sequence
+    def resume(self, last: "Last") -> None:
+        """Goes on after *last*, which this process has written already into a file that is gone."""
+        self.sequence, self.seal, self.signed = last.sequence, last.seal, last.signed
         if not self.size:
-            self.first = sequence + 1
+            self.first = self.sequence + 1
+
+    @property
+    def last(self) -> "Last":
+        """The last record of the chain."""
+        return Last(self.sequence, self.seal, self.signed)
 
     def append(self, lines: Sequence[bytes]) -> None:
         """Writes *lines*, each whole or not at all. Raises PartlyWritten.
@@ -115,10 +122,16 @@ class LiveFile:
             if kept < written:
                 os.ftruncate(self._descriptor, self.size + kept)  # where this fails, opening again cuts
             self.size += kept
-            self.sequence += whole
+            self._wrote(lines[:whole])
             raise PartlyWritten(whole, cause) from cause
         self.size += written
-        self.sequence += len(lines)
+        self._wrote(lines)
+
+    def _wrote(self, lines: Sequence[bytes]) -> None:
+        if lines:
+            self.sequence += len(lines)
+            self.seal = seal_of(lines[-1]) or START
+            self.signed = MARK in lines[-1]
 
     def current(self) -> bool:
         """Whether the name still leads to this file: it, or its directory, may have been removed or replaced."""
@@ -169,7 +182,7 @@ class LiveFile:
             raise
         _sync_directory(self.path.parent)
         self.close()
-        return LiveFile(self.path, descriptor, size=0, sequence=self.sequence)
+        return LiveFile(self.path, descriptor, size=0, last=self.last)
 
     def _named_aside(self, aside: Path) -> bool:
         """Gives the file the name *aside*: beside its own (True), or instead of it where links are not to be had."""
@@ -234,27 +247,39 @@ def undo_rotation(path: Path, status: os.stat_result, stem: str) -> None:
                 other.unlink()
 
 
-def _last_sequence(descriptor: int, size: int) -> int | None:
+@dataclass(frozen=True, slots=True)
+class Last:
+    """What the next record of a chain goes on from."""
+
+    sequence: int = 0
+    seal: bytes = START
+    signed: bool = False
+
+
+def last_record(file: LogFile) -> Last | None:
+    """The last record of a file of a chain; None where none can be read in it. Raises OSError."""
+    with file.path.open("rb") as opened:
+        if not file.compressed:
+            return _last(opened.fileno(), os.fstat(opened.fileno()).st_size)
+        return _last_compressed(opened.fileno())
+
+
+def _last(descriptor: int, size: int) -> Last | None:
     for line in islice(lines_backwards(descriptor, size), _MOST_BROKEN):
         if (sequence := _sequence(line)) is not None:
-            return sequence
+            return Last(sequence, seal_of(line) or START, MARK in line)
     return None
 
 
-def _sequence_of_rotated(directory: Path, stem: str, number: int) -> int:
-    """The last sequence in the newest rotated file of a chain; 0 where there is none."""
+def _last_of_rotated(directory: Path, stem: str, number: int) -> Last:
+    """The last record in the newest rotated file of a chain; its first number where none can be read."""
     rotated = [file for file in log_files(directory, stem) if file.number == number and file.rotated is not None]
-    for file in reversed(rotated):
-        with file.path.open("rb") as opened:
-            if not file.compressed:
-                found = _last_sequence(opened.fileno(), os.fstat(opened.fileno()).st_size)
-            else:
-                found = _last_sequence_compressed(opened.fileno())
-        return found if found is not None else file.first
-    return 0
+    if not rotated:
+        return Last()
+    return last_record(rotated[-1]) or Last(rotated[-1].first)
 
 
-def _last_sequence_compressed(descriptor: int) -> int | None:
+def _last_compressed(descriptor: int) -> Last | None:
     tail = b""
     with os.fdopen(os.dup(descriptor), "rb") as source:
         reader = zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True)
@@ -263,9 +288,9 @@ def _last_sequence_compressed(descriptor: int) -> int | None:
                 tail = (tail + block)[-(1 << 20) :]
         except zstandard.ZstdError:
             pass  # damaged: what could be read still tells the last number that could be
-    for line in reversed(tail.splitlines()):
+    for line in reversed(tail.splitlines(keepends=True)):
         if (sequence := _sequence(line)) is not None:
-            return sequence
+            return Last(sequence, seal_of(line) or START, MARK in line)
     return None
 
 

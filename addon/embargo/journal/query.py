@@ -6,60 +6,80 @@
 | `client:10.1.2.3`, `client:10.1.0.0/16` | of that client or network |
 | `user:alice` | of that user |
 | `host:weixin.qq.com`, `host:*.weixin.*` | with that name or one below it; with a name of that form |
+| `host:=qq.com` | with just that name; behind `=` any text value, and a client, is taken literally |
 | `rule:banned-apps` | that this rule decided |
 | `verdict:block`, `would:block` | with that verdict; that a shadow rule or monitor would have given |
+| `class:would-block` | counted as that: `blocked`, `would-block`, `logged`, `allowed`, `shared` |
 | `trial:alipay`, `trial:domain:x.example` | that an endpoint on trial, of that app or that one, would judge stricter |
-| `surface:tls` | judged there |
+| `surface:tls`, `role:cdn`, `endpoint:domain:qq.com` | judged there; by an endpoint of that role; by that endpoint |
+| `authority:eo-13971`, `authority:eo-13971:stayed` | of apps that this order names; in that state; `order:` is the same |
+| `policy:5f5f` | under the policy whose digest begins so |
+| `method:post`, `status:451` | of that method; answered with that status |
 | `category:configuration` | of changes to what is enforced: policies, exceptions; also `network`, `web`, `process` |
-| `action:exception-added` | that say this happened |
+| `category:authentication` | of log-ins to the console; `session`, `iam`, `database`: of what else is done there |
+| `action:exception-added`, `outcome:failure` | that say this happened; that this came of it |
+| `apps:qq,wechat` | of exactly these apps |
+| `id:…`, `connection:…` | with that `event.id`; on that connection |
 | `since:2026-11-01`, `until:2h` | from then on; before then. A date is 00:00 UTC; `30m`, `2h`, `7d`, `2w` are ago |
 | `weixin` | with that text in one of their names |
+| `-app:qq`, `-weixin` | that the term without the minus would leave; `-client:*`: that name no client |
+| `+app:qq` | that it takes, whatever the other terms with its key say |
 
-Terms with different keys must all hold, of several with the same key any (of `since` and `until` the narrowest).
+Terms with different keys must all hold, of several with the same key any (of `since` and `until` the narrowest);
+each with a plus must, none with a minus may.
 """
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
-from fnmatch import translate
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
+from itertools import groupby
 
-from embargo.core.decision import Verdict
-from embargo.core.hostname import MalformedHost, canonical
-from embargo.core.request import Surface
 from embargo.journal.record import Record
+from embargo.journal.terms import READERS, BadTerm, Term, Test, understood
 
-KEYS = (
-    *("app", "client", "user", "host", "rule", "verdict", "would", "trial", "surface", "category", "action"),
-    *("since", "until"),
-)
-_VERDICTS = tuple(str(verdict) for verdict in (Verdict.BLOCK, Verdict.LOG, Verdict.ALLOW))
-_CATEGORIES = ("network", "web", "configuration", "process")  # ECS event.category, as far as records have it
-_SURFACES = tuple(surface.value for surface in Surface)
+__all__ = ["KEYS", "BadTerm", "Query", "Term", "parse_query", "split_terms"]
+
+_TIMES = ("since", "until")
+KEYS = (*(key for key in READERS if key), *_TIMES)
+_ALIASES = {"order": "authority"}
+_ORDER = {key: place for place, key in enumerate((*KEYS, ""))}
 _AGO = re.compile(r"([0-9]{1,6})([smhdw])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}  # seconds
+_QUOTED = re.compile(r"[ \t\r\n'\"\\]")  # what `shlex.split` does not take as it is
 
 _FRAME = (b'{"@timestamp":', b"}}")  # how every line of ours begins and ends
 _QUOTED_AS_IT_IS = re.compile(r"[ !#-\[\]-~]+")  # characters that JSON writes unescaped
-
-type Test = Callable[[Record], bool]
-
-
-class BadTerm(ValueError):
-    """A term that cannot be understood; says what could be meant."""
+_UNSAID = frozenset({"client", "class", "apps", "policy", "status", "trial"})  # not written as the term has it
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """Terms, understood."""
+    """Terms, understood. `str` writes them back in canonical order; `parse_query` reads that as the same query."""
 
-    tests: Mapping[str, tuple[Test, ...]]  # by key: of each any must hold
+    terms: tuple[Term, ...] = ()  # canonical order, each once
     since: datetime | None = None  # aware; the first instant that counts
     until: datetime | None = None  # aware; the first that no longer does
-    needles: tuple[tuple[bytes, ...], ...] = ()  # of each any must be in the lower-case line of a record that matches
+    _any: tuple[tuple[Test, ...], ...] = field(init=False, compare=False, repr=False)  # by key: of each any must hold
+    _needles: tuple[tuple[bytes, ...], ...] = field(init=False, compare=False, repr=False)  # of each any is in the line
+
+    def __post_init__(self) -> None:
+        ordered = sorted(
+            dict.fromkeys(self.terms), key=lambda term: (_ORDER[term.key], term.sign, term.value.lower(), term.value)
+        )
+        taking = [[term] for term in ordered if term.sign == "+"]
+        either = (term for term in ordered if not term.sign)
+        taking += [list(group) for _, group in groupby(either, key=lambda term: term.key)]
+        needles = [[_needle(term.key, term.value) for term in group] for group in taking]
+        known = [tuple(needle for needle in group if needle is not None) for group in needles]
+        object.__setattr__(self, "terms", tuple(ordered))
+        object.__setattr__(self, "_any", tuple(tuple(term.test for term in group) for group in taking))
+        object.__setattr__(
+            self, "_needles", tuple(some for some, group in zip(known, needles, strict=True) if len(some) == len(group))
+        )
 
     def matches(self, record: Record) -> bool:
         """Whether *record* is asked for."""
@@ -67,7 +87,9 @@ class Query:
             return False
         if self.until is not None and record.time >= self.until:
             return False
-        return all(any(test(record) for test in tests) for tests in self.tests.values())
+        return all(any(test(record) for test in tests) for tests in self._any) and not any(
+            term.test(record) for term in self.terms if term.sign == "-"
+        )
 
     def may_match(self, line: bytes) -> bool:
         """Whether the record of *line* may be asked for; a tenth of the cost of parsing it.
@@ -78,7 +100,45 @@ class Query:
         if not (stripped.startswith(_FRAME[0]) and stripped.endswith(_FRAME[1])):
             return True
         lowered = stripped.lower()
-        return all(any(needle in lowered for needle in anyone) for anyone in self.needles)
+        return all(any(needle in lowered for needle in anyone) for anyone in self._needles)
+
+    def and_(self, *terms: str) -> "Query":
+        """This query, narrowed to records that each of *terms* (without sign) takes too. Raises BadTerm.
+
+        Times are RFC 3339: none is ago.
+        """
+        added = parse_query(terms, datetime.max.replace(tzinfo=UTC))
+        held = {term.key for term in self.terms if not term.sign}
+        narrowing = (replace(term, sign="+") if not term.sign and term.key in held else term for term in added.terms)
+        return Query(
+            (*self.terms, *narrowing),
+            max(filter(None, (self.since, added.since)), default=None),
+            min(filter(None, (self.until, added.until)), default=None),
+        )
+
+    def without(self, *keys: str) -> "Query":
+        """This query without its terms of *keys*."""
+        return Query(
+            tuple(term for term in self.terms if term.key not in keys),
+            None if "since" in keys else self.since,
+            None if "until" in keys else self.until,
+        )
+
+    def between(self, since: datetime | None, until: datetime | None) -> "Query":
+        """This query with that period in place of its own."""
+        return replace(self, since=since, until=until)
+
+    def __str__(self) -> str:
+        times = [
+            f"{key}:{instant.astimezone(UTC).isoformat().replace('+00:00', 'Z')}"
+            for key, instant in zip(_TIMES, (self.since, self.until), strict=True)
+            if instant is not None
+        ]
+        return " ".join(_written(text) for text in (*map(str, self.terms), *times))
+
+
+def _written(term: str) -> str:
+    return shlex.quote(term) if _QUOTED.search(term) else term
 
 
 def split_terms(text: str) -> list[str]:
@@ -91,56 +151,53 @@ def split_terms(text: str) -> list[str]:
 
 def parse_query(terms: Iterable[str], now: datetime) -> Query:
     """The query that *terms* spell; times ago count from *now* (aware). Raises BadTerm."""
-    tests: dict[str, list[Test]] = {}
-    needles: dict[str, list[bytes | None]] = {}
-    since = until = None
+    read: list[Term] = []
+    times: Mapping[str, list[datetime]] = {key: [] for key in _TIMES}
     for term in terms:
-        key, value = _split(term)
-        if key == "since":
-            instant = _instant(term, value, now)
-            since = instant if since is None else max(since, instant)
-        elif key == "until":
-            instant = _instant(term, value, now)
-            until = instant if until is None else min(until, instant)
+        sign, key, value = _split(term)
+        if key not in _TIMES:
+            read.append(understood(term, sign, key, value))
+        elif sign == "-":
+            raise BadTerm(f"{term!r}: a time has no minus; write {_TIMES[key == 'since']}:{value}")
         else:
-            tests.setdefault(key, []).append(_TESTS[key](term, value))
-            needles.setdefault(key, []).append(_needle(key, value))
-    return Query(
-        {key: tuple(anyone) for key, anyone in tests.items()},
-        since,
-        until,
-        tuple(known for anyone in needles.values() if len(known := tuple(filter(None, anyone))) == len(anyone)),
-    )
+            times[key].append(_instant(term, value, now))
+    return Query(tuple(read), max(times["since"], default=None), min(times["until"], default=None))
 
 
 def _needle(key: str, value: str) -> bytes | None:
     """What stands in the lower-case line of every record that the term takes; None where nothing certain does."""
     if key == "trial":
         return b'"trial":{'
-    if "*" in value or key == "client" or _QUOTED_AS_IT_IS.fullmatch(value) is None:
+    if "*" in value or key in _UNSAID or _QUOTED_AS_IT_IS.fullmatch(value) is None:
         return None
+    value = value.removeprefix("=")
     if key == "host":
-        return canonical(value).text.encode("ascii")
+        return value.lower().encode("ascii")
+    if key == "authority":
+        value = value.partition(":")[0]
     text = value.lower()
     return (text if key == "" else f'"{text}"').encode("ascii")
 
 
-def _split(term: str) -> tuple[str, str]:
-    """Key and value; the key "" for a bare word."""
-    key, colon, value = term.partition(":")
-    if not colon or _is_address(term):
-        if not term.strip():
+def _split(term: str) -> tuple[str, str, str]:
+    """Its sign ("", "+", "-"), key and value; the key "" for a bare word."""
+    sign = term[:1] if term.startswith(("+", "-")) else ""
+    bare = term[len(sign) :]
+    key, colon, value = bare.partition(":")
+    if not colon or _is_address(bare):
+        if not bare.strip():
             raise BadTerm("an empty term")
-        return "", term
+        return sign, "", bare
     if "//" in value[:2]:
         raise BadTerm(f"{term!r} is a URL; search its host, as in host:{value.lstrip('/').partition('/')[0]}")
+    key = _ALIASES.get(key, key)
     if key not in KEYS:
         near = get_close_matches(key.lower(), KEYS, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(KEYS)}"
         raise BadTerm(f"{term!r}: unknown key {key!r}; {hint}")
     if not value:
         raise BadTerm(f"{term!r} has no value")
-    return key, value
+    return sign, key, value
 
 
 def _is_address(text: str) -> bool:
@@ -149,111 +206,6 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _word(_term: str, value: str) -> Test:
-    wanted = value.lower()
-    return lambda record: any(wanted in host for host in record.hosts)
-
-
-def _matcher(value: str) -> Callable[[str], bool]:
-    """A whole-text comparison, in which `*` stands for any characters; case is ignored."""
-    wanted = value.casefold()
-    if "*" not in wanted:
-        if value.isascii():  # so that `_needle` is right: no letter beyond ASCII folds into one of it
-            return lambda text: text.isascii() and text.lower() == wanted
-        return lambda text: text.casefold() == wanted
-    pattern = re.compile(_glob(wanted))
-    return lambda text: pattern.match(text.casefold()) is not None
-
-
-def _glob(text: str) -> str:
-    """A regular expression for *text* in which only `*` is special: names hold `?` and `[` in no other sense."""
-    return translate(re.sub(r"[?\[]", lambda found: f"[{found[0]}]", text))
-
-
-def _app(_term: str, value: str) -> Test:
-    wanted = _matcher(value)
-    return lambda record: any(wanted(app) for app in record.apps)
-
-
-def _user(_term: str, value: str) -> Test:
-    wanted = _matcher(value)
-    return lambda record: record.user is not None and wanted(record.user)
-
-
-def _rule(_term: str, value: str) -> Test:
-    wanted = _matcher(value)
-    return lambda record: record.rule is not None and wanted(record.rule)
-
-
-def _trial(_term: str, value: str) -> Test:
-    wanted = _matcher(value)
-    return lambda record: record.trial is not None and any(map(wanted, record.trial))
-
-
-def _action(_term: str, value: str) -> Test:
-    wanted = _matcher(value)
-    return lambda record: wanted(record.action)
-
-
-def _host(term: str, value: str) -> Test:
-    if "*" in value:
-        pattern = re.compile(_glob(value.lower().removesuffix(".")))
-        return lambda record: any(pattern.match(host) is not None for host in record.hosts)
-    try:
-        wanted = canonical(value).text
-    except MalformedHost as malformed:
-        raise BadTerm(f"{term!r}: {malformed}") from malformed
-    below = "." + wanted
-    return lambda record: any(host == wanted or host.endswith(below) for host in record.hosts)
-
-
-def _client(term: str, value: str) -> Test:
-    try:
-        network = ip_network(value.strip("[]"), strict=False)
-    except ValueError as malformed:
-        raise BadTerm(f"{term!r}: {value!r} is no address and no network; write 10.1.2.3 or 10.1.0.0/16") from malformed
-
-    def inside(record: Record) -> bool:
-        if record.client is None:
-            return False
-        try:
-            return ip_address(record.client) in network
-        except ValueError:
-            return False  # a pseudonym
-
-    return inside
-
-
-def _choice(
-    what: str, choices: tuple[str, ...], read: Callable[[Record], str | tuple[str, ...] | None]
-) -> Callable[[str, str], Test]:
-    def test(term: str, value: str) -> Test:
-        wanted = value.lower()
-        if wanted not in choices:
-            near = get_close_matches(wanted, choices, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(choices)}"
-            raise BadTerm(f"{term!r}: {value!r} is no {what}; {hint}")
-        return lambda record: (found := read(record)) == wanted or (type(found) is tuple and wanted in found)
-
-    return test
-
-
-_TESTS: Mapping[str, Callable[[str, str], Test]] = {
-    "": _word,
-    "app": _app,
-    "client": _client,
-    "user": _user,
-    "host": _host,
-    "rule": _rule,
-    "verdict": _choice("verdict", _VERDICTS, lambda record: record.verdict),
-    "would": _choice("verdict", _VERDICTS, lambda record: record.would),
-    "trial": _trial,
-    "surface": _choice("surface", _SURFACES, lambda record: record.surface),
-    "category": _choice("category", _CATEGORIES, lambda record: record.categories),
-    "action": _action,
-}
 
 
 def _instant(term: str, value: str, now: datetime) -> datetime:

@@ -20,6 +20,7 @@ import zstandard
 from embargo.journal.backwards import lines_backwards
 from embargo.journal.files import STEMS, LogFile, log_files
 from embargo.journal.record import BrokenRecord, Record
+from embargo.journal.seal.chain import MARK
 
 _NAMED_TO = timedelta(seconds=1)  # a file's name says its rotation to the second, cut
 _MOST_NAMED = 20  # broken lines that are named; more are counted
@@ -54,11 +55,17 @@ class Reader:
     """The records of a directory."""
 
     def __init__(
-        self, directory: Path, stems: Sequence[str] = STEMS, sift: Callable[[bytes], bool] | None = None
+        self,
+        directory: Path,
+        stems: Sequence[str] = STEMS,
+        sift: Callable[[bytes], bool] | None = None,
+        *,
+        checkpoints: bool = False,
     ) -> None:
         """*stems* are the kinds of chains to read; *sift* says of a raw line whether it is worth parsing
-        (`Query.may_match`).
+        (`Query.may_match`). The seal's own records are left out unless *checkpoints* are wanted too: nothing happened.
         """
+        self._checkpoints = checkpoints
         self.directory = directory
         self.stems = tuple(stems)
         self._sift = sift
@@ -97,6 +104,8 @@ class Reader:
         """The records of *lines*; what is none of ours is noted."""
         for line in lines:
             if not line.strip() or (self._sift is not None and not self._sift(line)):
+                continue
+            if MARK in line and not self._checkpoints:
                 continue
             try:
                 yield Entry(Record.parse(line), line.rstrip(b"\n"))

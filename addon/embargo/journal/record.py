@@ -13,13 +13,28 @@ from embargo.journal.ecs import (
     Document,
     Observer,
     configuration_changed,
+    console_used,
     encode_json,
+    heartbeat,
     policy_changed,
     process_changed,
     records_lost,
+    seal_checkpoint,
+    seal_unsigned,
 )
-from embargo.journal.event import ConfigurationChanged, Event, Judged, PolicyChanged, ProcessChanged
+from embargo.journal.event import (
+    ConfigurationChanged,
+    ConsoleUsed,
+    Event,
+    Heartbeat,
+    Judged,
+    PolicyChanged,
+    ProcessChanged,
+    SealCheckpoint,
+    SealUnsigned,
+)
 from embargo.journal.judged import JudgedLines
+from embargo.journal.pseudonym import Pseudonyms
 
 __all__ = ["BrokenRecord", "Document", "Encoder", "Observer", "Record"]
 
@@ -27,9 +42,10 @@ __all__ = ["BrokenRecord", "Document", "Encoder", "Observer", "Record"]
 class Encoder:
     """Makes lines of events for one observer; the same arguments give the same line. For one thread."""
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, observer: Observer, pseudonyms: Pseudonyms | None = None) -> None:
+        """*pseudonyms* stand for clients where the policy wants that; None: then nothing does."""
         self._observer = observer
-        self._judged = JudgedLines(observer)
+        self._judged = JudgedLines(observer, pseudonyms)
 
     def line(self, event: Event, *, sequence: int, identifier: str = "") -> bytes:
         """The record of *event*: printable ASCII and a line feed, so no control character is ever raw.
@@ -46,6 +62,14 @@ class Encoder:
                 text = encode_json(process_changed(event, self._observer, sequence, identifier))
             case ConfigurationChanged():
                 text = encode_json(configuration_changed(event, self._observer, sequence, identifier))
+            case ConsoleUsed():
+                text = encode_json(console_used(event, self._observer, sequence, identifier))
+            case SealCheckpoint():
+                text = encode_json(seal_checkpoint(event, self._observer, sequence, identifier))
+            case SealUnsigned():
+                text = encode_json(seal_unsigned(event, self._observer, sequence, identifier))
+            case Heartbeat():
+                text = encode_json(heartbeat(event, self._observer, sequence, identifier))
             case _:
                 text = encode_json(records_lost(event, self._observer, sequence, identifier))
         return text.encode("ascii") + b"\n"
@@ -105,6 +129,7 @@ class Record:
     user_agent: str | None = None
     error: str | None = None
     lost: int = 0  # records that this one says are missing
+    seal: str | None = None  # 64 hex digits, as the line claims; `journal.seal` says whether it is true
     document: Document = field(repr=False, compare=False, default_factory=dict)
 
     @classmethod
@@ -235,5 +260,6 @@ def _read(document: Document) -> Record:
         user_agent=_text(document.get("user_agent", _NONE), "original"),
         error=_text(ours, "error") or _text(document.get("error", _NONE), "message"),
         lost=_number(ours.get("lost", _NONE), "count") or 0,
+        seal=_text(ours, "seal"),
         document=document,
     )

@@ -18,8 +18,10 @@ from pathlib import Path
 import zstandard
 
 from embargo.core.rules import LogSettings
-from embargo.journal.files import LogFile, log_file, log_files, rotated_name
+from embargo.journal.files import AUDIT_STEM, LogFile, log_file, log_files, rotated_name
 from embargo.journal.livefile import LiveFile, first_sequence, undo_rotation
+from embargo.journal.retention.deletion import Recorder, Retirement
+from embargo.journal.retention.policies import mark_in_force, prune
 
 _LEVEL = 3  # zstd's default: 104 bytes a record at level 1 (measured), some less here
 _BETWEEN_ROUNDS = 3600.0  # seconds
@@ -37,12 +39,21 @@ class Keeper:
     """The thread that compresses and deletes rotated files."""
 
     def __init__(
-        self, directory: Path, stem: str, settings: Callable[[], LogSettings], now: Callable[[], datetime]
+        self,
+        directory: Path,
+        stem: str,
+        settings: Callable[[], LogSettings],
+        now: Callable[[], datetime],
+        retirement: Retirement,
+        record: Recorder,
     ) -> None:
         self._directory = directory
         self._stem = stem
         self._settings = settings
         self._now = now
+        self._retirement = retirement
+        self._record = record
+        self.policy = ""  # digest of the one in force
         self._wake = threading.Event()
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -77,30 +88,42 @@ class Keeper:
 
     def _keep(self) -> None:
         try:
-            keep(self._directory, self._stem, self._settings(), self._now(), lambda: self._closing)
+            directory, settings, now = self._directory, self._settings(), self._now()
+            mark_in_force(directory, self.policy)
+            self._retirement.begin()
+            try:
+                keep(directory, self._stem, settings, now, self._retirement, lambda: self._closing)
+                retire(directory, AUDIT_STEM, settings, now, self._retirement)
+            finally:
+                self._retirement.end()
+            prune(directory, now, self._record, lambda: self._closing)
         except Exception as failure:  # a thread's top: say so, try again later
             _logger.warning("decision log: keeping %s failed", self._directory, exc_info=failure)
 
 
 def keep(
-    directory: Path, stem: str, settings: LogSettings, now: datetime, interrupted: Callable[[], bool] = lambda: False
+    directory: Path,
+    stem: str,
+    settings: LogSettings,
+    now: datetime,
+    delete: Callable[[LogFile], None],
+    interrupted: Callable[[], bool] = lambda: False,
 ) -> None:
-    """One round over *directory*: rotate what dead processes left, compress, delete what is too old.
+    """One round over *directory*: rotate what dead processes left, have *delete* see to what is too old, compress.
 
     Raises OSError; what was done until then is whole.
     """
     for file in _named(directory, stem):
         if file.rotated is None:
             _rotate_abandoned(file.path, stem, settings, now)
+    retire(directory, stem, settings, now, delete)
     counted = {file.path for file in log_files(directory, stem)}  # a rotation under way is not
     for file in _named(directory, stem):
         if interrupted():
             return
         if file.rotated is None:
             continue
-        if now - file.rotated >= timedelta(seconds=settings.retention):
-            file.path.unlink(missing_ok=True)
-        elif not file.compressed and (file.path in counted or _done(file.path)):
+        if not file.compressed and (file.path in counted or _done(file.path)):
             compress(file.path, interrupted)
     for part in directory.glob(f"{stem}*.jsonl.zst.part"):
         if not part.with_name(part.name.removesuffix(".zst.part")).exists():
@@ -109,6 +132,19 @@ def keep(
         with _exclusively(fresh) as descriptor:
             if descriptor is not None:
                 fresh.unlink(missing_ok=True)
+
+
+def retire(
+    directory: Path, stem: str, settings: LogSettings, now: datetime, delete: Callable[[LogFile], None]
+) -> None:
+    """Have *delete* see to each file of *stem*'s chains that is too old, oldest first. Raises OSError."""
+    retention = timedelta(seconds=settings.kept_for(audit=stem == AUDIT_STEM))
+    for file in log_files(directory, stem):
+        if file.rotated is None or now - file.rotated < retention:
+            continue
+        if file.compressed:  # a crash came before the plain one went, and the same records must not come back
+            file.path.with_name(file.path.name.removesuffix(".zst")).unlink(missing_ok=True)
+        delete(file)
 
 
 def compress(path: Path, interrupted: Callable[[], bool] = lambda: False) -> bool:

@@ -3,14 +3,18 @@
 The client alone; the answer is made in `enforce`. The object's members:
 
     pid, started, version, worker {number, supervisor} or null (where it runs alone),
-    mode, decrypt, break_glass {id, since, until, seconds_left, reason, author, ticket, error} or {error} or null,
+    mode, decrypt, privacy {client, error},
+    break_glass {id, since, until, seconds_left, reason, author, ticket, error} or {error} or null,
     state_directory, next_change (RFC 3339 or null),
     announced [{time, causes, changes [{apps, what, who, hours, from, to}, …], text}, …], listen [ADDRESS:PORT, …],
     modes [{mode, listen [ADDRESS:PORT, …]}, …],
     policy {digest, since, files, apps, rules, domains} or null,
     refused {time, problems, files} or null: the newest reload that was refused, until one succeeds,
     reloads {ok, refused}, flows {judged, blocked, logged, allowed, passed, nameless, errors},
-    log {directory, file, written, lost, queue, error}, census {hosts, others, error} or null,
+    decisions [{verdict, app, surface, shadow, count}, …], failures [{surface, count}, …],
+    uninspected [{reason, count}, …], latency {every, bounds, counts, seconds}, heartbeat (RFC 3339 or null),
+    log {directory, file, written, lost, queue, error, waited, seal, retention {error, held, deleted}},
+    anchors [{to, state, anchored, failures, error, last}, …], census {hosts, others, error} or null,
     ca {subject, issuer, fingerprint, not_before, not_after, days_left, certificates, constrained,
     not_permitted, not_opened} or {error} or null, rejecting {clients, handshakes, listed}
 """
@@ -96,6 +100,14 @@ class Status:
             yield f"lost {lost} record{'' if lost == 1 else 's'} of the decision log"
         if log.get("error"):
             yield f"cannot write the decision log: {log['error']}"
+        if why := (log.get("retention") or {}).get("error"):
+            yield f"deletes no old files of the log: {why}"
+        anchors = self.answer.get("anchors")
+        for anchor in anchors if isinstance(anchors, list) else ():
+            if isinstance(anchor, Mapping) and anchor.get("error"):
+                yield f"cannot hand checkpoints to the anchor {anchor.get('to')}: {anchor['error']}"
+        if error := self.part("privacy").get("error"):
+            yield f"makes no pseudonyms, so that records name no client: {error}"
         if error := self.part("census").get("error"):
             yield f"cannot write the census: {error}"
 

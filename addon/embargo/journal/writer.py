@@ -19,19 +19,25 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from embargo.core.rules import LogSettings
+from embargo.journal import audit
 from embargo.journal.clock import utc_now
 from embargo.journal.ecs import Observer
-from embargo.journal.event import Event, Judged, RecordsLost
+from embargo.journal.event import ConfigurationChanged, Event, Judged, RecordsLost
 from embargo.journal.files import STEM
 from embargo.journal.identifier import uuid7
-from embargo.journal.livefile import LiveFile, PartlyWritten
+from embargo.journal.livefile import Last, LiveFile, PartlyWritten
 from embargo.journal.loss import Losses
+from embargo.journal.pseudonym import Pseudonyms
 from embargo.journal.record import Encoder
+from embargo.journal.retention.deletion import Retention, Retirement
+from embargo.journal.retention.policies import mark_in_force
 from embargo.journal.room import WaitingRoom
 from embargo.journal.rotation import Keeper, due
+from embargo.journal.seal.sealer import Batch, Sealer, SealState
 
 BOUND = 20_000  # events; some 40 MB, and half a second of the writer's work
 BATCH = 1000  # events a write call
@@ -54,6 +60,8 @@ class JournalState:
     queue: int  # events
     error: str | None  # why records cannot be written now; None where they can
     waited: float  # seconds that flows have waited for room, in all
+    seal: SealState
+    retention: Retention
 
 
 class Journal:
@@ -70,17 +78,23 @@ class Journal:
         now: Callable[[], datetime] = utc_now,
         identify: Callable[[], str] = uuid7,
         open_file: Callable[[Path, str], LiveFile] = LiveFile.open,
+        pseudonyms: Pseudonyms | None = None,
     ) -> None:
         """Touches no file: `start` does, and where the log cannot be written it keeps trying."""
         self.settings = settings or LogSettings()  # a reload may replace it whole
+        self._asked = settings is not None  # else it is the default, by which nothing is deleted
         self._directory = directory
         self._stem = stem
         self._bound = bound
         self._now = now
         self._identify = identify
         self._open_file = open_file
-        self._encoder = Encoder(observer)
-        self._keeper = Keeper(directory, stem, lambda: self.settings, now)
+        self._encoder = Encoder(observer, pseudonyms)
+        self.sealer = Sealer(
+            directory, self._encoder, settings=lambda: self.settings.checkpoint, now=now, identify=identify
+        )
+        self._retirement = Retirement(directory, lambda: self.settings if self._asked else None, now, self._record)
+        self._keeper = Keeper(directory, stem, lambda: self.settings, now, self._retirement, self._record)
         self._queue: deque[Event] = deque()
         self._wake = threading.Event()
         self._idle = False  # the writer sleeps until something comes
@@ -88,12 +102,13 @@ class Journal:
         self._thread: threading.Thread | None = None
         # the writer's own
         self._file: LiveFile | None = None
-        self._sequence = 0  # of the last record written under `_sequence_of`
-        self._sequence_of: Path | None = None
+        self._last = Last()  # record written under `_last_of`
+        self._last_of: Path | None = None
         self._retry_at = 0.0  # monotonic
         self._pause = _RETRY_FIRST
         self._synced_at = 0.0  # monotonic
         self._unsynced = 0  # records
+        self._dirty = False  # lines were written since the disk confirmed the others
         self._rotation_at = 0.0  # monotonic; no attempt at rotation before
         self._progress_at = time.monotonic()
         self._written = 0
@@ -112,6 +127,17 @@ class Journal:
         self._thread = threading.Thread(target=self._run, name="embargo-log-writer", daemon=True)
         self._thread.start()
         self._keeper.start()
+
+    def follow(self, settings: LogSettings, policy: str) -> None:
+        """The policy of the digest *policy* is in force, and the log kept as its *settings* say."""
+        self.settings, self._asked = settings, True
+        self._keeper.policy = policy
+        mark_in_force(self._directory, policy)
+        if self._file is not None:
+            self._keeper.notify()  # now that it is known how long files are kept
+
+    def _record(self, directory: Path, event: ConfigurationChanged) -> None:
+        audit.record(directory, event, self.settings)
 
     def offer(self, event: Event) -> bool:
         """Queues *event* and never blocks; False (and nothing is counted) where the queue is full or closed."""
@@ -183,6 +209,8 @@ class Journal:
             queue=len(self._queue),
             error=self._error,
             waited=self._waited,
+            seal=self.sealer.state(),
+            retention=self._retirement.state,
         )
 
     # --- the writer's thread
@@ -194,9 +222,15 @@ class Journal:
             # thread that would end the log alone, and the disk that is full is often the same.
             with suppress(SystemExit):
                 going_on = self._attempt()
+        with suppress(SystemExit):
+            self._end()
+        self._room.release()
+
+    def _end(self) -> None:
+        if self._file is not None and self._error is None and self.sealer.unsigned:
+            self._sign("close")
         if self._file is not None:
             self._file.close()
-        self._room.release()
 
     def _attempt(self) -> bool:
         """One turn, whatever happens in it. False: closed, and all is written."""
@@ -211,12 +245,12 @@ class Journal:
         """One round: wait, write, sync, rotate. False: closed, and all is written."""
         self._await_work()
         queue = self._queue
-        batch = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
-        if batch or self._losses.unsaid or self._file is None:
+        batch = [queue.popleft() for _ in range(min(BATCH, self.sealer.room(), len(queue)))]
+        if batch or self._losses.unsaid or self._file is None or self.sealer.due():
             self._store(batch)
         self._room.release(len(batch))
         now = time.monotonic()
-        if self._unsynced and (not queue or now - self._synced_at >= self.settings.flush / 2):
+        if self._dirty and (not queue or now - self._synced_at >= self.settings.flush / 2):
             self._sync()
         if self._file is not None and due(self._file, self.settings, self._now()) and now >= self._rotation_at:
             self._rotate(self._file)
@@ -245,28 +279,33 @@ class Journal:
         if 0 < len(self._queue) < min(BATCH, self._bound) and not self._closing:
             wake.wait(self.settings.flush / 2)
 
-    def _store(self, events: list[Event]) -> None:
-        """Writes *events*, behind a record of what was lost before; what cannot be written is lost."""
+    def _store(self, events: list[Event], signing: str | None = None) -> None:
+        """Writes *events*, behind a record of what was lost before; what cannot be written is lost.
+
+        *signing* is why the seal is to be signed behind them.
+        """
         left = events
         failure: OSError | None = None
         for _ in range(2):
             loss: RecordsLost | None = None
             records: list[Event] = left
+            batch: Batch | None = None
             whole = 0
             failure = None
             try:
                 file = self._opened()
                 loss = self._losses.event()
                 records = left if loss is None else [loss, *left]
-                lines = self._lines(records, file.sequence)
-                file.append(lines)
-                whole = len(lines)
+                encode = partial(self._lines, records)
+                batch = self.sealer.batch(encode, some=bool(records), cause=signing)
+                file.append(batch.lines)
+                whole = len(batch.lines)
             except PartlyWritten as cause:
                 whole = cause.whole
                 failure = cause
             except OSError as cause:
                 failure = cause
-            self._count(whole, loss)
+            whole = self._wrote(batch, whole, loss)
             if failure is None:
                 self._recovered()
                 return
@@ -282,9 +321,10 @@ class Journal:
             file = None
         if file is None:
             file = self._open_file(self._directory, self._stem)
-            if file.path == self._sequence_of and file.sequence < self._sequence:
-                file.resume(self._sequence)  # ours was removed under us; numbers are not used twice
+            if file.path == self._last_of and file.sequence < self._last.sequence:
+                file.resume(self._last)  # ours was removed under us; numbers are not used twice
             self._file = file
+            self.sealer.opened(file)
             self._keeper.notify()
             if file.cut:
                 self._losses.report(1, f"a last line of {file.cut} bytes, torn by a crash, was cut")
@@ -292,7 +332,7 @@ class Journal:
 
     def _drop_file(self) -> None:
         if (file := self._file) is not None:
-            self._sequence, self._sequence_of = file.sequence, file.path
+            self._last, self._last_of = file.last, file.path
             file.close()
             self._file = None
 
@@ -319,16 +359,21 @@ class Journal:
         events[:] = worded
         return lines
 
-    def _count(self, whole: int, loss: RecordsLost | None) -> None:
-        if not whole:
-            return
+    def _wrote(self, batch: Batch | None, whole: int, loss: RecordsLost | None) -> int:
+        """Counts what the first *whole* lines of *batch* are; how many of them are records of others than the seal."""
+        if batch is None or not whole:
+            return 0
+        self._dirty = True
+        self.sealer.wrote(batch, whole)
+        whole = batch.written(whole)
         if (file := self._file) is not None and file.began is None:
             file.began = self._now()
         self._unsynced += whole
         self._progress_at = time.monotonic()
         self._written += whole
-        if loss is not None:
+        if loss is not None and whole:
             self._losses.said(loss)
+        return whole
 
     def _fail(self, why: str, count: int = 0) -> None:
         news = self._error is None
@@ -362,7 +407,7 @@ class Journal:
         file = self._file
         if file is None:
             return
-        unsynced, self._unsynced = self._unsynced, 0
+        unsynced, self._unsynced, self._dirty = self._unsynced, 0, False
         self._synced_at = time.monotonic()
         try:
             file.sync()
@@ -371,12 +416,22 @@ class Journal:
             self._written -= unsynced
             self._fail(f"the disk did not confirm: {failure.strerror or failure}", unsynced)
 
+    def _sign(self, cause: str) -> None:
+        """Signs what is written and not signed yet, and has the disk confirm it."""
+        self._store([], cause)
+        if self._dirty:
+            self._sync()
+
     def _rotate(self, file: LiveFile) -> None:
+        self._sign("rotation")
+        if self._file is not file:
+            return  # it cannot be written; what follows will tell
         try:
             self._file = file.rotated(self._now())
         except OSError as failure:
             self._rotation_at = time.monotonic() + _ROTATION_RETRY
             _logger.warning("decision log: cannot rotate %s: %s", file.path, failure)
         else:
-            self._unsynced = 0
+            self._unsynced, self._dirty = 0, False
+            self.sealer.rotated(self._file)
             self._keeper.notify()

@@ -21,12 +21,14 @@ from embargo.core.rules import (
 from embargo.core.schedule import DAYS, Schedule
 from embargo.core.stores import listing_urls
 from embargo.core.timeline import Timeline
+from embargo.policy.anchors import anchor, distinct
 from embargo.policy.domains import url_pattern
 from embargo.policy.fields import Position, QueryValues
 from embargo.policy.index import LazyDomains, SomeDomains
 from embargo.policy.layers import Layer
 from embargo.policy.patterns import endpoint_of, pattern_of
 from embargo.policy.schema import AppForm, AuthorityForm, GroupForm, PolicyForm, RuleForm, ScheduleForm, SettingsForm
+from embargo.policy.sinks import merged
 
 _UNBUILT = "a layer with problems is never built"
 MOST_INLINE = 1000  # short-form domains of one app in one file; more are kept as a list is
@@ -83,6 +85,7 @@ class Assembly:
             listed=self._listed(lists),
             digest=self.digest,
             files=tuple(layer.name for layer in layers),
+            released=max((form.released for layer in layers if (form := layer.form) and form.released), default=None),
         )
 
     def own_rules(self, height: int) -> tuple[tuple[Rule, ...], ...]:
@@ -242,8 +245,15 @@ def _changes(settings: Settings, form: SettingsForm) -> dict[str, Any]:
         said["bound_by"] = frozenset(form.bound_by)
     if form.privacy is not None and form.privacy.query is not None:
         said["query_values"] = form.privacy.query is QueryValues.KEEP
+    if form.privacy is not None and form.privacy.client is not None:
+        said["client"] = form.privacy.client
     if form.log is not None:
-        said["log"] = _log(settings.log, form.log.model_dump(exclude_none=True))
+        said["log"] = _log(settings.log, form.log.model_dump(exclude_none=True, exclude={"sinks", "anchors"}))
+        if form.log.sinks:
+            sinks = {name: sink.said for name, sink in form.log.sinks.items()}
+            said["log"] = replace(said["log"], sinks=merged(said["log"].sinks, sinks))
+        if form.log.anchors is not None:
+            said["log"] = replace(said["log"], anchors=distinct(anchor(each.said) for each in form.log.anchors))
     return said
 
 

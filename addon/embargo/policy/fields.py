@@ -19,10 +19,11 @@ from embargo.core.catalogue import Role
 from embargo.core.inquiry import Inquiry, UnreadableRequest, requests
 from embargo.core.pattern import Pattern, Protocol
 from embargo.core.request import Surface
-from embargo.core.rules import Action, Basis, Decrypt, Mode, NewEndpoints, Recording, Respond
+from embargo.core.rules import Action, Basis, ClientForm, Decrypt, Mode, NewEndpoints, Recording, Respond
 from embargo.core.schedule import DAYS
+from embargo.core.sink import Address, Batch, SinkFormat
 from embargo.core.timeline import State
-from embargo.policy import domains, instants, spelling
+from embargo.policy import domains, instants, sinks, spelling
 from embargo.policy.problem import Mistake, nearest, quoted
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -127,12 +128,6 @@ class QueryValues(StrEnum):
     KEEP = "keep"
 
 
-class ClientAddress(StrEnum):
-    """What the log keeps of a client's address."""
-
-    FULL = "full"
-
-
 class Expectation(StrEnum):
     """The verdict that a test expects."""
 
@@ -145,7 +140,7 @@ class Expectation(StrEnum):
 DayWord = Annotated[Day, _word(Day, "day"), _words(Day)]
 PositionWord = Annotated[Position, _word(Position, "position"), _words(Position)]
 QueryWord = Annotated[QueryValues, _word(QueryValues, "query"), _words(QueryValues)]
-ClientWord = Annotated[ClientAddress, _word(ClientAddress, "client"), _words(ClientAddress)]
+ClientWord = Annotated[ClientForm, _word(ClientForm, "client"), _words(ClientForm)]
 VerdictWord = Annotated[Expectation, _word(Expectation, "verdict"), _words(Expectation)]
 
 
@@ -244,6 +239,18 @@ def _port(value: object) -> int:
     return value
 
 
+def _whole(parse: Callable[[object], int]) -> PlainValidator:
+    """A validator by *parse*, for numbers."""
+
+    def validate(value: object) -> int:
+        try:
+            return parse(value)
+        except Mistake as mistake:
+            raise refuse(mistake) from None
+
+    return PlainValidator(validate)
+
+
 def _version(value: object) -> int:
     if type(value) is not int:
         raise refuse(Mistake("wrong-type", f"found {quoted(value)}, expected 1", "write `version: 1`"))
@@ -320,6 +327,12 @@ UrlText = Annotated[Pattern, taking(domains.url_pattern, "host and path"), WithJ
 NetworkText = Annotated[Any, taking(_network, "a network"), WithJsonSchema(spelling.NETWORK)]
 AddressText = Annotated[Any, taking(_address, "an address"), WithJsonSchema(spelling.ADDRESS)]
 RequestText = Annotated[str, taking(_request, "a URL, a host or an address"), WithJsonSchema(spelling.REQUEST)]
+SinkFormatWord = Annotated[SinkFormat, _word(SinkFormat, "format"), _words(SinkFormat)]
+BatchWord = Annotated[Batch, _word(Batch, "batch"), _words(Batch)]
+SinkAddress = Annotated[Address, taking(sinks.address, "an address"), WithJsonSchema(spelling.SINK)]
+AbsoluteFile = Annotated[str, taking(sinks.absolute, "the path of a file"), WithJsonSchema(spelling.ABSOLUTE_FILE)]
+Facility = Annotated[int, _whole(sinks.facility), WithJsonSchema(spelling.FACILITY)]
+Count = Annotated[int, _whole(sinks.count), WithJsonSchema(spelling.COUNT)]
 Port = Annotated[int, PlainValidator(_port), WithJsonSchema(spelling.PORT)]
 Version = Annotated[int, PlainValidator(_version), WithJsonSchema(spelling.VERSION)]
 Would = Annotated[Action | None, _or_nothing(_word(Action, "verdict")), _words_or_null(Action)]

@@ -6,13 +6,24 @@ module of its own; what they look at is the `Survey`.
 
 from datetime import datetime
 
-from embargo.policy import answering, blindness, exemption, lapse, overlap, ownership, precedence, reach, untested
+from embargo.policy import (
+    answering,
+    blindness,
+    exemption,
+    lapse,
+    overlap,
+    ownership,
+    precedence,
+    reach,
+    sinks,
+    untested,
+)
 from embargo.policy.load import Loaded
 from embargo.policy.problem import Problem
 from embargo.policy.survey import Survey
 from embargo.policy.unwarranted import unwarranted
 
-_SUBJECTS = (ownership, overlap, reach, precedence, exemption, lapse, answering, blindness, untested)
+_SUBJECTS = (ownership, overlap, reach, precedence, exemption, lapse, answering, blindness, untested, sinks)
 
 
 def lint(loaded: Loaded, now: datetime) -> tuple[Problem, ...]:

@@ -38,6 +38,19 @@ _MEANINGS: tuple[dict[str, str], ...] = (  # of each list of words that a key ta
         "none": "No TLS is opened; only names are judged.",
     },
     {
+        "ecs": "Elastic Common Schema: the record as it is.",
+        "ocsf": "Open Cybersecurity Schema Framework.",
+        "cef": "Common Event Format: ArcSight, QRadar, Sentinel.",
+        "eve": "As Suricata writes its events.",
+        "syslog": "RFC 5424 with structured data, and words for people.",
+    },
+    {
+        "elasticsearch": "The bulk form of Elasticsearch and OpenSearch; event.id keeps a record from coming in twice.",
+        "lines": "One JSON object a line.",
+        "splunk": "Splunk's HTTP Event Collector.",
+        "loki": "Grafana Loki's push form.",
+    },
+    {
         "page": "A readable answer: a page for browsers, a problem document for other clients.",
         "reset": "The connection is closed without an answer.",
         "nxdomain": "DNS: there is no such name.",

@@ -4,19 +4,24 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from embargo.policy.anchors import anchor
 from embargo.policy.fields import (
     NOT_EMPTY,
+    AbsoluteFile,
     ActionWord,
     AddressText,
     Age,
     AppId,
     AppleId,
     BasisWord,
+    BatchWord,
     CalendarDay,
     ClientWord,
     Contact,
+    Count,
     DayWord,
     DecryptWord,
+    Facility,
     FileName,
     Flush,
     Hours,
@@ -39,6 +44,8 @@ from embargo.policy.fields import (
     Retention,
     RoleWord,
     RuleId,
+    SinkAddress,
+    SinkFormatWord,
     Size,
     StateWord,
     Status,
@@ -55,6 +62,65 @@ from embargo.policy.fields import (
 )
 from embargo.policy.patterns import FORMS, MARK, EndpointForms, ExcludeForms, HostPattern, Model, TunnelPattern
 from embargo.policy.problem import Mistake
+from embargo.policy.sinks import contradiction
+
+
+class SinkForm(Model):
+    """Where records go besides the log."""
+
+    to: SinkAddress = Field(
+        description="udp, tcp, tls, relp, relps://HOST:PORT (syslog), http or https://HOST:PORT/PATH, or a file's path."
+    )
+    enabled: Switch = Field(True, description="false: as if it were not there.")
+    format: SinkFormatWord | None = Field(None, description="ecs (the default), ocsf, cef, eve or syslog.")
+    filter: Text | None = Field(None, description="Which records, in the terms of `embargo log`; by default every one.")
+    batch: BatchWord | None = Field(None, description="Of HTTP: lines (the default), elasticsearch, splunk or loki.")
+    index: Text | None = Field(None, description="Of Elasticsearch: the index or data stream.")
+    token_file: AbsoluteFile | None = Field(None, description="A file with what the Authorization header says.")
+    ca_file: AbsoluteFile | None = Field(None, description="The receiver's CA (PEM); by default the system's.")
+    certificate: AbsoluteFile | None = Field(None, description="Our own certificate (PEM), for a receiver that asks.")
+    key_file: AbsoluteFile | None = Field(None, description="Its key; by default in the same file.")
+    facility: Facility | None = Field(None, description="Of syslog; 13, log audit, by default.")
+    enterprise: Count | None = Field(None, description="Of syslog: your private enterprise number.")
+    rotate_size: Size | None = Field(None, description="Of a file: begin a new one from this size on, such as 64MiB.")
+    rotate_keep: Count | None = Field(None, description="Of a file: how many rotated ones stay.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "SinkForm":
+        if (mistake := contradiction(self.said)) is not None:
+            raise refuse(mistake)
+        return self
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The keys that have a value."""
+        return {key: value for key in type(self).model_fields if (value := getattr(self, key)) is not None}
+
+
+class AnchorForm(Model):
+    """Where the log's checkpoints go, so that a cut or rewritten log is found: one of file, syslog and http."""
+
+    file: AbsoluteFile | None = Field(None, description="Append them to this file, on another system's disk.")
+    syslog: Text | None = Field(None, description="Send them to the syslog server HOST:PORT, over TCP.")
+    http: WebAddress | None = Field(None, description="POST them to this URL, one JSON object a line.")
+    tls: Switch | None = Field(None, description="Of syslog: whether inside TLS; false by default.")
+    token_file: AbsoluteFile | None = Field(None, description="Of http: a file with what the Authorization header says.")
+    ca_file: AbsoluteFile | None = Field(None, description="The receiver's CA (PEM); by default the system's.")
+    certificate: AbsoluteFile | None = Field(None, description="Our own certificate (PEM), for a receiver that asks.")
+    key_file: AbsoluteFile | None = Field(None, description="Its key; by default in the same file.")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "AnchorForm":
+        try:
+            anchor(self.said)
+        except Mistake as mistake:
+            raise refuse(mistake) from None
+        return self
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """The keys that have a value."""
+        return {key: value for key in type(self).model_fields if (value := getattr(self, key)) is not None}
 
 
 class LogForm(Model):
@@ -64,13 +130,20 @@ class LogForm(Model):
     rotate_size: Size | None = Field(None, description="Begin a new file from this size on, such as 256MiB.")
     rotate_age: Age | None = Field(None, description="Begin a new file from this age on, such as 1d.")
     retention: Retention | None = Field(None, description="Delete whole files that are older, such as 365d.")
+    audit_retention: Retention | None = Field(
+        None, description="The same of the audit files: what commands and the console change; by default as retention."
+    )
+    sinks: dict[Id, SinkForm] = Field({}, description="Where records go besides the log, by a name of yours.")
+    anchors: Annotated[list[AnchorForm], single(AnchorForm)] | None = Field(
+        None, description="Where the seal's checkpoints go: on systems that this host cannot change."
+    )
 
 
 class PrivacyForm(Model):
     """How much of who and what the log keeps."""
 
     query: QueryWord | None = Field(None, description="Values of a URL's query: redact (the default) or keep.")
-    client: ClientWord | None = Field(None, description="The client's address: full.")
+    client: ClientWord | None = Field(None, description="The client's address: full (the default), truncated, or pseudonym.")
 
 
 class SettingsForm(Model):
@@ -331,6 +404,10 @@ def keys_beside(location: tuple[Any, ...]) -> list[str]:
             model = SelectorForm
         elif last in FORMS:
             model = FORMS[last]
+        elif len(parent) > 1 and parent[-2] == "sinks":
+            model = SinkForm
+        elif "anchors" in parent:
+            model = AnchorForm
         elif parent[0] == "tests" and "cases" in parent:
             model = CaseForm
         elif len(parent) == 2:

@@ -31,7 +31,7 @@ from embargo.core.pattern import Pattern
 from embargo.core.rules import Policy
 from embargo.policy.index import Numbers, TrieDomains, build
 
-FORMAT = f"2-{__version__}"  # another release may compile the same text to something else
+FORMAT = f"3-{__version__}"  # another release may compile the same text to something else
 KEPT = 8  # snapshots; a reverted edit finds its own again
 _MAGIC = b"embargo policy 1\n"
 _LENGTH = struct.Struct("<I")

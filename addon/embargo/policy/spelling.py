@@ -78,6 +78,14 @@ ADDRESS = NETWORK | {"patternErrorMessage": "an address such as 192.0.2.7", "exa
 REQUEST = text("https://www.example.com/", "www.example.com", "192.0.2.7") | {
     "not": {"pattern": rf"^\s*(?!(?:{_HTTP}[Ss]?|[Ww][Ss][Ss]?)://)[A-Za-z][A-Za-z0-9+.-]*://"}
 }
+SINK = spelled(
+    r"/[^\x00]*[^/\x00]|(?:[Uu][Dd][Pp]|[Tt][Cc][Pp]|[Tt][Ll][Ss]|[Rr][Ee][Ll][Pp][Ss]?|[Hh][Tt][Tt][Pp][Ss]?)://[^\s]+",
+    "relps://siem.example.com:2514", "https://elastic.example.com:9200", "/var/log/embargo/export.jsonl",
+    told="an address such as relps://siem.example.com:2514, or the absolute path of a file",
+)  # fmt: skip
+ABSOLUTE_FILE = spelled(r"/[^\x00]*[^/\x00]", "/etc/embargo/siem-token", told="the absolute path of a file")
+FACILITY: Schema = {"type": "integer", "minimum": 0, "maximum": 23, "examples": [13]}
+COUNT: Schema = {"type": "integer", "minimum": 1, "maximum": 2**31}
 PORT: Schema = {"type": "integer", "minimum": 1, "maximum": 65_535, "examples": [443]}
 VERSION: Schema = {"const": 1, "type": "integer"}
 STATUS: Schema = {"enum": [403, 451, None]}

@@ -23,7 +23,7 @@ ANSWERS = {  # case: (head of the request, trouble, first line, body)
 
 @pytest.mark.parametrize(("head", "trouble", "line", "body"), ANSWERS.values(), ids=ANSWERS)
 def test_answer(head: bytes, trouble: str | None, line: str, body: str) -> None:
-    answer = HealthServer(lambda: trouble).answer(head + b"\r\n\r\n").decode()
+    answer = asyncio.run(HealthServer(lambda: trouble).answer(head + b"\r\n\r\n")).decode()
     said, _, content = answer.partition("\r\n\r\n")
     first, *headers = said.split("\r\n")
     assert (first, content) == (line, body)

@@ -24,6 +24,7 @@ from embargo.enforce.gate import Gate, close, now
 from embargo.enforce.gather import datagram_request
 from embargo.enforce.tls.decrypt import must_open, never_opened
 from embargo.enforce.tls.layers import DnsMessages
+from embargo.enforce.uninspected import why_closed, why_unread
 
 _QUIC_PORTS = (443, 8443)  # where what looks like QUIC is QUIC
 _NOT_DNS = "QUIC or DTLS at a port of DNS, where no query passes unread"
@@ -212,20 +213,28 @@ class Datagrams:
         decrypt = policy.settings.decrypt if policy is not None else Decrypt.ALL
         connection = self._gate.connection(context.client)
         if look.protocol is Protocol.QUIC and look.kind is Kind.HELLO and policy is not None and request is not None:
-            if self._gate.ca.opens(policy, request, must_open(policy, request)):
+            wanted = must_open(policy, request)
+            if self._gate.ca.opens(policy, request, wanted):
                 return layer.NextLayer if decrypt is Decrypt.ALL else _opened
             connection.sealed = True
+            self._gate.uninspected(why_closed(policy, request, wanted=wanted))
             return _closed
         if request is not None and request.surface is Surface.QUIC:
             return _closed  # resumed
         if look.protocol is not None:
             closed = policy is not None and request is not None and never_opened(policy, request)
             closed = closed or (request is not None and not self._gate.ca.may_open(request))
-            return layer.NextLayer if decrypt is Decrypt.ALL and not closed else _closed
+            if decrypt is Decrypt.ALL and not closed:
+                return layer.NextLayer
+            if request is not None:
+                self._gate.uninspected(why_closed(policy, request, wanted=False))
+            return _closed
         if _is_dns(context):
             return DnsMessages
         if isinstance(context.layers[0], modes.ReverseProxy):
             return layer.NextLayer
+        if request is not None:
+            self._gate.uninspected(why_unread(request))
         return UDPLayer  # mitmproxy takes all that goes to port 443 for QUIC, and ends it
 
     def _record(self, connection: Connection, request: Request, decision: Decision, look: Look) -> None:

@@ -57,7 +57,7 @@ class Questions:
         for question in questions:
             name = name_asked(question) if question is not None else None
             if question is not None and name is None:
-                self._gate.count(PASS)  # of the root: it is no host, and nothing is below it in particular
+                self._gate.count(PASS, Surface.DNS)  # of the root: it is no host, and nothing is below it in particular
                 continue
             names = [name] if name is not None else []
             if not message.is_query or message.opcode:  # an update or announcement says what names are

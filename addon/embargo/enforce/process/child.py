@@ -3,17 +3,16 @@
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any
 
+from embargo.enforce.process.ending import ended, in_words, inherited_environment
 from embargo.paths import runtime_directory
 
 SILENT = 30  # looks of the supervisor, a second apart, without a sign of life: it hangs
@@ -21,7 +20,6 @@ UNREADY = 90  # looks after its start by which it has to serve; of these it may 
 UNWELL = 5  # looks after which it does not count as healthy
 _LONGEST_LINE = 65_536  # bytes of output that are held back for their end
 _LAST_WORDS = 1.0  # seconds for what it printed before its end
-_OF_SYSTEMD = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")  # meant for the supervisor alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +70,7 @@ class Child:
         reader, self._writer = await asyncio.open_unix_connection(sock=channel)
         listening = asyncio.create_task(self._listen(reader))
         printing = [asyncio.create_task(self._print(stream)) for stream in (process.stdout, process.stderr)]
-        code = await _ended(process)
+        code = await ended(process)
         _, late = await asyncio.wait(printing, timeout=_LAST_WORDS)
         for task in (listening, *late):
             task.cancel()
@@ -96,7 +94,7 @@ class Child:
                     stderr=subprocess.PIPE,
                     pass_fds=(theirs.fileno(),),
                     start_new_session=True,  # a terminal's Ctrl-C comes from the supervisor, once
-                    env={name: value for name, value in os.environ.items() if name not in _OF_SYSTEMD},
+                    env=inherited_environment(),
                 )
             except OSError:
                 ours.close()
@@ -130,7 +128,7 @@ class Child:
 
     def ending(self, code: int) -> str:
         """How it ended, in words."""
-        return f"{self.hangs} and was killed" if self.hangs is not None else _in_words(code)
+        return f"{self.hangs} and was killed" if self.hangs is not None else in_words(code)
 
     def is_serving(self) -> bool:
         """Whether it does more than refuse everything: it has a policy, or break-glass stands in for one."""
@@ -186,29 +184,3 @@ class Child:
             if held:
                 self._say(f"[{self.number}] {held.decode('utf-8', 'replace')}")
             transport.close()
-
-
-async def _ended(process: subprocess.Popen[bytes]) -> int:
-    """The exit code of *process*, once it has ended.
-
-    By a thread, since asyncio's own subprocess is not found to have ended while another holds its output (3.13.0).
-    """
-    loop = asyncio.get_running_loop()
-    code: asyncio.Future[int] = loop.create_future()
-
-    def wait() -> None:
-        found = process.wait()
-        with contextlib.suppress(RuntimeError):  # the loop has ended before
-            loop.call_soon_threadsafe(code.set_result, found)
-
-    threading.Thread(target=wait, name=f"wait-{process.pid}", daemon=True).start()
-    return await code
-
-
-def _in_words(code: int) -> str:
-    if code >= 0:
-        return f"ended by itself with code {code}"
-    try:
-        return f"was ended by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was ended by signal {-code}"

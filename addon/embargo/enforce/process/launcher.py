@@ -1,6 +1,7 @@
 """`embargo run`: mitmproxy with the addon built in, and with what a stock mitmdump lacks for a company."""
 
 import asyncio
+import contextlib
 import logging
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from mitmproxy.tools.dump import DumpMaster
 from mitmproxy.tools.main import run as run_mitmproxy
 
 from embargo.enforce.addon import Embargo, mount
+from embargo.enforce.process.companions import SINKS, Companion, Companions, has_sinks
 from embargo.enforce.process.drain import LONGEST, drain
 from embargo.enforce.process.output import PatientOutput
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from embargo.enforce.process.worker import Worker
 
 logger = logging.getLogger("embargo")
+
+_PATIENCE = 30.0  # seconds that companions wait for the policy
+_LOOK = 1.0  # seconds between looks at whether another policy is in force
 
 COMPANY_SETTINGS = (  # before the operator's own, so that those win
     "stream_large_bodies=1m",  # one download of 600 MB took 1.3 GB otherwise (measured)
@@ -31,7 +36,9 @@ COMPANY_SETTINGS = (  # before the operator's own, so that those win
 class EmbargoMaster(DumpMaster):
     """mitmdump with the gate mounted before any option is read."""
 
-    def __init__(self, opts: options.Options, *, worker: "Worker | None" = None) -> None:
+    def __init__(
+        self, opts: options.Options, *, worker: "Worker | None" = None, companions: Sequence[Companion] = ()
+    ) -> None:
         super().__init__(opts, with_dumper=False, with_termlog=False)
         self._termlog_addon = PatientOutput()
         self.addons.add(self._termlog_addon)
@@ -40,6 +47,8 @@ class EmbargoMaster(DumpMaster):
         self.addons.register(Embargo(keep_messages=False))  # mitmproxy#6620
         self._worker = worker
         self._draining: asyncio.Task[None] | None = None
+        self._companions = Companions(companions, logger.warning) if companions else None
+        self._accompanying: asyncio.Task[None] | None = None
 
     @property
     def is_draining(self) -> bool:
@@ -53,13 +62,35 @@ class EmbargoMaster(DumpMaster):
             if self.is_draining:  # mitmproxy would forget it
                 await self.done()
                 return
-        await super().run()
+        try:
+            await super().run()
+        finally:
+            if self._accompanying is not None:
+                self._accompanying.cancel()
+            if self._companions is not None:
+                await self._companions.stop()
 
     async def running(self) -> None:
         """It listens."""
         await super().running()
         if self._worker is not None:
             self._worker.serve(self)
+        if self._companions is not None:
+            self._accompanying = asyncio.create_task(self._accompany(self._companions))
+
+    async def _accompany(self, companions: Companions) -> None:
+        """Start what runs beside the proxy, once that enforces a policy, and follow which sinks there are."""
+        runtime = mount(self)
+        if runtime.reloader is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(runtime.reloader.settled.wait(), _PATIENCE)
+        companions.start()
+        policy = None
+        while True:
+            if runtime.gate.loaded is not policy:
+                policy = runtime.gate.loaded
+                companions.want(SINKS, wanted=has_sinks(policy))
+            await asyncio.sleep(_LOOK)
 
     def shutdown(self) -> None:
         """End: what is under way may finish first. Asked again (a second signal), end at once."""
@@ -79,15 +110,15 @@ class EmbargoMaster(DumpMaster):
             self.should_exit.set()
 
 
-def run(arguments: Sequence[str], *, worker: "Worker | None" = None) -> None:
+def run(arguments: Sequence[str], *, worker: "Worker | None" = None, companions: Sequence[Companion] = ()) -> None:
     """Serve until told to stop. *arguments* are mitmdump's; raises SystemExit for unusable ones.
 
-    *worker*: this process's part among several.
+    *worker*: this process's part among several. *companions* run beside it, where no supervisor has them.
     """
     _allow_many_connections()
     settings = [part for setting in COMPANY_SETTINGS for part in ("--set", setting)]
     # a factory is all that mitmproxy makes of the class it asks for
-    master = cast("type[EmbargoMaster]", partial(EmbargoMaster, worker=worker))
+    master = cast("type[EmbargoMaster]", partial(EmbargoMaster, worker=worker, companions=companions))
     run_mitmproxy(master, cmdline.mitmdump, [*settings, *arguments])
 
 

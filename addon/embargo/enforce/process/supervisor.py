@@ -13,12 +13,16 @@ import itertools
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from embargo.enforce.metrics.page import Access, MetricsPage
+from embargo.enforce.metrics.readings import Series
+from embargo.enforce.metrics.scraper import Scraper
 from embargo.enforce.process.child import SILENT, UNWELL, Child, Death
+from embargo.enforce.process.companions import SINKS, Companion, Companions
+from embargo.enforce.process.endpoints import Endpoints
 from embargo.enforce.process.hangup import follow_hangups
-from embargo.enforce.process.health import HealthServer
 from embargo.enforce.process.notify import Notifier
 from embargo.enforce.process.port import join, reserve
 from embargo.enforce.process.reloading import Reloading
@@ -43,15 +47,19 @@ class Supervisor:
         port: int,
         health: tuple[str, int] | None = None,
         drain_delay: float = 0.0,
+        metrics: Access | None = None,
+        companions: Sequence[Companion] = (),
+        others: Callable[[], Series] = dict,
     ) -> None:
         """*arguments* are mitmdump's, without the address. *health*: address and port of the health endpoint.
 
         *drain_delay*: seconds from SIGTERM in which all is served as ever, while the health endpoint says no.
+        *metrics*: where they are served; at the address of *health*, both are served there. *others*: what else
+        they show.
         """
         self._arguments = tuple(arguments)
         self._count = count
         self._host, self._port = host, port
-        self._health_at = health
         self._drain_delay = drain_delay
         self._leaving: asyncio.TimerHandle | None = None  # in the delay
         self._children: dict[int, Child] = {}  # by number; as they are now
@@ -65,16 +73,21 @@ class Supervisor:
         self._notify = Notifier()
         self._ready_said = False  # and none of its reloads is under way
         self._reloading = Reloading()
+        self._scraper = Scraper(lambda: self._children.values()) if metrics is not None else None
+        page = None
+        if metrics is not None and self._scraper is not None:
+            page = MetricsPage(metrics, self._scraper.crew, self._scraper.ask, self.series)
+        self._endpoints = Endpoints(self.trouble, health, page)
+        self._companions = Companions(companions, say)
+        self._beside = others
+        self._died_so_far = 0  # workers
 
     async def run(self) -> int:
         """Serve; the exit code."""
-        health = HealthServer(self.trouble)
         try:
             self._held = reserve(self._host, self._port)
             self._port = self._held[0].getsockname()[1]
-            if self._health_at is not None:
-                address, port = await health.start(*self._health_at)
-                say(f"embargo: health at http://{f'[{address}]' if ':' in address else address}:{port}/healthz")
+            await self._endpoints.start(say)
         except OSError as refused:
             say(f"error: {refused.strerror or refused}", error=True)
             return 1
@@ -86,11 +99,15 @@ class Supervisor:
             async with asyncio.TaskGroup() as tasks:
                 looking = tasks.create_task(self._look())
                 watchdog = tasks.create_task(self._feed_watchdog())
+                scraping = tasks.create_task(self._scraper.run()) if self._scraper is not None else None
                 await self._run_workers(tasks)
                 looking.cancel()
                 watchdog.cancel()
+                if scraping is not None:
+                    scraping.cancel()
+            await self._companions.stop()
         finally:
-            health.stop()
+            self._endpoints.stop()
             for held in self._held:
                 held.close()
         return self._code
@@ -105,6 +122,17 @@ class Supervisor:
         if any(why is None for _, why in troubles):
             return None
         return "; ".join(f"worker {number} {why}" for number, why in troubles)
+
+    def series(self) -> Series:
+        """What is known of the crew as a whole, for metrics."""
+        companions = self._companions
+        return {
+            ("embargo_workers", ()): float(self._count),
+            ("embargo_worker_deaths", ()): float(self._died_so_far),
+            **{("embargo_companion_deaths", (name,)): float(count) for name, count in companions.deaths.items()},
+            **self._beside(),
+            **{("embargo_companion_up", (name,)): float(runs) for name, runs in companions.running.items()},
+        }
 
     # -- workers
 
@@ -122,6 +150,8 @@ class Supervisor:
             keepers += [tasks.create_task(self._keep(number)) for number in range(2, self._count + 1)]
             await self._until(keepers, self._count)
             self._started = not self._ending.is_set()
+            if self._started and not any(keeper.done() for keeper in keepers):
+                self._companions.start()
         await asyncio.wait(keepers)
 
     async def _until(self, keepers: Sequence[asyncio.Task[None]], count: int) -> None:
@@ -146,6 +176,8 @@ class Supervisor:
             except OSError as failure:
                 say(f"embargo: worker {number} cannot be started: {failure.strerror or failure}", error=True)
                 code = 1
+            if self._scraper is not None:
+                self._scraper.crew.ended(str(number))
             if self._ending.is_set():
                 if code not in (0, -signal.SIGTERM):
                     self._code = self._code or 1
@@ -172,6 +204,7 @@ class Supervisor:
 
     def _died(self, child: Child, code: int, pause: float) -> None:
         child.ready.clear()
+        self._died_so_far += 1
         others = sum(each.ready.is_set() for each in self._others(child.number))
         told = f"worker {child.number} {child.ending(code)}"
         say(
@@ -190,6 +223,13 @@ class Supervisor:
             if child.ready.is_set() and child.silent < UNWELL:
                 for death in self._deaths.values():
                     child.record(death)
+                return
+
+    def _have_sinks(self) -> None:
+        """Run the sinks that the policy names, as a worker that enforces one has told."""
+        for child in self._children.values():
+            if child.ready.is_set() and child.health.get("policy"):
+                self._companions.want(SINKS, wanted=bool(child.health.get("sinks")))
                 return
 
     def _record_is_done(self, identifier: int) -> None:
@@ -250,6 +290,7 @@ class Supervisor:
             for child in self._children.values():
                 child.look()
             self._have_recorded()
+            self._have_sinks()
             self._tell()
             await self._wait(_LOOK)
             if self._ending.is_set():

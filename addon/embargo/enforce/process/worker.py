@@ -4,7 +4,8 @@
 started by the supervisor alone. Both ends of the channel write one JSON object a line:
 
     the worker      {"ready": {"listen": [[ADDRESS, PORT], …], "alone": [MODE, …], "shared": …}}, once it serves
-                    {"health": {"policy": DIGEST|null, "break_glass": …, "log": ERROR|null, "draining": …, "read": N}},
+                    {"health": {"policy": DIGEST|null, "break_glass": …, "log": ERROR|null, "draining": …, "read": N,
+                    "sinks": …}},
                     on change and at least each second; "read" counts the readings of the policy that somebody asked for
                     {"recorded": ID}
     the supervisor  {"died": {"id": ID, "time": …, "pid": …, "reason": …}}, for this worker to record
@@ -24,6 +25,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from embargo.enforce.addon import mount
+from embargo.enforce.process.companions import has_sinks
 from embargo.enforce.process.sharing import share_ports, shareable
 from embargo.enforce.runtime import Runtime
 from embargo.journal.event import Outcome, ProcessChanged
@@ -102,6 +104,7 @@ class Worker:
                 "log": runtime.journal.state().error if runtime.journal is not None else "there is none",
                 "draining": master.is_draining,
                 "read": runtime.reloader.read if runtime.reloader is not None else 0,
+                "sinks": has_sinks(runtime.gate.loaded),
             }
             if health != told or loop.time() - told_at >= BEAT:
                 told, told_at = health, loop.time()

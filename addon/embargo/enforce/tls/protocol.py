@@ -15,7 +15,6 @@ from embargo.core import dns_framing
 from embargo.core.decision import Decision
 from embargo.core.proxy_protocol import begins, may_begin
 from embargo.core.request import Name, Request, Source, Surface
-from embargo.core.rules import Policy
 from embargo.core.unread import nameless, unread
 from embargo.enforce.connection import Connection
 from embargo.enforce.datagrams.datagram import Datagrams
@@ -38,6 +37,7 @@ from embargo.enforce.tls.surroundings import (
     server_tls,
 )
 from embargo.enforce.tls.undecided import EndlessHead, Undecided
+from embargo.enforce.uninspected import Uninspected, why_closed, why_unread
 
 
 class NextProtocol:
@@ -118,7 +118,8 @@ class NextProtocol:
 
     def failed_client(self, data: tls.TlsData) -> None:
         """The client would not take our certificate."""
-        self._gate.rejections.failed(self._gate.connection(data.context.client), data.conn.error or "", now())
+        if self._gate.rejections.failed(self._gate.connection(data.context.client), data.conn.error or "", now()):
+            self._gate.uninspected(Uninspected.PINNED)
 
     def _tls(self, data: layer.NextLayer, connection: Connection, server_names: tuple[str, ...]) -> None:
         context = data.context
@@ -132,7 +133,8 @@ class NextProtocol:
         decision = self._gate.decide(request)
         policy = self._gate.policy
         is_server = reverse_scheme(data) in ("http", "https")  # the proxy is, so it is nobody else's TLS
-        opened = policy is None or decision.blocked or is_server or self._opens(policy, request)
+        wanted = policy is not None and must_open(policy, request)
+        opened = policy is None or decision.blocked or is_server or self._gate.ca.opens(policy, request, wanted)
         if nameless(request):
             decision = unread(policy, request, decision, opened=opened)
         if opened and not decision.blocked and not all(map(can_be_opened, connection.snis or request.names)):
@@ -148,6 +150,7 @@ class NextProtocol:
         connection.tunnel_request = request
         if not opened:
             connection.sealed = True
+            self._gate.uninspected(why_closed(policy, request, wanted=wanted))
             # Byte for byte, with the origin's own certificate. A server of DNS may skip what is none, and go on behind.
             data.layer = (
                 self._raw_layer(data, connection, RawStream(tls=True)) if may_be_dns(data) else ClosedTLS(context)
@@ -166,9 +169,6 @@ class NextProtocol:
                 data.layer = Undecided(data.context)
             elif not data.overdue:
                 raise AddonHalt
-
-    def _opens(self, policy: Policy, request: Request) -> bool:
-        return self._gate.ca.opens(policy, request, must_open(policy, request))
 
     def _page(self, data: layer.NextLayer, snis: list[Name]) -> None:
         """Open a tunnel that only shows the page, unless its server name is another one that cannot be signed for."""
@@ -207,6 +207,7 @@ class NextProtocol:
             refuse_layer(data, alert=False)
             return
         connection.tunnel_request = request
+        self._gate.uninspected(why_unread(request))
         self._relay(data, connection, RawStream())
 
     def _wait(self, data: layer.NextLayer, connection: Connection) -> None:

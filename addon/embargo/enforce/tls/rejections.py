@@ -45,19 +45,22 @@ class Rejections:
         # When one went away in the handshake for once, told apart by whether it would have shown a page.
         self._left: OrderedDict[tuple[_Key, bool], datetime] = OrderedDict()
 
-    def failed(self, connection: Connection, error: str, time: datetime) -> None:
-        """A handshake in which *connection*'s client got our certificate failed with mitmproxy's *error*."""
+    def failed(self, connection: Connection, error: str, time: datetime) -> bool:
+        """A handshake in which *connection*'s client got our certificate failed with mitmproxy's *error*.
+
+        Whether it failed for the certificate, as far as can be told.
+        """
         self._forget(time)
         key, shows_page = _key(connection), connection.page is not None
         known = self._clients.get(key)
         alert = _ALERT.search(error)
         if alert is None:
             if not any(word in error for word in _LEFT):
-                return  # they agree on no version or cipher: nothing is said of the certificate
+                return False  # they agree on no version or cipher: nothing is said of the certificate
             believed = self.rejects(connection, time) or (known is not None and not shows_page)
             if not believed and (key, shows_page) not in self._left:
                 _bounded(self._left, (key, shows_page), time)
-                return
+                return False
         self._left.pop((key, shows_page), None)
         self.handshakes += 1
         if known is None:
@@ -68,6 +71,7 @@ class Rejections:
         if shows_page:
             known.until = time + REJECTED_FOR
         _bounded(self._clients, key, known)
+        return True
 
     def rejects(self, connection: Connection, time: datetime) -> bool:
         """Whether *connection*'s client, by address and user agent, rejected a page within the last day."""

@@ -1,0 +1,165 @@
+"""The console's web server: cheroot, a thread a request, with what it lacks for a port that others can reach.
+
+Chosen over waitress (no TLS, and a live view would wait in its output buffer) and gunicorn (no limit to how slowly a
+request may come in). What is added: the TLS handshake happens in the thread that serves the connection, where a client
+that stays silent holds up nobody else; a request that trickles in is cut off; headers whose names hold an underscore
+are dropped, since WSGI takes `X_Remote_User` for `X-Remote-User`, and a proxy in front may not.
+"""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from cheroot import wsgi
+from cheroot.server import DropUnderscoreHeaderReader, HTTPConnection, HTTPRequest
+from cheroot.ssl.builtin import BuiltinSSLAdapter
+
+THREADS = 24  # of which `AccessSettings.tails` serve live views at most
+_HEADERS = 10.0  # seconds in which request line and headers must have come
+_BODY = 60.0  # seconds in which the body must have
+_IDLE = 30  # seconds between two packets, and that a connection is kept for the next request
+_LARGEST_HEADERS = 32 * 1024  # bytes
+_CHECK = 1.0  # seconds between two looks at what is late
+_KEPT = 200  # connections that wait for their next request
+
+
+class Deadlines:
+    """Cuts connections off whose request has not come in by its time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._due: dict[int, tuple[float, socket.socket]] = {}
+        self._stopped = threading.Event()
+
+    @contextmanager
+    def within(self, seconds: float, connection: socket.socket) -> Iterator[None]:
+        """Shut *connection* down if the body of this takes longer than *seconds*."""
+        key = id(connection)
+        with self._lock:
+            self._due[key] = (monotonic() + seconds, connection)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._due.pop(key, None)
+
+    def watch(self) -> None:
+        """Look every second until `stop`."""
+        while not self._stopped.wait(_CHECK):
+            self.cut(monotonic())
+
+    def cut(self, moment: float) -> None:
+        """Shut down what was due before *moment*."""
+        with self._lock:
+            late = [connection for due, connection in self._due.values() if due < moment]
+        for connection in late:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue  # it is gone already
+
+    def stop(self) -> None:
+        """End `watch`."""
+        self._stopped.set()
+
+
+class _Body:
+    """A request's body, which has a time to come in."""
+
+    def __init__(self, body: Any, deadlines: Deadlines, connection: socket.socket) -> None:
+        self._body, self._deadlines, self._connection = body, deadlines, connection
+        self._left = _BODY
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._body, name)
+        return self._timed(found) if name in ("read", "readline", "readlines") else found
+
+    def __iter__(self) -> Iterator[bytes]:
+        while line := self.readline():
+            yield line
+
+    def _timed(self, read: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any) -> Any:
+            begun = monotonic()
+            with self._deadlines.within(max(self._left, 0.0), self._connection):
+                found = read(*arguments)
+            self._left -= monotonic() - begun
+            return found
+
+        return timed
+
+
+class _Request(HTTPRequest):  # type: ignore[misc]  # its stubs leave the base untyped
+    header_reader = DropUnderscoreHeaderReader()
+
+    def parse_request(self) -> None:
+        with self.server.deadlines.within(_HEADERS, self.conn.socket):
+            super().parse_request()
+
+
+class _Connection(HTTPConnection):  # type: ignore[misc]
+    RequestHandlerClass = _Request
+
+
+class _Gateway(wsgi.Gateway_10):  # type: ignore[misc]
+    def get_environ(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environ()
+        environ["wsgi.input"] = _Body(environ["wsgi.input"], self.req.server.deadlines, self.req.conn.socket)
+        environ["SERVER_SOFTWARE"] = "embargo"
+        return environ
+
+
+class _Tls(BuiltinSSLAdapter):  # type: ignore[misc]
+    def wrap(self, sock: socket.socket) -> tuple[ssl.SSLSocket, dict[str, str]]:
+        wrapped = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        return wrapped, {"wsgi.url_scheme": "https", "HTTPS": "on"}
+
+
+class Server(wsgi.Server):  # type: ignore[misc]
+    """The server for *application* at *address*; with *certificate* and *key* (PEM files) it speaks TLS 1.2 and up.
+
+    Raises OSError where the address is taken or the files cannot be read (ssl.SSLError is one).
+    """
+
+    ConnectionClass = _Connection
+    max_request_header_size = _LARGEST_HEADERS
+    keep_alive_conn_limit = _KEPT
+
+    def __init__(
+        self,
+        application: Callable[..., Any],
+        address: tuple[str, int],
+        *,
+        certificate: Path | None = None,
+        key: Path | None = None,
+        threads: int = THREADS,
+    ) -> None:
+        super().__init__(
+            address, application, numthreads=threads, max=threads, server_name="embargo", timeout=_IDLE,
+            request_queue_size=128, shutdown_timeout=1,
+        )
+        self.gateway = _Gateway
+        self.deadlines = Deadlines()
+        self.error_log = _quiet
+        if certificate is not None and key is not None:
+            adapter = _Tls(str(certificate), str(key))
+            adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
+            self.ssl_adapter = adapter
+
+    def run(self) -> None:
+        """Serve until `stop` is called from elsewhere; `prepare` has bound the address."""
+        watcher = threading.Thread(target=self.deadlines.watch, name="deadlines", daemon=True)
+        watcher.start()
+        try:
+            self.serve()
+        finally:
+            self.deadlines.stop()
+
+
+def _quiet(message: str = "", level: int = 20, traceback: bool = False) -> None:
+    """What clients do wrong is no news; what we do wrong the application tells itself."""

@@ -1,0 +1,1 @@
+"""What Prometheus reads: the facts of `embargo status`, as counters and gauges."""

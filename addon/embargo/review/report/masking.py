@@ -1,0 +1,61 @@
+"""A report that names no client and no user: for those who may see counts alone (viewers).
+
+Each client and user has one name of this report's own, so that its lists still fit together; nobody can find out
+from it who that is. What people wrote in their own words may name anybody, and is left out.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from embargo.review.devices import Device
+from embargo.review.report.interventions import Exemption, Interventions
+from embargo.review.report.report import Report
+from embargo.review.report.tallies import Ranking, Tallies
+
+
+def masked(report: Report) -> Report:
+    """*report*, without who it was."""
+    client, user = _namer("client"), _namer("user")
+    return replace(
+        report,
+        tallies=_tallies(report.tallies, client, user),
+        devices=tuple(_device(each, client, user) for each in report.devices),
+        interventions=_interventions(report.interventions),
+        edits=tuple(replace(each, stricter=(), milder=(), problems=()) for each in report.edits),
+        masked=True,
+    )
+
+
+def _namer(word: str) -> Callable[[str], str]:
+    names: dict[str, str] = {}
+    return lambda key: names.setdefault(key, f"{word} {len(names) + 1}")
+
+
+def _tallies(tallies: Tallies, client: Callable[[str], str], user: Callable[[str], str]) -> Tallies:
+    rankings = dict(tallies.rankings)
+    for dimension, namer in (("client", client), ("user", user)):
+        if dimension in rankings:
+            rankings[dimension] = _ranking(rankings[dimension], namer)
+    return replace(tallies, rankings=rankings)
+
+
+def _ranking(ranking: Ranking, namer: Callable[[str], str]) -> Ranking:
+    rows = tuple(replace(row, key=namer(row.key), label=namer(row.key)) for row in ranking.rows)
+    return replace(ranking, rows=rows)
+
+
+def _device(device: Device, client: Callable[[str], str], user: Callable[[str], str]) -> Device:
+    return replace(device, client=client(device.client), user=user(device.user) if device.user is not None else None)
+
+
+def _interventions(found: Interventions) -> Interventions:
+    return Interventions(
+        exemptions=tuple(map(_exemption, found.exemptions)),
+        openings=tuple(replace(each, reason=None) for each in found.openings),
+        acts=tuple(replace(each, reason=None) for each in found.acts),
+    )
+
+
+def _exemption(each: Exemption) -> Exemption:
+    whom = (f"{len(each.whom)} clients, users or groups",) if each.whom else ()
+    return replace(each, whom=whom, reason=None, hosts=each.hosts)

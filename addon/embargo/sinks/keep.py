@@ -1,0 +1,129 @@
+"""What a sink keeps beside the log, in `LOG/sinks/`: its place in each chain, its counts, and its dead letters.
+
+`NAME.cursor.json` is replaced by rename after each batch that is done; so a crash repeats a batch at most.
+`NAME.dead.jsonl` has what the receiver will never take, each record with the reason.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from embargo.formats.members import encoded
+from embargo.journal.spool import Chain, Place
+from embargo.paths import private_directory
+from embargo.sinks.message import Message
+
+DIRECTORY = "sinks"  # below the log
+_MOST_DEAD = 64 * 1024 * 1024  # bytes of a file of dead letters; one older is kept
+
+
+class BrokenCursor(ValueError):
+    """A cursor file that cannot be read; says which and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Since the sink was set up, in records."""
+
+    delivered: int = 0
+    filtered: int = 0  # that its filter does not take
+    dead: int = 0  # set aside: the receiver will never take them
+    missing: int = 0  # deleted from the log, or lost there, before they were delivered
+    broken: int = 0  # lines of the log that are no record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far a sink is."""
+
+    places: Mapping[Chain, Place] = field(default_factory=dict)
+    counts: Counts = Counts()
+    newest: str | None = None  # @timestamp of the newest record that is done with
+
+
+def directory_of(log: Path) -> Path:
+    """Where sinks keep theirs, made where it is missing (mode 700). Raises OSError."""
+    return private_directory(log / DIRECTORY)
+
+
+def load(log: Path, name: str) -> Cursor:
+    """The cursor of the sink *name*; at the beginning of all chains where there is none.
+
+    Raises BrokenCursor, OSError: a sink that lost its place must not begin anew unasked.
+    """
+    path = log / DIRECTORY / f"{name}.cursor.json"
+    try:
+        found = json.loads(path.read_bytes())
+        places = {
+            (entry["stem"], entry["number"]): Place(
+                first=entry["first"], offset=entry["offset"], sequence=entry["sequence"]
+            )
+            for entry in found["chains"]
+        }
+        return Cursor(places=places, counts=Counts(**found["counts"]), newest=found["newest"])
+    except FileNotFoundError:
+        return Cursor()
+    except (ValueError, KeyError, TypeError) as broken:
+        raise BrokenCursor(
+            f"{path} is no cursor ({broken}); without it the sink begins at the oldest record"
+        ) from broken
+
+
+def save(log: Path, name: str, cursor: Cursor) -> None:
+    """Replace the cursor of the sink *name*, confirmed by the disk. Raises OSError."""
+    document = {
+        "version": 1,
+        "chains": [
+            {"stem": stem, "number": number, "first": place.first, "offset": place.offset, "sequence": place.sequence}
+            for (stem, number), place in sorted(cursor.places.items())
+        ],
+        "counts": {name: getattr(cursor.counts, name) for name in Counts.__dataclass_fields__},
+        "newest": cursor.newest,
+    }
+    replace_file(directory_of(log) / f"{name}.cursor.json", document)
+
+
+def replace_file(path: Path, document: Mapping[str, Any]) -> None:
+    """Put *document* in place of *path* (mode 600), whole or not at all. Raises OSError."""
+    descriptor, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as target:
+            target.write(encoded(document) + "\n")
+            target.flush()
+            os.fsync(target.fileno())
+        Path(fresh).rename(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(fresh).unlink()
+        raise
+
+
+def bury(log: Path, name: str, message: Message, why: str, now: datetime) -> None:
+    """Set *message* aside, confirmed by the disk. Raises OSError."""
+    path = dead_letters(log, name)
+    directory_of(log)
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size >= _MOST_DEAD:
+            path.rename(path.with_name(f"{name}.dead.1.jsonl"))
+    line = encoded({"time": now.isoformat(), "id": message.id, "reason": why, "record": message.record.document})
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as target:
+        target.write(line.encode("ascii") + b"\n")
+        target.flush()
+        os.fsync(target.fileno())
+
+
+def dead_letters(log: Path, name: str) -> Path:
+    """Where the dead letters of the sink *name* are; there need be none."""
+    return log / DIRECTORY / f"{name}.dead.jsonl"
+
+
+def more(counts: Counts, **by: int) -> Counts:
+    """*counts*, raised."""
+    return replace(counts, **{name: getattr(counts, name) + number for name, number in by.items()})

@@ -1,0 +1,146 @@
+"""The store's figures: how fast it is filled and built anew, and what its questions take.
+
+python -m tests.bench.storing --records 1000000          in a temporary directory
+python -m tests.bench.storing --records 10000000 --place /var/tmp/bench
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from rich.progress import Progress
+
+from embargo.journal.query import Query, parse_query, split_terms
+from embargo.journal.store import Dimension, Key, Store
+from tests.generated_log import END, written
+
+_ROUNDS = 20
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Figures for one size."""
+
+    records: int
+    ingest: float  # records per second of CPU
+    rebuild: float  # records per second of CPU
+    size: int  # bytes of the database
+    answers: dict[str, tuple[float, float]]  # question: median and 95th percentile, milliseconds
+
+
+def measure(directory: Path, records: int, progress: Progress) -> Stored:
+    """Fills a store under *directory* with *records* and asks it."""
+    log = directory / "log"
+    store = Store.open(log) if log.is_dir() else None
+    if store is None:
+        task = progress.add_task(f"writing {records:,} records", total=records // 200_000)
+        for _ in written(log, records):
+            progress.advance(task)
+        store = Store.open(log)
+    task = progress.add_task("filling the store", total=None)
+    began = time.process_time()
+    caught = store.catch_up(lambda done, total: progress.update(task, completed=done, total=total))
+    ingest = caught.records / (time.process_time() - began)
+    task = progress.add_task("building it anew", total=None)
+    began = time.process_time()
+    again = store.rebuild(lambda done, total: progress.update(task, completed=done, total=total))
+    rebuild = again.records / (time.process_time() - began)
+    answers = {
+        name: _timed(question, progress, name) for name, question in questions(store).items()
+    }
+    return Stored(again.records, ingest, rebuild, store.status().size, answers)
+
+
+def questions(store: Store) -> dict[str, Callable[[], object]]:
+    """What is asked of it, by name."""
+    snapshot = store.snapshot()
+    year = Query()
+    week = parse_query(["since:7d"], END)
+    blocked = parse_query(["class:blocked"], END)
+    client = parse_query(["client:10.0.0.1"], END)
+    network = parse_query(["client:10.0.1.0/24"], END)
+    search = parse_query(split_terms("host:*weixin*"), END)
+    rare = parse_query(["weixin", "client:10.0.9.7", "class:allowed"], END)
+    deep = _key_of_page(store, year, snapshot, 1000, 50)
+
+    def overview(query: Query, bucket: timedelta) -> None:
+        store.series(query, snapshot, bucket)
+        for dimension in (Dimension.APP, Dimension.CLIENT, Dimension.HOST, Dimension.RULE, Dimension.AUTHORITY):
+            store.top(query, snapshot, dimension)
+
+    def listing(query: Query, key: Key | None = None) -> None:
+        store.count(query, snapshot)
+        store.page(query, snapshot, after=key)
+
+    return {
+        "overview of all, by day": lambda: overview(year, timedelta(days=1)),
+        "overview of 7 days, by hour": lambda: overview(week, timedelta(hours=1)),
+        "overview of what was blocked": lambda: overview(blocked, timedelta(days=1)),
+        "count and page, one client": lambda: listing(client),
+        "count and page, a network": lambda: listing(network),
+        "count and page, `host:*weixin*`": lambda: listing(search),
+        "page, `host:*weixin*`": lambda: store.page(search, snapshot),
+        "count and page, three terms": lambda: listing(rare),
+        "page 1": lambda: store.page(year, snapshot),
+        "page 1,000": lambda: store.page(year, snapshot, after=deep),
+        "page 1, folded": lambda: store.page(year, snapshot, fold=True),
+        "overview of one client": lambda: overview(client, timedelta(days=1)),
+        "devices of 30 days": lambda: store.devices(parse_query(["since:30d"], END), snapshot),
+        "devices of all": lambda: store.devices(year, snapshot),
+        "one record's row": lambda: store.find(store.page(year, snapshot, limit=1).rows[0].id or ""),
+    }
+
+
+def _key_of_page(store: Store, query: Query, snapshot: int, page: int, limit: int) -> Key | None:
+    key: Key | None = None
+    for _ in range(page - 1):
+        key = store.page(query, snapshot, after=key, limit=limit).next
+        if key is None:
+            break
+    return key
+
+
+def _timed(question: Callable[[], object], progress: Progress, name: str) -> tuple[float, float]:
+    task = progress.add_task(name, total=_ROUNDS)
+    took = []
+    for _ in range(_ROUNDS):
+        began = time.perf_counter()
+        question()
+        took.append((time.perf_counter() - began) * 1000)
+        progress.advance(task)
+    progress.remove_task(task)
+    took.sort()
+    return statistics.median(took), took[int(len(took) * 0.95) - 1]
+
+
+def lines(stored: Stored) -> list[str]:
+    """The figures as Markdown."""
+    return [
+        f"### The store, {stored.records:,} records",
+        "",
+        f"Filled at {stored.ingest:,.0f} records/s, built anew at {stored.rebuild:,.0f} records/s of one core's CPU; "
+        f"{stored.size / 1e6:,.0f} MB.",
+        "",
+        "| question | median | 95th percentile |",
+        "| --- | ---: | ---: |",
+        *(f"| {name} | {median:.1f} ms | {high:.1f} ms |" for name, (median, high) in stored.answers.items()),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--place", type=Path, help="directory for log and store; one that is there is asked again")
+    arguments = parser.parse_args()
+    with Progress() as progress, tempfile.TemporaryDirectory(prefix="embargo-store-") as place:
+        stored = measure(arguments.place or Path(place), arguments.records, progress)
+    print("\n".join(lines(stored)))
+
+
+if __name__ == "__main__":
+    main()
