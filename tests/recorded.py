@@ -27,6 +27,8 @@ from embargo.journal.event import (
     PolicyChanged,
     ProcessChanged,
     RecordsLost,
+    SealCheckpoint,
+    SealUnsigned,
 )
 from embargo.journal.livefile import LiveFile
 from embargo.journal.seal.chain import MARK
@@ -306,6 +308,21 @@ EVENTS = {  # name of the golden record: event
         uninspected={},
         lost=1,
     ),
+    "seal-checkpoint": SealCheckpoint(
+        time=TIME,
+        chain="decisions.2",
+        sequence=6,
+        seal="c0" * 32,
+        records=1000,
+        age=60.0,
+        cause="start",
+        key="0c66d24c7d1c7775",
+        signature="c2lnbmF0dXJl",
+        public="cHVibGlj",
+        introduced_by="84cf966cc42e1ff6",
+        introduction="aW50cm9kdWN0aW9u",
+    ),
+    "seal-unsigned": SealUnsigned(time=TIME, reason="/log/seal/key.pem: damaged, no private key in PEM"),
     "records-lost": RecordsLost(
         time=TIME, count=17, since=TIME - timedelta(seconds=9), reason="No space left on device"
     ),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.progress import Progress
-from tests.bench import clients, deciding, replaying, start, workers
+from tests.bench import clients, deciding, replaying, sealing, start, workers
 from tests.bench.operations import OPERATIONS, Figures, measure
 from tests.bench.report import write
 from tests.bench.subjects import ROOT, Subject, bare, block_list, embargo, embargo_run
@@ -46,6 +46,7 @@ def main() -> None:
         try:
             decided = deciding.measure(sizes)
             replayed = replaying.measure(directory / "replay")
+            sealed = sealing.measure(directory / "seal")
             started = start.measure(directory / "start", sizes, http, https, progress)
             reloaded = start.measure_reload(directory / "reload", sizes, http, https, progress)
             shared = workers.measure(directory / "workers", https, progress)
@@ -53,7 +54,7 @@ def main() -> None:
         finally:
             origin.communicate("")
     text = write(
-        figures, decided, replayed, started, reloaded, shared, rounds=arguments.rounds, keep=arguments.no_write
+        figures, decided, replayed, sealed, started, reloaded, shared, rounds=arguments.rounds, keep=arguments.no_write
     )
     print(text)
 

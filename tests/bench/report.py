@@ -12,6 +12,8 @@ from tests.bench.deciding import Decided
 from tests.bench.operations import Figures
 from tests.bench.replaying import Replayed
 from tests.bench.replaying import lines as replay_lines
+from tests.bench.sealing import Sealed
+from tests.bench.sealing import lines as seal_lines
 from tests.bench.start import Reload, Start
 from tests.bench.subjects import ROOT
 from tests.bench.workers import Throughput
@@ -25,6 +27,7 @@ def write(
     figures: list[Figures],
     decided: list[Decided],
     replayed: list[Replayed],
+    sealed: Sealed,
     started: list[Start],
     reloaded: list[Reload],
     shared: Throughput,
@@ -57,6 +60,8 @@ def write(
             ),
             "",
             *replay_lines(replayed),
+            "",
+            *seal_lines(sealed),
             "",
             "### Start-up and memory, over bare mitmdump in the same round",
             "",

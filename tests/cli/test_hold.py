@@ -43,7 +43,7 @@ def test_usage(arguments: list[str], why: str, tmp_path: Path) -> None:
 
 
 def test_its_life(tmp_path: Path) -> None:
-    log = tmp_path / "log"
+    log = tmp_path
     assert run(log, "list").stdout == "nothing is on hold\n"
     added = add(log, "--to", "2026-06-01", "--ticket", "LEGAL-9")
     assert added.exit_code == 0, added.output
@@ -103,6 +103,14 @@ def test_damage_is_told(arguments: list[str], tmp_path: Path) -> None:
 def test_control_characters_stay_out_of_the_terminal(tmp_path: Path) -> None:
     add(tmp_path, "--ticket", "\x1b[31mT")
     assert "\x1b" not in run(tmp_path, "list").stdout
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["add", "--from", "2026-01-01", "--reason", "x"]], ids=lambda a: a[0])
+def test_a_log_that_is_not_there(arguments: list[str], tmp_path: Path) -> None:
+    """A name that was misspelled protects nothing."""
+    result = run(tmp_path / "lgo", *arguments)
+    assert (result.exit_code, "No such file or directory" in result.stderr) == (2, True)
+    assert not (tmp_path / "lgo").exists()
 
 
 def test_a_hold_that_cannot_be_recorded_is_none(tmp_path: Path) -> None:

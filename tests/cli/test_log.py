@@ -1,9 +1,11 @@
 import csv
 import io
+import json
 import os
 import pty
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -52,6 +54,24 @@ def test_a_table_for_people(log: Path) -> None:
     ]
 
 
+ROUTINE = {  # case: (arguments, whether heartbeats are among what is printed)
+    "a table": ((), False),
+    "a table of other terms": (("since:2026-01-01",), False),
+    "asked for": (("action:heartbeat",), True),
+    "asked for by category": (("category:process",), True),
+    "for machines": (("--json",), True),
+}
+
+
+@pytest.mark.parametrize(("arguments", "shown"), ROUTINE.values(), ids=ROUTINE)
+def test_what_comes_each_minute_is_shown_where_it_is_asked_for(
+    arguments: tuple[str, ...], shown: bool, log: Path
+) -> None:
+    beat = ENCODER.line(EVENTS["heartbeat"], sequence=1, identifier="019dc9a8-0000-7000-8000-00000000000a")
+    (log / "decisions.3.jsonl").write_bytes(beat)
+    assert ("heartbeat" in run(log, *arguments).output) is shown
+
+
 COUNTS = {  # case: (arguments, records)
     "a pipe gets all": ((), 5),
     "-n 0 is all": (("-n", "0"), 5),
@@ -61,13 +81,17 @@ COUNTS = {  # case: (arguments, records)
     "two keys": (("verdict:log", "user:user2"), 1),
     "a word": (("mobilegw",), 5),
     "nothing found": (("app:none",), 0),
+    "filtered out": (("-verdict:block",), 3),
+    "filtered out, among options": (("-n", "1", "-user:user2", "verdict:log", "-app:qq"), 1),
+    "behind the end of options": (("--", "-verdict:block", "-user:*"), 1),
+    "a class": (("class:shared",), 1),
 }
 
 
 @pytest.mark.parametrize("form", ["--json", "--csv", None])
 @pytest.mark.parametrize(("arguments", "count"), COUNTS.values(), ids=COUNTS)
 def test_how_many(arguments: tuple[str, ...], count: int, form: str | None, log: Path) -> None:
-    result = run(log, *arguments, *([form] if form else []))
+    result = run(log, *([form] if form else []), *arguments)
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) == count + (form != "--json")
     assert result.stderr == ""
@@ -102,6 +126,10 @@ WRONG = {  # case: (arguments, message)
     "an unknown key": (("ap:alipay",), "'ap:alipay': unknown key 'ap'; did you mean 'app'?"),
     "no verdict": (("verdict:blok",), "did you mean 'block'?"),
     "two forms": (("--json", "--csv"), "--json and --csv exclude each other"),
+    "a person without a file": (("--subject", "user:alice"), "--subject and --export belong together"),
+    "several persons": (("--subject", "user:a*", "--export", "x"), "may be several persons"),
+    "an export with a limit": (("--subject", "user:a", "--export", "x", "-n", "1"), "--export writes all there is"),
+    "a time with a minus": (("-since:2h",), "a time has no minus; write until:2h"),
     "a negative number": (("-n", "-1"), "-1 is not in the range"),
 }
 
@@ -131,6 +159,66 @@ def test_broken_lines_are_told(log: Path) -> None:
     assert len(result.stdout.splitlines()) == 6
     assert "decisions.jsonl: no JSON" in result.stderr
     assert "1 broken line was left out" in result.stderr
+
+
+FIELDS = {  # case: (arguments, standard output)
+    "a table": (("--fields", "time,app,event.sequence"), "TIME                      APP         EVENT.SEQUENCE"),
+    "csv": (("--csv", "--fields", "app,related.hosts"), "app,related.hosts"),
+    "json": (
+        ("--json", "--fields", "app,user.name,embargo.authority"),
+        '{"app": "alipay", "user.name": "user1", "embargo.authority": "[{\\"id\\": \\"eo-13971\\", '
+        '\\"state\\": \\"revoked\\"}, {\\"id\\": \\"proposed\\", \\"state\\": null}]"}',
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "first"), FIELDS.values(), ids=FIELDS)
+def test_fields(arguments: tuple[str, ...], first: str, log: Path) -> None:
+    result = run(log, *arguments, "user:user1")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0] == first
+
+
+def test_a_field_that_no_record_has(log: Path) -> None:
+    result = run(log, "--fields", "tiem")
+    assert result.exit_code == 2
+    assert "'tiem' is no field; did you mean 'time'?" in result.stderr
+
+
+@pytest.mark.parametrize("terms", [("user:user*",), ("verdict:log", "-user:*"), ("mobilegw", "class:blocked")])
+def test_store_and_files_say_the_same(terms: tuple[str, ...], log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = run(log, "--json", *terms)
+    assert (log / "store" / "decisions.sqlite").exists()
+    monkeypatch.setattr("embargo.cli.log_source.opened", lambda _log: None)
+    assert run(log, "--json", *terms).output == stored.output != ""
+
+
+def test_what_is_written_meanwhile_is_there(log: Path) -> None:
+    """The store is brought up to the files before it answers, over a rotation too."""
+    assert len(run(log, "--json", "user:*").stdout.splitlines()) == 4
+    (log / "decisions.jsonl").rename(log / "decisions-20261124T101900Z-1.jsonl")
+    (log / "decisions.jsonl").write_bytes(line(4))
+    assert run(log, "--json", "user:*").stdout.encode() == b"".join(map(line, range(5)))
+
+
+def test_a_store_of_a_newer_embargo_is_left_alone(log: Path) -> None:
+    run(log, "user:*")
+    with sqlite3.connect(log / "store" / "decisions.sqlite") as connection:
+        connection.execute("UPDATE meta SET value = '99' WHERE key = 'version'")
+    result = run(log, "--json", "user:*")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 4)
+    assert "the store has version 99" in result.stderr
+
+
+def test_what_is_recorded_about_a_person(log: Path, tmp_path: Path) -> None:
+    result = run(log, "--subject", "user:user1", "--export", str(tmp_path / "out"))
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out.jsonl").read_bytes() == line(1)
+    assert "user1" in (tmp_path / "out.html").read_text()
+    recorded = run(log, "--json", "action:export").stdout.splitlines()
+    assert [json.loads(each)["embargo"]["console"]["subject"] for each in recorded] == ["user:user1"] * 2
+    again = run(log, "--subject", "user:user1", "--export", str(tmp_path / "out"))
+    assert again.exit_code == 2 and "is there already" in again.stderr
 
 
 # --- as a process of its own

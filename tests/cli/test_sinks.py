@@ -1,6 +1,7 @@
 """`embargo sinks`: run once, status, test."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from click.testing import CliRunner, Result
 from embargo.cli.main import main
 from recorded import until
 from sinks.dispatching import policy
-from sinks.spooled import write
+from sinks.inbox import Elasticsearch, served
+from sinks.spooled import identifier, write
 
 EMBARGO = [sys.executable, "-c", "from embargo.cli.main import main; main()"]
 
@@ -80,13 +82,40 @@ def test_a_file_in_the_log_itself(log: Path, tmp_path: Path) -> None:
     assert not (log / "audit.jsonl").exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("arguments", [("run", "--once"), ("retry", "a")])
+def test_root_leaves_nothing_in_the_log_of_another(log: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    path = policy(tmp_path / "p.yaml", a=f"{{to: {tmp_path / 'a.log'}}}")
+    os.chown(log, 65534, 65534)
+    result = sinks(*arguments, "--log", log, "--policy", path)
+    assert (result.exit_code, "belongs to nobody; run this as that user" in result.stderr) == (2, True)
+    assert not (log / "sinks").exists()
+
+
 def test_check_warns_of_a_filter_that_is_none(tmp_path: Path) -> None:
     path = policy(tmp_path / "p.yaml", a="{to: /tmp/a.log, filter: 'verdict:blok'}", b="{to: /tmp/b.log}")
     result = CliRunner().invoke(main, ["check", "--policy", str(path)])
     assert result.output.splitlines()[0] == (
-        f"{path}:5:29: sink-filter settings.log.sinks.a.filter: the filter of the sink 'a': 'verdict:blok': 'blok' is "
+        f"{path}:5:35: sink-filter settings.log.sinks.a.filter: the filter of the sink 'a': 'verdict:blok': 'blok' is "
         "no verdict; did you mean 'block'?; nothing is delivered until it is mended"
     )
+
+
+def test_retry(log: Path, tmp_path: Path) -> None:
+    with served(Elasticsearch()) as elastic:
+        to = f"{{to: 'http://127.0.0.1:{elastic.port}', batch: elasticsearch}}"
+        path = policy(tmp_path / "p.yaml", a=to)
+        elastic.item = lambda found, _: (400, "mapper_parsing_exception") if found == identifier(2) else None
+        sinks("run", "--once", "--log", log, "--policy", path)
+        refused = sinks("retry", "a", "--log", log, "--policy", path)
+        assert (refused.exit_code, refused.output) == (
+            1, "a: 0 delivered, 1 refused; 400 mapper_parsing_exception: because\n",
+        )  # fmt: skip
+        elastic.item = lambda *_: None
+        mended = sinks("retry", "a", "--log", log, "--policy", path, "--json")
+        assert (mended.exit_code, json.loads(mended.output)["delivered"]) == (0, 1)
+        assert identifier(2) in elastic.documents
+        assert sinks("retry", "a", "--log", log, "--policy", path).output == "a: 0 delivered, 0 refused\n"
 
 
 def test_trial(tmp_path: Path) -> None:

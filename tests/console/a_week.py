@@ -11,7 +11,10 @@ from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
-from console.signed_in import NOW
+from flask import Flask
+
+from console.signed_in import NOW, a_console
+from embargo.console.context import KEY, Console
 from embargo.core.decision import Decision, Verdict
 from embargo.core.inquiry import Inquiry, answer
 from embargo.core.request import Surface
@@ -108,7 +111,7 @@ HOSTILE = {  # what it is: members of the event
     "right to left": {"user": "\u202egnp.exe", "target": "/\u2066evil\u2069"},
     "star": {"user": "a*"},
     "quotes": {"user": 'it\'s "so" \\ '},
-    "template": {"user": "{{ 7*7 }}{% raw %}"},
+    "template": {"user": "{{ 1111*11 }}{% raw %}"},
     "long": {"host": "a" * 8192 + ".qq.com", "target": "/" + "b" * 8192, "sni": None},
     "no host": {"host": "<script>alert(4)</script>", "sni": None},
 }
@@ -120,6 +123,19 @@ def a_policy(directory: Path) -> Loaded:
     path = directory / "site.yaml"
     path.write_text(POLICY)
     return load([path])
+
+
+def a_week(directory: Path, count: int = 120) -> Flask:
+    """A console on that week below *directory*, all of it in the store."""
+    write(directory / "log", a_policy(directory / "policy"), count)
+    return read(a_console(directory, policy=(directory / "policy/site.yaml",)))
+
+
+def read(app: Flask) -> Flask:
+    """*app*, when its store holds all of the log: a page waits less long for that than a busy machine may take."""
+    console: Console = app.extensions[KEY]
+    console.store.catch_up()
+    return app
 
 
 def write(directory: Path, loaded: Loaded, count: int = 1200, seed: int = 7) -> list[Event]:

@@ -88,6 +88,7 @@ def watched(
     context = browser.new_context(
         color_scheme=scheme, viewport={"width": width, "height": height}, reduced_motion="reduce", **options
     )
+    context.set_default_timeout(10_000)
     name = str(app.config["SESSION_COOKIE_NAME"])
     cookie = signed_in(app, role).get_cookie(name)
     assert cookie is not None

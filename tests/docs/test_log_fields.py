@@ -36,11 +36,13 @@ from embargo.journal.record import Encoder, Observer, Record
 from embargo.journal.retention.holds import Hold
 from embargo.journal.retention.policies import pruned
 from embargo.journal.retention.tombstone import Tombstone, deleted
+from embargo.journal.seal.chain import START, sealed
 from embargo.review.catalogue_install import details_of as catalogue_details
 from embargo.review.catalogue_update import Proposal
 from embargo.review.endpoint_changes import compare
 from embargo.review.exempting import Plan, details_of
 from embargo.review.holds import details_of as hold_details
+from recorded import EVENTS as RECORDED
 from recorded import GLASS
 from sample import NOW, app, endpoint, pattern, policy, rule
 
@@ -131,6 +133,7 @@ STONE = Tombstone(
     seal="ab" * 32,
     since="2025-11-24T10:00:00.000Z",
     until="2025-11-24T10:15:00.000Z",
+    accounted=True,
     key="00" * 8,
     signature="AAAA",
 )
@@ -146,6 +149,7 @@ CONSOLE: dict[str, dict[str, Detail]] = {  # action: what its record says beside
     "export": {"filter": "app:alipay", "form": "csv", "rows": 12},
     "unmask": {},
     "record-marked": {"record": "019dc9a8-0000-7000-8000-000000000001", "mark": "question"},
+    "period-signed-off": {"since": NOW, "until": NOW, "rows": 12},
     "exception-asked": {
         "record": "019dc9a8-0000-7000-8000-000000000001",
         "what": "app:alipay",
@@ -238,6 +242,24 @@ EVENTS: tuple[Event, ...] = (
             Hold(id="hold-1", begin=NOW, end=NOW, reason="Doe v. Example", author="bob", since=NOW, ticket="LEGAL-9")
         ),
     ),
+    ConfigurationChanged(
+        time=NOW,
+        action="pseudonym-resolved",
+        change=Change.ACCESS,
+        user="bob",
+        reason="incident 17",
+        subject="privacy",
+        details={"pseudonym": "c1-rtovevzejhna6n7i", "networks": ("10.20.0.0/16",), "found": True},
+    ),
+    ConfigurationChanged(
+        time=NOW,
+        action="pseudonym-key-made",
+        change=Change.CREATION,
+        user="bob",
+        reason="the year is over",
+        subject="privacy",
+        details={"key": 2, "forget": True},
+    ),
     deleted(STONE, NOW, "old"),
     pruned("aa" * 32, NOW),
     Heartbeat(
@@ -256,6 +278,8 @@ EVENTS: tuple[Event, ...] = (
     ),
     ConsoleUsed(time=NOW, action="account-changed", user="root", target="alice", reason="moved", client="192.0.2.7"),
     *(ConsoleUsed(time=NOW, action=action, details=details) for action, details in CONSOLE.items()),
+    RECORDED["seal-checkpoint"],
+    RECORDED["seal-unsigned"],
     RecordsLost(time=NOW, count=3, since=NOW - timedelta(seconds=5), reason="No space left on device"),
 )
 NOT_YET = {"dns.question.name", "dns.question.type"}  # the record can hold them; no surface makes them today
@@ -288,7 +312,8 @@ def fields() -> set[str]:
     documents = [
         encoder.document(event, sequence=7, identifier="019dc9a8-0000-7000-8000-000000000009") for event in EVENTS
     ]
-    return {leaf for document in documents for leaf in leaves(document)}
+    sealed_line = json.loads(sealed([encoder.line(EVENTS[0], sequence=7)], START)[0])
+    return {leaf for document in [*documents, sealed_line] for leaf in leaves(document)}
 
 
 def documented() -> list[str]:

@@ -12,6 +12,7 @@ from embargo.core.catalogue import Role
 from embargo.core.pattern import Protocol
 from embargo.core.request import Surface
 from embargo.core.rules import Action, ClientForm, Decrypt, Mode, NewEndpoints, Recording, Respond
+from embargo.core.sink import Batch, SinkFormat
 from embargo.core.timeline import State
 from embargo.policy import schema
 from embargo.policy.fields import Day, Expectation, Position, QueryValues
@@ -26,6 +27,8 @@ SECTIONS: dict[str, type[BaseModel]] = {  # heading: the model whose keys its ta
     "settings": schema.SettingsForm,
     "settings.log": schema.LogForm,
     "settings.log.anchors": schema.AnchorForm,
+    "settings.log.sinks": schema.SinkForm,
+    "settings.log.checkpoint": schema.CheckpointForm,
     "settings.privacy": schema.PrivacyForm,
     "authorities": schema.AuthorityForm,
     "apps": schema.AppForm,
@@ -44,6 +47,8 @@ WORDS: dict[str, tuple[str, type[StrEnum]]] = {  # case: (heading, the words tha
     "default actions": ("settings", Action),
     "query values": ("settings.privacy", QueryValues),
     "client addresses": ("settings.privacy", ClientForm),
+    "sink formats": ("settings.log.sinks", SinkFormat),
+    "sink batches": ("settings.log.sinks", Batch),
     "states": ("authorities", State),
     "roles": ("patterns", Role),
     "protocols": ("patterns", Protocol),

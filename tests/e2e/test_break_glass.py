@@ -29,6 +29,7 @@ from e2e.origin import Origin, make_certificate
 from e2e.proxy import PATIENCE, Proxy, field
 from e2e.test_policy_life import ends
 from initials import crypto, dtls_hello, hello, initial
+from recorded import records_in
 
 BROKEN = SMALL.replace("action: block", "action: blokc")
 LONG, SHORT = 600, 5  # seconds: longer than any test takes, and the shortest that can be ordered
@@ -381,7 +382,7 @@ def test_a_log_named_by_a_relative_path(start: Start, origin: Origin, tmp_path: 
     )  # fmt: skip
     assert begun.returncode == 0, begun.stderr
     assert not (tmp_path / "here").exists()
-    assert len(records(proxy.directory / "here" / "audit.jsonl")) == 1
+    assert len(records_in(proxy.directory / "here" / "audit.jsonl")) == 1
 
 
 def test_a_log_of_ones_own_hides_nothing_from_the_proxys(start: Start, origin: Origin, tmp_path: Path) -> None:
@@ -389,7 +390,7 @@ def test_a_log_of_ones_own_hides_nothing_from_the_proxys(start: Start, origin: O
     begins(proxy, 60, "--log", str(tmp_path / "mine"))
     assert break_glass(proxy, "--end", "--log", str(tmp_path / "mine")).returncode == 0
     assert story(proxy) == [STARTED, ("break-glass-ended", "ended")]
-    assert len(records(tmp_path / "mine" / "audit.jsonl")) == 2
+    assert len(records_in(tmp_path / "mine" / "audit.jsonl")) == 2
 
 
 # -- DNS and QUIC

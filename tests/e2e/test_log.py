@@ -99,6 +99,9 @@ def test_kill_under_load_loses_no_more_than_the_flush(start: Start, origin: Orig
         sequences = [json.loads(line)["event"]["sequence"] for line in lines]
         assert sequences == list(range(1, len(sequences) + 1))
         again.stop()
+        verified = again.command("verify", str(proxy.log))
+        assert verified.returncode == 0, verified.stdout
+        assert "signed-late" in verified.stdout or "no record stands" in verified.stdout
         if not late:
             break
     assert late == []

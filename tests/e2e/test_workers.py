@@ -156,6 +156,8 @@ def test_a_reload_under_load(shared: Crew, origin: Origin) -> None:
     assert len(loaded) == 2
     first, second = sorted(datetime.fromisoformat(record["@timestamp"]).timestamp() for record in loaded)
     assert second - first <= APART
+    beats = [field(record, "embargo.heartbeat.worker") for record in proxy.records(event__action="heartbeat")]
+    assert set(beats) == {1, 2}, "the first, too, says whose it is"
     shown = proxy.command("status")
     assert (shown.returncode, shown.stdout.splitlines()[-1].startswith("total of 2 workers")) == (0, True)
 
@@ -187,7 +189,8 @@ def test_sigterm_drains_both(two: Crew, origin: Origin) -> None:
     assert proxy.process.wait(PATIENCE) == 0
     chains = two.chains()
     assert len(chains) == 2
-    assert all(field(chain[-1], "event.action") == "stop" for chain in chains.values())
+    ends = [[field(record, "event.action") for record in chain[-2:]] for chain in chains.values()]
+    assert ends == [["stop", "seal-checkpoint"]] * len(chains), "what was written last is signed"
     assert "started again" not in proxy.text()
     assert "Traceback" not in proxy.text()
 
@@ -226,7 +229,8 @@ def test_the_supervisor_is_killed(two: Crew, origin: Origin) -> None:
     proxy.process.kill()
     proxy.process.wait(PATIENCE)
     until(lambda: all(has_ended(pid) for pid in pids))
-    assert all(field(chain[-1], "event.action") == "stop" for chain in two.chains().values())
+    ends = [[field(record, "event.action") for record in chain[-2:]] for chain in two.chains().values()]
+    assert ends == [["stop", "seal-checkpoint"]] * 2
     assert not proxy.listens()
     assert origin.connections == 0
 

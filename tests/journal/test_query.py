@@ -165,13 +165,14 @@ def test_a_bad_term_says_what_could_be_meant(term: str) -> None:
 
 
 @pytest.mark.parametrize("user", ["Straße", "Kelvin", "alice", "a\\b", "=x", "Ωmega"])
-@pytest.mark.parametrize("asked", ["strasse", "straße", "kelvin", "ALICE", "a\\b", "=x", "ωMEGA"])
+@pytest.mark.parametrize("asked", ["strasse", "straße", "kelvin", "ALICE", "a\\b", "==x", "ωMEGA"])
 def test_the_sieve_agrees_on_letters_beyond_ascii(user: str, asked: str) -> None:
     line = ENCODER.line(judged(user=user), sequence=1)
     query = parse_query([f"user:{asked}"], NOW)
     assert query.may_match(line) or not query.matches(Record.parse(line))
+    wanted = asked.removeprefix("=")
     assert query.matches(Record.parse(line)) is (
-        user.casefold() == asked.casefold() and user.isascii() is asked.isascii()
+        user.casefold() == wanted.casefold() and user.isascii() is wanted.isascii()
     )
 
 

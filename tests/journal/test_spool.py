@@ -194,3 +194,19 @@ def test_law_every_record_once_in_order(tmp_path_factory: pytest.TempPathFactory
 
 def test_places_are_values() -> None:
     assert Place(first=1, offset=2, sequence=3) == Place(first=1, offset=2, sequence=3)
+
+
+@pytest.mark.parametrize("damage", ["cut", "overwritten"])
+def test_a_damaged_file_holds_up_nothing(tmp_path: Path, writer: Writer, damage: str) -> None:
+    writer.write(2000)
+    writer.rotate()
+    writer.compress()
+    writer.write(2)
+    (path,) = tmp_path.glob("*.zst")
+    data = bytearray(path.read_bytes())
+    data = data[: len(data) // 2] if damage == "cut" else data[:20] + b"\0" * 400 + data[420:]
+    path.write_bytes(data)
+    spool = ChainSpool(tmp_path, CHAIN, Place(first=1, offset=0, sequence=0))
+    found = [sequence for sequence in sequences(spool.read(10_000)) if sequence is not None]
+    assert found[-2:] == [2001, 2002]
+    assert len(found) + spool.missing == 2002

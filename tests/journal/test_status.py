@@ -131,6 +131,10 @@ FINDINGS = {  # case: (changed members, findings)
         {"log": HEALTHY["log"] | {"error": "No space left on device"}},
         ["cannot write the decision log: No space left on device"],
     ),
+    "a log that is not signed": (
+        {"log": HEALTHY["log"] | {"seal": {"key": None, "error": "/log/seal/key.pem is gone"}}},
+        ["signs no record of the decision log: /log/seal/key.pem is gone"],
+    ),
     "old files that cannot be deleted": (
         {"log": HEALTHY["log"] | {"retention": {"error": "nothing is deleted, since …", "held": 0, "deleted": 3}}},
         ["deletes no old files of the log: nothing is deleted, since …"],

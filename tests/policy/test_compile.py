@@ -181,6 +181,15 @@ def test_the_text_is_stored_under_its_digest(tmp_path: Path) -> None:
     assert b"l.example" not in answer["snapshot"].encode()
 
 
+def test_a_text_that_is_there_is_needed_again(tmp_path: Path) -> None:
+    """So that retention, which goes by when it was needed last, leaves it."""
+    write(tmp_path, FILES)
+    stored = tmp_path / "log" / "policies" / compiled(tmp_path, "--store", "log/policies")["digest"]
+    os.utime(stored, (1_000_000_000, 1_000_000_000))
+    compiled(tmp_path, "--store", "log/policies")
+    assert stored.stat().st_mtime > 1_000_000_000
+
+
 def test_a_store_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     write(tmp_path, {**FILES, "log": "a file\n"})
     answer = compiled(tmp_path, "--store", "log/policies")

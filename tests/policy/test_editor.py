@@ -121,6 +121,11 @@ SINKS: dict[str, dict[str, Any]] = {  # of a sink's key: what it needs beside it
     "index": {"to": "https://a.example", "batch": "elasticsearch"},
     "key_file": {"to": "tls://a.example", "certificate": "/etc/a.pem"},
 }
+ANCHORS: dict[str, dict[str, Any]] = {  # of an anchor's key: what it needs beside it
+    "tls": {"syslog": "a.example"},
+    **{key: {"http": "https://a.example"} for key in ("token_file", "ca_file", "certificate")},
+    "key_file": {"syslog": "a.example", "tls": True, "certificate": "/etc/a.pem"},
+}
 CLASSES = {form.__name__: form for form in (*vars(schema).values(), *FORMS.values()) if isinstance(form, type)}
 
 
@@ -132,6 +137,8 @@ def test_every_example_and_default_is_taken(model: str) -> None:
             document = BASES.get(model, {}) | {key: value}
             if model == "SinkForm":
                 document = SINKS.get(key, {"to": "tls://a.example"}) | {key: value}
+            if model == "AnchorForm":
+                document = ANCHORS.get(key, {}) | {key: value}
             if model == "SelectorForm":
                 document = {key: value}
             assert list(validator.iter_errors(document)) == [], key

@@ -52,7 +52,7 @@ MISTAKES = {
     "an unknown state": rule("authority: inforce"),
     "an unknown way to respond": rule("respond: [page, nxdomian]"),
     "an unknown mode": settings("mode: monitr"),
-    "a single allowed word": settings("privacy: {client: masked}"),
+    "an unknown form of the client": settings("privacy: {client: masked}"),
     "an empty list of criteria": rule("roles: []"),
     "an empty list of endpoints": "version: 1\napps: {a: {endpoints: []}}\n",
     "empty text": rule('reason: ""'),
@@ -183,6 +183,9 @@ GOOD = {
     "a contact by URL": settings('contact: "https://help.example.com/?incident={incident}"'),
     "durations and sizes": settings("log: {flush: 200ms, rotate_size: 256MiB, rotate_age: 1d, retention: 365d}"),
     "privacy": settings("privacy: {query: keep, client: full}"),
+    "pseudonyms": settings("privacy: {client: pseudonym}"),
+    "networks alone": settings("privacy: {client: truncated}"),
+    "audit files longer": settings("log: {retention: 90d, audit_retention: 730d}"),
     "store ids as numbers and as text": "version: 1\napps: {a: {stores: {apple: [333206289, '444934666']}}}\n",
     "a test that expects no refusal": "version: 1\ntests: [{request: a.example, status: null}]\n",
     "ids of several kinds in one selector": rule("").replace("apps: a,", "apps: [a, {named_in: [eo]}, {vendor: V}],").replace(

@@ -4,13 +4,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from embargo.core.sink import Address, Batch, Sink, SinkFormat, Transport
 from embargo.policy import sinks
+from embargo.policy.editor import json_schema
 from embargo.policy.lint import lint
 from embargo.policy.load import load
 from embargo.policy.problem import Mistake, PolicyError
 
+EDITOR = Draft202012Validator(json_schema())
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
 ADDRESSES = {  # what `to` says: (transport, host, port, path)
     "udp://10.0.0.1": (Transport.UDP, "10.0.0.1", 514, ""),
@@ -79,21 +83,6 @@ def test_refused_with_its_place(tmp_path: Path, sink: str) -> None:
     assert "secret" not in problem.message.replace("holds no secret", "")
 
 
-def test_a_later_layer_adds_and_replaces(tmp_path: Path) -> None:
-    first = written(tmp_path / "a.yaml", "{to: 'udp://a.example', format: cef}")
-    second = written(tmp_path / "b.yaml", "{to: 'relps://b.example'}")
-    third = written(tmp_path / "c.yaml", "{to: 'https://c.example', batch: elasticsearch}", "elastic")
-    assert load((first, second, third)).policy.settings.log.sinks == (
-        Sink(id="siem", to=sinks.address("relps://b.example")),
-        Sink(id="elastic", to=sinks.address("https://c.example"), batch=Batch.ELASTICSEARCH),
-    )
-
-
-def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
-    (sink,) = load((written(tmp_path / "p.yaml", "to: /var/log/x.jsonl"),)).policy.settings.log.sinks
-    assert (sink.format, sink.filter, sink.facility, sink.enabled) == (SinkFormat.ECS, "", 13, True)
-
-
 WARNED = {  # what a sink says: the code of the warning, if there is one
     "to: udp://siem.example.com": "unproven-sink",
     "to: tcp://siem.example.com": "sink-in-the-clear",
@@ -105,6 +94,40 @@ WARNED = {  # what a sink says: the code of the warning, if there is one
     "to: /var/log/x": None,
     "{to: 'udp://siem.example.com', enabled: false}": None,
 }
+KNOWN_TO_EDITORS = [sink for sink, code in REFUSED.items() if code not in ("wrong-sink", "not-a-count")]
+
+
+@pytest.mark.parametrize("sink", KNOWN_TO_EDITORS)
+def test_editors_underline_it_too(tmp_path: Path, sink: str) -> None:
+    assert list(EDITOR.iter_errors(yaml.safe_load(written(tmp_path / "p.yaml", sink).read_text("utf-8"))))
+
+
+@pytest.mark.parametrize("sink", [*WARNED, *(f"to: '{text}'" for text in ADDRESSES)])
+def test_editors_take_what_loads(tmp_path: Path, sink: str) -> None:
+    path = written(tmp_path / "p.yaml", sink)
+    load((path,))
+    assert list(EDITOR.iter_errors(yaml.safe_load(path.read_text("utf-8")))) == []
+
+
+def test_a_later_layer_adds_and_replaces(tmp_path: Path) -> None:
+    first = written(tmp_path / "a.yaml", "{to: 'udp://a.example', format: cef}")
+    second = written(tmp_path / "b.yaml", "{to: 'relps://b.example'}")
+    third = written(tmp_path / "c.yaml", "{to: 'https://c.example', batch: elasticsearch}", "elastic")
+    assert load((first, second, third)).policy.settings.log.sinks == (
+        Sink(id="siem", to=sinks.address("relps://b.example")),
+        Sink(id="elastic", to=sinks.address("https://c.example"), batch=Batch.ELASTICSEARCH),
+    )
+
+
+def test_a_sink_says_what_it_is() -> None:
+    to = sinks.address("https://es.example.com:9200")
+    sink = Sink(id="elastic", to=to, batch=Batch.ELASTICSEARCH, filter="verdict:block")
+    assert str(sink) == "elastic (https://es.example.com:9200, ecs, filter=verdict:block, batch=elasticsearch)"
+
+
+def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
+    (sink,) = load((written(tmp_path / "p.yaml", "to: /var/log/x.jsonl"),)).policy.settings.log.sinks
+    assert (sink.format, sink.filter, sink.facility, sink.enabled) == (SinkFormat.ECS, "", 13, True)
 
 
 @pytest.mark.parametrize("sink", WARNED)

@@ -3,7 +3,8 @@
 import pytest
 
 from embargo.core.catalogue import DomainList
-from embargo.core.rules import Action, Decrypt, LogSettings, Mode, Policy, Recording, Settings
+from embargo.core.rules import Action, ClientForm, Decrypt, LogSettings, Mode, Policy, Recording, Settings
+from embargo.core.sink import Address, Sink, Transport
 from embargo.review.annex import markdown
 from embargo.review.privacy import annex
 from sample import NOW, app, endpoint, pattern, policy, rule
@@ -39,6 +40,28 @@ SAID = {  # case: (settings, said, not said)
     ),
     "query values kept": ({"query_values": True}, ["are **recorded**"], ["are not recorded: `?token"]),
     "query values redacted": ({}, ["are not recorded: `?token=<redacted>`"], ["are **recorded**"]),
+    "clients whole": ({}, ["The client's address stands in full records"], ["pseudonym stands", "only its network"]),
+    "clients truncated": (
+        {"client": ClientForm.TRUNCATED},
+        ["only its network stands in records"],
+        ["The client's address stands in full records"],
+    ),
+    "clients by pseudonym": (
+        {"client": ClientForm.PSEUDONYM},
+        ["a keyed pseudonym stands in records"],
+        ["The client's address stands in full records"],
+    ),
+    "records for nobody else": ({}, ["Records are sent to nobody"], ["to receivers"]),
+    "records for a SIEM": (
+        {"log": LogSettings(sinks=(Sink(id="siem", to=Address(transport=Transport.FILE, path="/x"), filter="app:qq"),))},
+        ["- siem: to /x, as ecs, of these: app:qq"],
+        ["sent to nobody"],
+    ),
+    "audit files for longer": (
+        {"log": LogSettings(audit_retention=730 * 86_400)},
+        ["365 days (settings.log.retention)", "730 days (settings.log.audit_retention)"],
+        [],
+    ),
     "unknown protocols refused": (
         {"unknown_protocol": Action.BLOCK},
         ["of no app are refused and recorded"],

@@ -150,6 +150,21 @@ SITES: dict[str, tuple[list[Record], float, list[tuple[float, float, str]]]] = {
         3660,
         [(0, 60, "enforced"), (60, 3510, "gap"), (3510, 3660, "enforced")],
     ),
+    "stopped and started again, with the same number of a process": (
+        [*minutes(1, 2), process(125, "stop"), beat(300, 0), beat(360)],
+        360,
+        [(0, 120, "enforced"), (120, 125, "gap"), (125, 300, "gap"), (300, 360, "enforced")],
+    ),
+    "one proxy of two side by side falls silent": (
+        [beat(60), beat(60, pid=2), *minutes(2, 5)],
+        300,
+        [(0, 60, "enforced"), (60, 300, "gap")],
+    ),
+    "one proxy after another": (
+        [*minutes(1, 2), process(120, "stop"), beat(120.5, 0, pid=2), beat(180, 59.5, pid=2)],
+        180,
+        [(0, 120, "enforced"), (120, 120.5, "gap"), (120.5, 180, "enforced")],
+    ),
     "a mode that nobody knows": ([beat(60, mode="dream")], 60, [(0, 60, "gap")]),
 }
 

@@ -1,5 +1,6 @@
 """Anchors: each checkpoint of each chain arrives, however often the anchor was away, and the writer never waits."""
 
+import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -189,3 +190,23 @@ def test_a_log_that_is_not_there_yet(tmp_path: Path) -> None:
     made = finish(tmp_path / "log" / "later", Receiver())
     assert made.ended.is_set()
     assert made.state.anchored == 0
+
+
+def test_syslog(tmp_path: Path) -> None:
+    """What a syslog server gets holds the checkpoints, whatever it writes before and behind them."""
+    log, written = tmp_path / "log", tmp_path / "messages"
+    write(log, 3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        made = Anchor(anchor({"syslog": f"127.0.0.1:{server.getsockname()[1]}"}), log)
+        made.finish()
+        thread = threading.Thread(target=made.run)
+        thread.start()
+        connection, _ = server.accept()
+        with connection, connection.makefile("rb") as stream, written.open("wb") as file:
+            while length := stream.read(1):
+                while (digit := stream.read(1)) != b" ":
+                    length += digit
+                file.write(stream.read(int(length)) + b"\n")
+        thread.join()
+    assert made.state.anchored == 3
+    assert [found.sequence for found in checkpoints_in(written)] == [1, 3, 5]

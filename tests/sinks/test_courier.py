@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from embargo.journal.rotation import compress
 from embargo.sinks import keep, status
 from embargo.sinks.courier import Courier
 from embargo.sinks.keep import BrokenCursor
+from embargo.sinks.letters import letters_of
 from embargo.sinks.message import BadFilter, Message
 from embargo.sinks.receiver import Delivery, Unreachable
 from recorded import until
@@ -110,7 +112,7 @@ def test_what_is_never_taken_is_set_aside_and_holds_up_nothing(tmp_path: Path) -
     made.run(once=True)
     assert inbox.got == [*ids(1, 2), *ids(4, 4)]
     assert made.progress.cursor.counts == keep.Counts(delivered=3, dead=1)
-    path = keep.dead_letters(tmp_path, "siem")
+    path = letters_of(tmp_path, "siem")
     (letter,) = [json.loads(line) for line in path.read_text().splitlines()]
     assert (letter["id"], letter["reason"]) == (identifier(3), "400 mapper_parsing_exception")
     assert letter["record"]["event"]["id"] == identifier(3)
@@ -145,6 +147,27 @@ def test_stopped_in_the_middle_repeats_the_batch_and_loses_nothing(tmp_path: Pat
     assert again.got == ids(1, 3)
 
 
+def test_one_that_does_not_end_moves_the_cursor_no_more(tmp_path: Path) -> None:
+    write(tmp_path, 1, 3)
+    reached, go_on = threading.Event(), threading.Event()
+
+    def slow(_messages: Sequence[Message]) -> Delivery:
+        reached.set()
+        assert go_on.wait(20)
+        return Delivery()
+
+    made = courier(tmp_path, Inbox(slow))
+    thread = threading.Thread(target=made.run)
+    thread.start()
+    assert reached.wait(20)
+    made.abandon()
+    go_on.set()
+    thread.join()
+    again = Inbox()
+    courier(tmp_path, again).run(once=True)
+    assert again.got == ids(1, 3)
+
+
 def test_a_filter(tmp_path: Path) -> None:
     write(tmp_path, 1, 6)
     inbox = Inbox()
@@ -152,6 +175,16 @@ def test_a_filter(tmp_path: Path) -> None:
     made.run(once=True)
     assert inbox.got == [identifier(number) for number in (1, 2, 4, 5)]
     assert made.progress.cursor.counts == keep.Counts(delivered=4, filtered=2)
+
+
+def test_the_past_is_left_out(tmp_path: Path) -> None:
+    write(tmp_path, 1, 6)
+    inbox = Inbox()
+    since = (NOW + timedelta(milliseconds=4)).isoformat()
+    made = courier(tmp_path, inbox, filter=f"since:{since}")
+    made.run(once=True)
+    assert inbox.got == ids(4, 6)
+    assert made.progress.cursor.counts == keep.Counts(delivered=3, filtered=3)
 
 
 @pytest.mark.parametrize("text", ["verdict:blok", "'unclosed", "nokey:x"])

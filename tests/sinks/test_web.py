@@ -1,6 +1,8 @@
 """HTTP batches against servers that check the wire format and refuse items under status 200."""
 
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -175,3 +177,26 @@ def test_lines_of_another_format(collector: Collector) -> None:
     ((path, _, body),) = collector.got
     assert path == "/intake?x=1"
     assert all(line.startswith(b"CEF:1|embargo|") for line in body.splitlines())
+
+
+def test_a_connection_that_was_closed_meanwhile_is_no_failure() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for _ in range(2):
+                peer, _ = server.accept()
+                with peer:
+                    received = b""
+                    while not received.endswith(b"}\n"):
+                        received += peer.recv(1 << 16)
+                    peer.sendall(answer)  # and closes, which the answer does not tell
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        to = sink(f"http://127.0.0.1:{server.getsockname()[1]}")
+        web = Web(to)
+        for _ in range(2):
+            assert web.deliver(messages(to)).again == ()
+        thread.join()
+        web.close()

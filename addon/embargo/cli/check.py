@@ -59,7 +59,8 @@ def command(policy: tuple[Path, ...], strict: bool, ca: Path | None, at: datetim
         )
         sys.exit(exit_code(refused.problems))
     moment = at
-    warnings = [*lint(loaded, moment), *_filters(loaded, moment), *(_unpermitted(loaded, ca, moment) if ca is not None else ())]
+    warnings = [*lint(loaded, moment), *_filters(loaded, moment)]
+    warnings += _unpermitted(loaded, ca, moment) if ca is not None else ()
     results = run(loaded, list(cases_of(loaded)), moment)
     failed = [result for result in results if not result.passed]
     ok = not failed and not (strict and warnings)

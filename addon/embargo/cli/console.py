@@ -83,7 +83,10 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--oidc-issuer", metavar="URL", help="Sign-in by this OpenID Connect provider.")
 @click.option("--oidc-client-id", metavar="ID", help="What the provider calls the console.")
 @click.option(
-    "--oidc-secret-file", type=_FILE, metavar="FILE", help="The client's secret. Without: a public client, by PKCE alone."
+    "--oidc-secret-file",
+    type=_FILE,
+    metavar="FILE",
+    help="The client's secret; without: a public client.",
 )
 @click.option("--oidc-scope", "scopes", multiple=True, metavar="SCOPE", help="[openid profile email groups]")
 @click.option(
@@ -99,16 +102,26 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     help="The role of a group of the provider or proxy; who is in none has no entry. Repeatable.",
 )
 @click.option(
-    "--idle", default=60, show_default=True, type=click.IntRange(1, 1_440), metavar="MINUTES",
+    "--idle",
+    default=60,
+    show_default=True,
+    type=click.IntRange(1, 1_440),
+    metavar="MINUTES",
     help="A session ends after so long without a request.",
 )
 @click.option(
-    "--session", "absolute", default=720, show_default=True, type=click.IntRange(1, 10_080), metavar="MINUTES",
+    "--session",
+    "absolute",
+    default=720,
+    show_default=True,
+    type=click.IntRange(1, 10_080),
+    metavar="MINUTES",
     help="And after so long in any case.",
 )
 @click.option(
     "--tails", default=8, show_default=True, type=click.IntRange(1, 16), help="Live views that may be open at a time."
 )
+@click.option("--no-store", is_flag=True, help="Do not fill the store: something else runs `embargo store follow`.")
 def command(
     host: str,
     port: int,
@@ -131,6 +144,7 @@ def command(
     idle: int,
     absolute: int,
     tails: int,
+    no_store: bool,
 ) -> None:
     """Serve the web console; `embargo run` does so by itself, on loopback.
 
@@ -171,13 +185,20 @@ def command(
         ),
     )
     if (settings.access.oidc is not None or user_header) and not roles:
-        click.echo("warning: no --role gives a group of the provider or proxy a role, so nobody of theirs gets in", err=True)
+        click.echo("warning: no --role gives a group of theirs a role, so nobody gets in that way", err=True)
     os.nice(max(0, _NICENESS - os.nice(0)))
-    _serve(settings, host, port, tls_certificate, tls_key, host_names)
+    _serve(settings, host, port, tls_certificate, tls_key, host_names, fills=not no_store)
 
 
 def _serve(
-    settings: Any, host: str, port: int, certificate: Path | None, key: Path | None, names: tuple[str, ...]
+    settings: Any,
+    host: str,
+    port: int,
+    certificate: Path | None,
+    key: Path | None,
+    names: tuple[str, ...],
+    *,
+    fills: bool,
 ) -> None:
     from embargo.console.access.desk import KEY
     from embargo.console.app import create_app
@@ -200,7 +221,7 @@ def _serve(
     if not desk.accounts.any_admin() and not settings.access.roles:
         link = f"{url}link/{desk.links.make(None, desk.now())}"
         click.echo(f"nobody is admin yet; this link makes the first one, once, within the hour:\n{link}")
-    ingest = Ingest(settings.log)
+    ingest = Ingest(settings.log) if fills else None
     stopped = threading.Event()
 
     def stop(_number: int, _frame: Any) -> None:
@@ -210,11 +231,13 @@ def _serve(
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    ingest.start()
+    if ingest is not None:
+        ingest.start()
     try:
         server.run()
     finally:
-        ingest.stop()
+        if ingest is not None:
+            ingest.stop()
     if not stopped.is_set():
         _fail("the server ended by itself")
 

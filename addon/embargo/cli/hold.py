@@ -1,5 +1,7 @@
 """`embargo hold`: parts of the log that are kept whatever their age."""
 
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -123,7 +125,9 @@ def finish(identifier: str, reason: str, author: str | None, log: Path, as_json:
 
 
 def _known(log: Path) -> tuple[Hold, ...]:
-    return holds(log) if log.is_dir() else ()
+    if not log.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(log))
+    return holds(log)
 
 
 def _now() -> datetime:

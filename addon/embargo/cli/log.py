@@ -1,7 +1,7 @@
 """`embargo log`: query and follow the decision log."""
 
 import os
-import shutil
+import re
 import sys
 import time
 from collections import deque
@@ -10,46 +10,85 @@ from pathlib import Path
 
 import click
 
+from embargo.cli.log_output import Form, Printer
+from embargo.cli.log_source import Source
 from embargo.cli.options import json_option, log_option
-from embargo.cli.output import colourful, on_terminal, printable
+from embargo.cli.output import on_terminal, printable
 from embargo.journal.clock import utc_now
 from embargo.journal.follow import Follower
-from embargo.journal.query import BadTerm, Query, parse_query
-from embargo.journal.reader import Entry, Reader
-from embargo.journal.table import EXPORTED, SHOWN, csv_line, row
+from embargo.journal.query import KEYS, BadTerm, Query, parse_query
+from embargo.journal.reader import Entry
+from embargo.journal.table import UnknownField
 
 _NEWEST = 50  # records on a terminal: what fits; a pipe gets all
 _NEWEST_FOLLOWED = 10  # as tail -f
 _POLL = 0.25  # seconds
+_ROUTINE = ("heartbeat", "seal-checkpoint")  # one a minute, which people seldom look for
+_SPECIAL = frozenset({"action", "category", "id"})  # keys by which people ask for what is no decision
 _REMEMBERED = 100_000  # ids: more than is written between the beginning of following and the end of the past
-_WIDTHS = {"time": 19, "verdict": 17, "app": 10, "host": 30, "client": 15, "rule": 18, "surface": 7}  # characters
-_WIDEST = 48  # characters of a column
-_COLOURS = {"block": "red", "log": "yellow", "allow": "cyan"}
+_LEFT_OUT = re.compile(rf"-(?:{'|'.join((*KEYS, 'order'))}):.+", re.DOTALL)
 
 
-@click.command()
+class _Terms(click.Command):
+    """A command whose terms may begin with a minus, as `-app:qq` does, which is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Behind `--` nothing is taken for an option, and the order of terms does not matter."""
+        end = args.index("--") if "--" in args else len(args)
+        terms = [word for word in args[:end] if _LEFT_OUT.fullmatch(word)]
+        others = [word for word in args[:end] if word not in terms]
+        return super().parse_args(ctx, [*others, "--", *terms, *args[end + 1 :]] if terms else args)
+
+
+@click.command(cls=_Terms)
 @click.argument("terms", nargs=-1, metavar="[TERM]...")
 @log_option
 @click.option("--follow", "-f", is_flag=True, help="Then print what is written from now on, until interrupted.")
 @click.option("--limit", "-n", type=click.IntRange(min=0), metavar="N", help="The newest N records; 0 for all.")
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV for spreadsheets.")
-def command(terms: tuple[str, ...], log: Path, follow: bool, limit: int | None, as_json: bool, as_csv: bool) -> None:
+@click.option("--fields", metavar="NAME,…", help="These columns alone; also members of the record such as event.id.")
+@click.option("--subject", metavar="user:NAME|client:IP", help="With --export: the person that all is about.")
+@click.option(
+    "--export",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write what is recorded about --subject to FILE.jsonl and FILE.html; the export itself is recorded.",
+)
+def command(
+    terms: tuple[str, ...],
+    log: Path,
+    follow: bool,
+    limit: int | None,
+    as_json: bool,
+    as_csv: bool,
+    fields: str | None,
+    subject: str | None,
+    export: Path | None,
+) -> None:
     """Query and follow the decision log, oldest first.
 
-    A TERM is key:value (app client user host rule verdict would surface category action since until) or a word to
-    find in a host.
-    Different keys must all hold, of one key any value. client: takes a network, host: a domain and what is below it,
-    or * for any characters; since: and until: take 7d, 2h, 30m, a date, or an RFC 3339 time.
+    A TERM is key:value (app client user host rule verdict class surface role authority category action since until and
+    more) or a word to find in a host. Different keys must all hold, of one key any value; -key:value leaves out.
+    client: takes a network, host: a domain and what is below it, or * for any characters; since: and until: take 7d,
+    2h, 30m, a date, or an RFC 3339 time.
 
     Prints the newest 50 on a terminal (10 under --follow), all into a pipe; -n says otherwise. --json prints the
     records as they are written, a line each. Example: embargo log app:wechat verdict:block since:7d
     """
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
+    if (subject is None) is not (export is None):
+        raise click.UsageError("--subject and --export belong together")
+    if export is not None and (follow or as_json or as_csv or fields or limit is not None):
+        raise click.UsageError("--export writes all there is, and takes no option but --subject and --log")
+    form = Form.JSON if as_json else Form.CSV if as_csv else Form.TABLE
     try:
         query = parse_query(terms, utc_now())
-    except BadTerm as bad:
+        if form is Form.TABLE and not _SPECIAL & {term.key for term in query.terms}:
+            query = query.and_(*(f"-action:{action}" for action in _ROUTINE))
+        printer = Printer(form, tuple(filter(None, (fields or "").split(","))))
+    except (BadTerm, UnknownField) as bad:
         raise click.UsageError(str(bad)) from bad
     if not follow and not log.is_dir():
         click.echo(f"error: {log}: no such log directory", err=True)
@@ -57,50 +96,49 @@ def command(terms: tuple[str, ...], log: Path, follow: bool, limit: int | None, 
     if limit is None:
         limit = _NEWEST_FOLLOWED if follow else _NEWEST if on_terminal() and not as_csv and not as_json else 0
     try:
-        _print(
-            Reader(log, sift=query.may_match),
-            query,
-            limit,
-            follow=follow,
-            form="json" if as_json else "csv" if as_csv else "table",
-        )
+        if subject is not None and export is not None:
+            from embargo.cli.subject import export_subject
+
+            export_subject(log, subject, query, export)
+        else:
+            _print(Source(log, query, store=True), query, printer, limit, follow=follow)
     except BrokenPipeError:
         # whoever read us has seen enough; nothing is left to flush at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         click.echo(err=True)
     except OSError as failure:
-        click.echo(f"error: {log}: {failure.strerror or failure}", err=True)
+        click.echo(f"error: {failure.filename or log}: {failure.strerror or failure}", err=True)
         sys.exit(2)
 
 
-def _print(reader: Reader, query: Query, limit: int, *, follow: bool, form: str) -> None:
-    follower = Follower(reader) if follow else None  # before the past is read, so that nothing falls between
+def _print(source: Source, query: Query, printer: Printer, limit: int, *, follow: bool) -> None:
+    follower = Follower(source.reader) if follow else None  # before the past is read, so that nothing falls between
     try:
         seen: deque[str] = deque(maxlen=_REMEMBERED)
-        past = _remembered(_past(reader, query, limit), seen)
-        for line in _lines(past, form, certain=bool(limit)):
+        past = _remembered(_past(source, limit), seen)
+        for line in printer.lines(past, certain=bool(limit)):
             sys.stdout.write(line)
         sys.stdout.flush()
         if follower is not None:
-            _follow(follower, query, form, set(seen))
+            _follow(follower, query, printer, set(seen))
     finally:
         if follower is not None:
             follower.close()
-        if reader.broken.count:
-            for place in reader.broken.places:
+        count, places = source.broken()
+        if count:
+            for place in places:
                 click.echo(f"warning: {printable(place)}", err=True)
-            count = reader.broken.count
             were = "broken line was" if count == 1 else "broken lines were"
             click.echo(f"warning: {count} {were} left out", err=True)
 
 
-def _past(reader: Reader, query: Query, limit: int) -> Iterable[Entry]:
-    if not reader.directory.is_dir():
+def _past(source: Source, limit: int) -> Iterable[Entry]:
+    if not source.reader.directory.is_dir():
         return []  # --follow waits for it
     if not limit:
-        return reader.entries(query.matches, query.since)
-    newest = reader.newest(limit + 1, query.matches, query.since)
+        return source.entries()
+    newest = source.newest(limit + 1)
     if len(newest) > limit:
         if on_terminal():
             click.echo(f"the newest {limit} of more; -n 0 prints all", err=True)
@@ -114,49 +152,11 @@ def _remembered(entries: Iterable[Entry], seen: "deque[str]") -> Iterator[Entry]
         yield entry
 
 
-def _follow(follower: Follower, query: Query, form: str, seen: set[str]) -> None:
+def _follow(follower: Follower, query: Query, printer: Printer, seen: set[str]) -> None:
     """Prints what comes; *seen* are the ids of the past, whose end may have been written since following began."""
     while True:
         entries = [entry for entry in follower.poll() if entry.record.id not in seen and query.matches(entry.record)]
-        for line in _lines(entries, form, certain=False, header=False):
+        for line in printer.lines(entries, certain=False, header=False):
             sys.stdout.write(line)
         sys.stdout.flush()
         time.sleep(_POLL)
-
-
-def _lines(entries: Iterable[Entry], form: str, *, certain: bool, header: bool = True) -> Iterator[str]:
-    """The entries as text; *certain*: all are known, so that columns can fit them."""
-    if form == "json":
-        for entry in entries:
-            yield entry.raw.decode("utf-8", "replace") + "\n"
-    elif form == "csv":
-        if header:
-            yield csv_line(tuple(EXPORTED))
-        for entry in entries:
-            yield csv_line(row(EXPORTED, entry.record))
-    else:
-        yield from _table(entries, certain=certain, header=header)
-
-
-def _table(entries: Iterable[Entry], *, certain: bool, header: bool) -> Iterator[str]:
-    terminal = shutil.get_terminal_size().columns if on_terminal() else None
-    widths = dict(_WIDTHS)
-    if certain:
-        entries = list(entries)
-        shown = [[printable(text) for text in row(SHOWN, entry.record)] for entry in entries]
-        for index, name in enumerate(widths):
-            longest = max((len(texts[index]) for texts in shown), default=0)
-            widths[name] = min(_WIDEST, max(len(name), longest))
-    if header:
-        yield _fit([name.upper() for name in SHOWN], widths, terminal) + "\n"
-    for entry in entries:
-        texts = [printable(text) for text in row(SHOWN, entry.record)]
-        line = _fit(texts, widths, terminal)
-        colour = _COLOURS.get(entry.record.verdict or "") if colourful() else None
-        yield (click.style(line, fg=colour) if colour else line) + "\n"
-
-
-def _fit(texts: list[str], widths: dict[str, int], terminal: int | None) -> str:
-    line = "  ".join(text.ljust(width) for text, width in zip(texts, widths.values(), strict=False))
-    line = f"{line}  {texts[-1]}".rstrip()
-    return line if terminal is None or len(line) <= terminal else line[: max(1, terminal - 1)] + "…"

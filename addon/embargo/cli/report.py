@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from embargo.review.report.report import Report
 
 UNREADABLE = 2
+INTERRUPTED = 130  # exit: 128 and SIGINT, as shells have it
 _USUAL = timedelta(days=30)  # before the end, where no beginning is given
 _MOST = 100_000  # rows of a list
 _FORMATS = ("html", "csv", "json")
@@ -57,7 +58,8 @@ Examples:
     "--top", type=click.IntRange(1, _MOST), default=20, show_default=True, metavar="N", help="Rows of a list."
 )
 @click.option(
-    "--key",
+    "--public-key",
+    "key",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
     help="The public key that was kept elsewhere. Default: the one beside the log, which proves less.",
@@ -91,10 +93,7 @@ def command(
     if start >= end:
         raise click.UsageError("the period ends before it begins: --from has to be before --to")
     form = form or _form_of(output)
-    if form == "csv" and output is None:
-        raise click.UsageError("csv is several tables: say where they go, with -o DIRECTORY or -o FILE.zip")
-    if form == "html" and output is None and sys.stdout.isatty():
-        raise click.UsageError("say where the page goes, with -o FILE.html")
+    _check(form, output)
     if not log.is_dir():
         click.echo(f"error: {log}: no such log directory", err=True)
         sys.exit(UNREADABLE)
@@ -117,6 +116,17 @@ def command(
 def _form_of(output: Path | None) -> str:
     suffix = output.suffix.lower() if output is not None else ""
     return {".json": "json", ".zip": "csv", ".csv": "csv"}.get(suffix, "html")
+
+
+def _check(form: str, output: Path | None) -> None:
+    """Ends the command where the report could not be written, before it is made."""
+    if form == "csv" and (output is None or output.suffix.lower() == ".csv"):
+        raise click.UsageError("csv is several tables: say where they go, with -o DIRECTORY or -o FILE.zip")
+    if form == "html" and output is None and sys.stdout.isatty():
+        raise click.UsageError("say where the page goes, with -o FILE.html")
+    if output is not None and form != "csv" and not output.parent.is_dir():
+        click.echo(f"error: {output.parent}: no such directory", err=True)
+        sys.exit(UNREADABLE)
 
 
 def _probed(path: Path | None) -> "Probed | None":
@@ -162,6 +172,8 @@ def _gathered(log: Path, asked: "Asked", prover: "Callable[[], Proof] | None", t
         return gather(store, asked, prover or (lambda: NOT_VERIFIED), tell)
     except BadTerm as bad:
         raise click.UsageError(str(bad)) from bad
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
     except (NoPlace, UnknownVersion, Busy) as refused:
         click.echo(f"error: {printable(str(refused))}", err=True)
     except OSError as failure:

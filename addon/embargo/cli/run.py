@@ -134,9 +134,10 @@ def command(
     if block_page is not None:
         arguments += ["--set", f"embargo_block_page={block_page}"]
     if not console_url and not no_console:
-        from embargo.enforce.process.pages import shown_address
+        from embargo.enforce.process.pages import is_loopback, shown_address
 
-        console_url = f"http://{shown_address(console)}"
+        if is_loopback(console[0]):  # elsewhere it is reached by TLS and a name, which nobody has told us
+            console_url = f"http://{shown_address(console)}"
     if console_url:
         arguments += ["--set", f"embargo_console={console_url}"]
     for network in balancers:
@@ -169,7 +170,7 @@ def _companions(policy: Sequence[Path], log: Path, console: tuple[str, int] | No
     found = [Companion(SINKS, ("sinks", "run", "--log", str(log), *files))]
     if console is not None:
         place = ("--host", console[0], "--port", str(console[1]))
-        found.append(Companion("console", ("console", "--log", str(log), *files, *place)))
+        found.append(Companion("console", ("console", "--no-store", "--log", str(log), *files, *place)))
         found.append(Companion("store", ("store", "follow", "--log", str(log))))
     return tuple(found)
 

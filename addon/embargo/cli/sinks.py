@@ -1,5 +1,7 @@
 """`embargo sinks`: what leaves for SIEMs and log servers, how far it is, and whether a way works."""
 
+import os
+import pwd
 import signal
 import socket
 import sys
@@ -52,6 +54,7 @@ def run(policy: tuple[Path, ...], log: Path, once: bool) -> None:
         signal.signal(number, lambda *_: stop.set())
     try:
         log.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _as_its_owner(log)
         with only_one(log):
             if once:
                 sys.exit(_once(found.settings.log.sinks, log, stop))
@@ -65,6 +68,19 @@ def run(policy: tuple[Path, ...], log: Path, once: bool) -> None:
     except OSError as failure:
         click.echo(f"error: {failure.filename or log}: {failure.strerror or failure}", err=True)
         sys.exit(2)
+
+
+def _as_its_owner(log: Path) -> None:
+    """End where root would leave files in somebody else's log, which that user could then neither read nor replace."""
+    owner = log.stat().st_uid
+    if os.geteuid() != 0 or owner == 0:
+        return
+    try:
+        name = pwd.getpwuid(owner).pw_name
+    except KeyError:
+        name = f"#{owner}"
+    click.echo(f"error: {log} belongs to {name}; run this as that user: sudo -u '{name}' embargo sinks …", err=True)
+    sys.exit(2)
 
 
 def _say(line: str) -> None:
@@ -113,6 +129,9 @@ def status(log: Path, as_json: bool) -> None:
     """
     from embargo.sinks.status import read, running
 
+    if log.is_dir() and not os.access(log, os.R_OK | os.X_OK):
+        click.echo(f"error: {log}: not yours to read", err=True)
+        sys.exit(2)
     found = read(log)
     alive = running(log)
     sinks: list[dict[str, Any]] = found["sinks"] if found else []
@@ -156,6 +175,58 @@ def _span(seconds: float) -> str:
         if seconds >= length:
             return f"{seconds / length:.1f}{unit}"
     return f"{seconds:.0f}s"
+
+
+@command.command()
+@click.argument("name", metavar="SINK")
+@policy_option
+@log_option
+@json_option
+def retry(name: str, policy: tuple[Path, ...], log: Path, as_json: bool) -> None:
+    """Send again what the receiver of SINK had refused for good, once what it refused is mended.
+
+    What it takes leaves the dead letters, what it refuses stays. Exit 1 where some stay.
+
+    Example: embargo sinks retry elastic
+    """
+    from collections.abc import Sequence
+
+    from embargo.journal.record import Record
+    from embargo.sinks.courier import BATCH
+    from embargo.sinks.letters import retry as again
+    from embargo.sinks.message import BadFilter, Composer
+    from embargo.sinks.receiver import Unreachable
+    from embargo.sinks.receivers import receiver_of
+
+    sinks = {sink.id: sink for sink in loaded_policy(policy).settings.log.sinks}
+    if name not in sinks:
+        raise click.UsageError(f"{name!r} is no sink of the policy; its sinks: {', '.join(sinks) or 'none'}")
+    if not log.is_dir():
+        raise click.UsageError(f"{log}: no such log directory")
+    _as_its_owner(log)
+    receiver = receiver_of(sinks[name])
+    refusals: list[str] = []
+
+    def deliver(records: Sequence[Record]) -> list[int]:
+        delivery = receiver.deliver([composer.message(record) for record in records])
+        refusals.extend(filter(None, (delivery.why, *(why for _, why in delivery.refused))))
+        return [*delivery.again, *(position for position, _ in delivery.refused)]
+
+    gone = stay = 0
+    try:
+        composer = Composer(sinks[name], utc_now())
+        gone, stay = again(log, name, deliver, BATCH)
+    except (Unreachable, BadFilter) as failure:
+        refusals.append(str(failure))
+    finally:
+        receiver.close()
+    error = refusals[0] if refusals else None
+    if as_json:
+        echo_json({"name": name, "delivered": gone, "refused": stay, "error": error})
+    else:
+        text = printable(f"{name}: {gone} delivered, {stay} refused" + (f"; {error}" if error else ""))
+        click.echo(click.style(text, fg="red" if error else "green") if colourful() else text)
+    sys.exit(1 if error else 0)
 
 
 @command.command()

@@ -139,6 +139,7 @@ def _account(status: Status) -> Iterator[str]:
     log = status.part("log")
     yield _line("log", f"{_shown(log, 'directory')}/{_shown(log, 'file')}")
     yield _line("", ", ".join(f"{_shown(log, what)} {word}" for what, word in _LOG_WORDS.items()))
+    yield from _seal(log.get("seal"))
     yield from _keeping(log.get("retention"))
     for anchor in _objects(status.answer.get("anchors")):
         last = f", the newest at {_time(anchor, 'last')}" if anchor.get("last") else ""
@@ -149,6 +150,13 @@ def _account(status: Status) -> Iterator[str]:
         yield _line("census", ", ".join(f"{_shown(census, what)} {word}" for what, word in _CENSUS_WORDS.items()))
     for finding in status.findings():
         yield _line("finding", _alarm(printable(finding)))
+
+
+def _seal(seal: object) -> Iterator[str]:
+    """Up to where the log is signed."""
+    if isinstance(seal, Mapping) and seal.get("key"):
+        last = f"up to record {_shown(seal, 'signed')}" if seal.get("signed") else "nothing yet"
+        yield _line("", f"signed {last} by key {_shown(seal, 'key')}, {_shown(seal, 'unsigned')} records since")
 
 
 def _keeping(retention: object) -> Iterator[str]:

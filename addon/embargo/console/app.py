@@ -2,6 +2,8 @@
 
 import logging
 import traceback
+from collections.abc import Callable
+from typing import cast
 
 from flask import Flask, render_template, request
 from jinja2 import StrictUndefined
@@ -14,6 +16,7 @@ from embargo.console.access.rights import Right, requires
 from embargo.console.api import blueprint as api
 from embargo.console.api import catalogue, exceptions, records, state
 from embargo.console.settings import ConsoleSettings
+from embargo.journal.store import NoPlace, UnknownVersion
 from embargo.policy.problem import PolicyError
 
 _VIEWS = (catalogue, exceptions, records, state, oidc)  # imported for the routes that they add to their blueprints
@@ -49,7 +52,7 @@ def create_app(settings: ConsoleSettings) -> Flask:
     guard.install(app)
     proxy.install(app, access)
     oidc.install(app, access.oidc)
-    app.view_functions["static"] = requires(Right.ANYONE)(app.view_functions["static"])
+    app.view_functions["static"] = requires(Right.ANYONE)(cast(Callable[..., Response], app.view_functions["static"]))
     for blueprint in (
         sign_in_page.blueprint,
         own_page.blueprint,
@@ -61,6 +64,8 @@ def create_app(settings: ConsoleSettings) -> Flask:
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(PolicyError, _no_policy)
     app.register_error_handler(context.Busy, _busy)
+    app.register_error_handler(NoPlace, _no_store)
+    app.register_error_handler(UnknownVersion, _no_store)
     app.register_error_handler(Exception, _failed)
     return app
 
@@ -68,7 +73,7 @@ def create_app(settings: ConsoleSettings) -> Flask:
 def _refused(error: HTTPException) -> Response:
     """An answer for *error* in the asker's language: a page, or `application/problem+json` (RFC 9457)."""
     if error.response is not None:
-        return error.response
+        return cast(Response, error.response)
     if guard.wants_json():
         return api.problem(error)
     response = Response(status=error.code, content_type="text/html; charset=utf-8")
@@ -91,6 +96,10 @@ def _no_policy(error: PolicyError) -> Response:
 def _busy(error: context.Busy) -> Response:
     refused = ServiceUnavailable(str(error), retry_after=30)
     return _refused(refused)
+
+
+def _no_store(error: Exception) -> Response:
+    return _refused(ServiceUnavailable(f"the store cannot be used: {error}"))
 
 
 def _failed(error: Exception) -> Response:

@@ -1,6 +1,7 @@
 """Takes what is new in the log into the store before a page is shown, and shows what is there where that takes longer.
 
-One thread at a time reads; a page waits a moment for it, which is enough for what came since the last page.
+A process of its own (`ingest`) keeps the store filled; this is for what came since its last look, and where there is
+none. One thread at a time reads, and a page waits a moment for it.
 """
 
 from threading import Event, Lock, Thread
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING
 from flask import current_app
 
 from embargo.console.context import store
+from embargo.journal.store import Busy
 
 if TYPE_CHECKING:
     from embargo.journal.store import Store
 
 _KEY = "embargo-freshness"
 _PATIENCE = 0.4  # seconds that a page waits
+_TURN = 0.3  # seconds to wait for another process that fills the store
 
 
 class Freshness:
@@ -36,8 +39,10 @@ class Freshness:
 
     def _read(self, filled: "Store", done: Event) -> None:
         try:
-            filled.catch_up()
+            filled.catch_up(patience=_TURN)
             self.failure = None
+        except Busy:
+            self.failure = None  # another process is at it
         except Exception as failure:  # noqa: BLE001 - at a thread's top: the page says so
             self.failure = str(failure) or type(failure).__name__
         finally:

@@ -1,7 +1,7 @@
 """Keeps the store filled while the console runs, by a process of its own: `embargo store follow`.
 
-Where somebody else fills it already (`embargo run` starts one, too), that process waits for its turn, and takes over
-should the other end: one fills at a time, which its lock sees to.
+Where something else does so already, as `embargo run` does, the console is started with `--no-store`. Two would do no
+harm: they take turns, and what one has read the other skips.
 """
 
 import os

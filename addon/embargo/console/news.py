@@ -6,9 +6,10 @@ from datetime import datetime
 from embargo.console.context import now, store
 from embargo.console.selection import Selection
 from embargo.journal.query import parse_query
+from embargo.journal.store import Gone
 from embargo.journal.store.rows import Row
 
-SIGNED_OFF = "period-signed-off"  # event.action of a sign-off
+SIGNED_OFF = "period-signed-off"  # event.action of a sign-off; `embargo.console.until`: the end of its period
 _ASKED = (  # what is counted: its words, and the terms
     ("blocked", ("class:blocked",)),
     ("would have been blocked", ("class:would-block",)),
@@ -46,7 +47,7 @@ class News:
 def news(snapshot: int, since: datetime) -> News:
     """What is new up to the row *snapshot*: since the last sign-off, else since *since*."""
     signed = _last_sign_off(snapshot)
-    begin = signed.time if signed is not None else since
+    begin = _signed_until(signed) if signed is not None else since
     if signed is not None:
         title, note = "New since the last sign-off", f"by {signed.user or 'somebody'}, {signed.time:%Y-%m-%d %H:%M} UTC"
     else:
@@ -62,6 +63,16 @@ def _lines(snapshot: int, begin: datetime) -> list[Line]:
         if count := filled.count(query, snapshot):
             found.append(Line(label, count, Selection.of(query, moment, snapshot).url()))
     return found
+
+
+def _signed_until(signed: Row) -> datetime:
+    """The end of the period that was signed off; where the record does not say it, when that was done."""
+    try:
+        document = store().record(signed).document
+        found = datetime.fromisoformat(document["embargo"]["console"]["until"])
+    except (Gone, KeyError, TypeError, ValueError):
+        return signed.time
+    return found if found.tzinfo is not None else signed.time
 
 
 def _last_sign_off(snapshot: int) -> Row | None:

@@ -8,10 +8,12 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import url_for
+from flask import g, url_for
 from werkzeug.datastructures import MultiDict
 
 from embargo.journal.query import BadTerm, Query, parse_query, split_terms
@@ -126,20 +128,19 @@ class Selection:
         query = self.query.and_(*terms)
         return replace(self, query=query, text=str(query), after=None, before=None)
 
-    def _with(self, spelt: str) -> "Selection":
-        """With that term in place of those with its key."""
-        (added,) = parse_query([spelt], self.now).terms
-        replaced = None if added.sign else added.key
-        kept = [each for each in self.terms if each != spelt and _key(each) != replaced]
-        return self._of([*kept, spelt])
+    def only_url(self, key: str, value: str) -> str:
+        """The address of only the records with that *value*. A page has hundreds of these, so no query is parsed."""
+        return self._beside(_kept(self.text, key), term(key, value))
 
-    def only(self, key: str, value: str) -> "Selection":
-        """Only records with that *value*."""
-        return self._with(term(key, value))
+    def out_url(self, key: str, value: str) -> str:
+        """The address of only the records without that *value*."""
+        return self._beside(self.text, f"-{term(key, value)}")
 
-    def out(self, key: str, value: str) -> "Selection":
-        """Only records without that *value*."""
-        return self._with(f"-{term(key, value)}")
+    def _beside(self, kept: str, spelt: str) -> str:
+        if "log_path" not in g:
+            g.log_path = url_for("log.show")
+        text = f"{kept} {_written(spelt)}".lstrip()
+        return f"{g.log_path}?{urlencode([('q', text), *self.hidden()])}"
 
     def without(self, spelt: str) -> "Selection":
         """Without the term that is spelt so."""
@@ -186,7 +187,7 @@ class Selection:
             yield from (("column", name) for name in self.columns)
 
     def _of(self, terms: list[str]) -> "Selection":
-        text = " ".join(shlex.quote(each) if _special(each) else each for each in terms)
+        text = " ".join(map(_written, terms))
         query = parse_query(terms, self.now)
         return replace(self, query=query, text=text, after=None, before=None)
 
@@ -224,8 +225,14 @@ def _key(spelt: str) -> str:
     return key if colon else ""
 
 
-def _special(text: str) -> bool:
-    return any(letter in " \t\r\n'\"\\" for letter in text)
+def _written(spelt: str) -> str:
+    return shlex.quote(spelt) if any(letter in " \t\r\n'\"\\" for letter in spelt) else spelt
+
+
+@lru_cache(maxsize=256)
+def _kept(text: str, key: str) -> str:
+    """*text* without the terms of which one of *key* takes the place."""
+    return " ".join(_written(each) for each in split_terms(text) if _key(each) != key)
 
 
 def _key_of(text: str) -> Key | None:

@@ -6,6 +6,7 @@ that stays silent holds up nobody else; a request that trickles in is cut off; h
 are dropped, since WSGI takes `X_Remote_User` for `X-Remote-User`, and a proxy in front may not.
 """
 
+import logging
 import socket
 import ssl
 import threading
@@ -16,14 +17,16 @@ from time import monotonic
 from typing import Any
 
 from cheroot import wsgi
-from cheroot.server import DropUnderscoreHeaderReader, HTTPConnection, HTTPRequest
+from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest
 from cheroot.ssl.builtin import BuiltinSSLAdapter
 
+_LOG = logging.getLogger("embargo.console")
 THREADS = 24  # of which `AccessSettings.tails` serve live views at most
 _HEADERS = 10.0  # seconds in which request line and headers must have come
 _BODY = 60.0  # seconds in which the body must have
 _IDLE = 30  # seconds between two packets, and that a connection is kept for the next request
 _LARGEST_HEADERS = 32 * 1024  # bytes
+_LARGEST_BODY = 9 * 1024 * 1024  # bytes: the application's own bound is a little lower, and tells it better
 _CHECK = 1.0  # seconds between two looks at what is late
 _KEPT = 200  # connections that wait for their next request
 
@@ -35,6 +38,13 @@ class Deadlines:
         self._lock = threading.Lock()
         self._due: dict[int, tuple[float, socket.socket]] = {}
         self._stopped = threading.Event()
+        self.changed = threading.Event()  # something has been waited for
+
+    @property
+    def waiting(self) -> int:
+        """How many requests are coming in."""
+        with self._lock:
+            return len(self._due)
 
     @contextmanager
     def within(self, seconds: float, connection: socket.socket) -> Iterator[None]:
@@ -42,6 +52,7 @@ class Deadlines:
         key = id(connection)
         with self._lock:
             self._due[key] = (monotonic() + seconds, connection)
+        self.changed.set()
         try:
             yield
         finally:
@@ -94,33 +105,45 @@ class _Body:
         return timed
 
 
-class _Request(HTTPRequest):  # type: ignore[misc]  # its stubs leave the base untyped
-    header_reader = DropUnderscoreHeaderReader()
+class _Headers(HeaderReader):
+    def _allow_header(self, key_name: bytes) -> bool:
+        allowed: bool = super()._allow_header(key_name)  # type: ignore[misc]  # which its stubs leave out
+        return allowed and b"_" not in key_name
+
+
+class _Request(HTTPRequest):
+    header_reader = _Headers()
 
     def parse_request(self) -> None:
         with self.server.deadlines.within(_HEADERS, self.conn.socket):
             super().parse_request()
 
 
-class _Connection(HTTPConnection):  # type: ignore[misc]
+class _Connection(HTTPConnection):
     RequestHandlerClass = _Request
+    waited_for = False  # until it sent something
+
+    def close(self) -> None:
+        super().close()
+        if (left := getattr(self.wfile, "_write_buf", None)) is not None:
+            left.clear()  # nobody takes it any more, and its writer would complain when it is collected
 
 
-class _Gateway(wsgi.Gateway_10):  # type: ignore[misc]
-    def get_environ(self) -> dict[str, Any]:
-        environ: dict[str, Any] = super().get_environ()
+class _Gateway(wsgi.Gateway_10):
+    def get_environ(self) -> dict[str, Any]:  # type: ignore[override]  # its stubs say None
+        environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
         environ["wsgi.input"] = _Body(environ["wsgi.input"], self.req.server.deadlines, self.req.conn.socket)
         environ["SERVER_SOFTWARE"] = "embargo"
         return environ
 
 
-class _Tls(BuiltinSSLAdapter):  # type: ignore[misc]
+class _Tls(BuiltinSSLAdapter):
     def wrap(self, sock: socket.socket) -> tuple[ssl.SSLSocket, dict[str, str]]:
         wrapped = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         return wrapped, {"wsgi.url_scheme": "https", "HTTPS": "on"}
 
 
-class Server(wsgi.Server):  # type: ignore[misc]
+class Server(wsgi.Server):
     """The server for *application* at *address*; with *certificate* and *key* (PEM files) it speaks TLS 1.2 and up.
 
     Raises OSError where the address is taken or the files cannot be read (ssl.SSLError is one).
@@ -128,6 +151,7 @@ class Server(wsgi.Server):  # type: ignore[misc]
 
     ConnectionClass = _Connection
     max_request_header_size = _LARGEST_HEADERS
+    max_request_body_size = _LARGEST_BODY
     keep_alive_conn_limit = _KEPT
 
     def __init__(
@@ -140,16 +164,34 @@ class Server(wsgi.Server):  # type: ignore[misc]
         threads: int = THREADS,
     ) -> None:
         super().__init__(
-            address, application, numthreads=threads, max=threads, server_name="embargo", timeout=_IDLE,
-            request_queue_size=128, shutdown_timeout=1,
+            address,
+            application,
+            numthreads=threads,
+            max=threads,
+            server_name="embargo",
+            timeout=_IDLE,
+            request_queue_size=128,
+            shutdown_timeout=1,
         )
         self.gateway = _Gateway
         self.deadlines = Deadlines()
-        self.error_log = _quiet
         if certificate is not None and key is not None:
             adapter = _Tls(str(certificate), str(key))
             adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
             self.ssl_adapter = adapter
+
+    def process_conn(self, conn: _Connection) -> None:
+        """Serve *conn*, once it has sent something: one that stays silent holds no thread."""
+        if conn.waited_for:
+            super().process_conn(conn)
+        else:
+            conn.waited_for = True
+            self._connections.put(conn)  # type: ignore[attr-defined]  # which its stubs leave out
+
+    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
+        """Tell what we do wrong; what clients do is no news."""
+        if level >= logging.ERROR:
+            _LOG.error("%s", msg, exc_info=traceback)
 
     def run(self) -> None:
         """Serve until `stop` is called from elsewhere; `prepare` has bound the address."""
@@ -159,7 +201,3 @@ class Server(wsgi.Server):  # type: ignore[misc]
             self.serve()
         finally:
             self.deadlines.stop()
-
-
-def _quiet(message: str = "", level: int = 20, traceback: bool = False) -> None:
-    """What clients do wrong is no news; what we do wrong the application tells itself."""

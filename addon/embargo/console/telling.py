@@ -107,7 +107,7 @@ def _some(text: str | None, note: str = "") -> tuple[Line, ...]:
 
 
 def _linked(key: str, value: str, now: datetime, note: str = "") -> Line:
-    url = Selection.of(Query(), now).only(key, value).url() if value else None
+    url = Selection.of(Query(), now).only_url(key, value) if value else None
     return Line(text=value, url=url, note=note)
 
 

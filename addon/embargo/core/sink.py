@@ -1,6 +1,6 @@
 """Where records go besides the log: one sink a receiver, as the policy's `settings.log.sinks` names it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 
@@ -91,4 +91,9 @@ class Sink:
     rotate_keep: int = 7  # rotated files that stay
 
     def __str__(self) -> str:
-        return f"{self.id} ({self.to}, {self.format})"
+        said = [
+            f"{each.name}={getattr(self, each.name)}"
+            for each in fields(self)
+            if each.name not in ("id", "to", "format") and getattr(self, each.name) != each.default
+        ]
+        return f"{self.id} ({', '.join([str(self.to), self.format.value, *said])})"

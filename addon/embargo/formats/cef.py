@@ -13,7 +13,7 @@ from embargo.journal.record import Record
 
 SEVERITIES = {
     Kind.BLOCK: 5, Kind.FAILED: 8, Kind.WOULD: 4, Kind.LOG: 3, Kind.ALLOW: 3,
-    Kind.CONFIGURATION: 4, Kind.PROCESS: 3, Kind.LOSS: 8, Kind.OTHER: 2,
+    Kind.CONFIGURATION: 4, Kind.SIGN_IN: 3, Kind.PROCESS: 3, Kind.LOSS: 8, Kind.OTHER: 2,
 }  # of 0 to 10  # fmt: skip
 LENGTHS = {  # characters, of the standard's dictionary
     "act": 63, "outcome": 63, "proto": 31, "app": 31, "dvchost": 100, "reason": 1023, "msg": 1023, "cat": 1023,

@@ -15,6 +15,7 @@ class Kind(StrEnum):
     LOG = "log"
     ALLOW = "allow"
     CONFIGURATION = "configuration"  # somebody changed what is enforced
+    SIGN_IN = "sign-in"  # somebody signed in to the console or out of it, or failed to
     PROCESS = "process"  # a proxy started or ended
     LOSS = "loss"  # records are missing
     OTHER = "other"  # heartbeats, checkpoints, and what later versions record
@@ -27,6 +28,7 @@ NAMES = {  # a name for people; constant, so that a SIEM can group by it
     Kind.LOG: "App traffic logged",
     Kind.ALLOW: "App allowed by exception",
     Kind.CONFIGURATION: "Configuration changed",
+    Kind.SIGN_IN: "Console sign-in",
     Kind.PROCESS: "Proxy process changed",
     Kind.LOSS: "Records lost",
     Kind.OTHER: "Proxy event",
@@ -46,7 +48,9 @@ def kind_of(record: Record) -> Kind:
         return _VERDICTS.get(record.verdict, Kind.OTHER)
     if record.lost:
         return Kind.LOSS
-    if "configuration" in record.categories:
+    if "authentication" in record.categories:
+        return Kind.SIGN_IN
+    if "configuration" in record.categories or "iam" in record.categories:
         return Kind.CONFIGURATION
     return Kind.PROCESS if record.action in _PROCESSES else Kind.OTHER
 

@@ -1,7 +1,8 @@
 """OCSF 1.8, one JSON object a line: what Security Lake and its like read (https://schema.ocsf.io/1.8.0).
 
 A class a sort of record: HTTP, DNS and Network Activity for decisions, Entity Management for changes to what is
-enforced, Application Lifecycle for starts and ends, Base Event for all else, of records of later versions too.
+enforced, Authentication for the console, Application Lifecycle for starts and ends, and Base Event for all else,
+records of later versions too.
 
 OCSF tells the outcome of the *activity*: a blocked request is `Failure`, where ECS, which tells that of the
 observer, says `success`. The fields of a decision's outcome are those of the profile `security_control`.
@@ -21,7 +22,7 @@ METHODS = {
     "CONNECT": 1, "DELETE": 2, "GET": 3, "HEAD": 4, "OPTIONS": 5, "POST": 6, "PUT": 7, "TRACE": 8, "PATCH": 9,
 }  # activity_id of HTTP Activity  # fmt: skip
 _OTHER = 99
-_HTTP, _DNS, _NETWORK, _ENTITY, _LIFECYCLE, _BASE = 4002, 4003, 4001, 3004, 6002, 0
+_HTTP, _DNS, _NETWORK, _ENTITY, _SIGN_IN, _LIFECYCLE, _BASE = 4002, 4003, 4001, 3004, 3002, 6002, 0
 _ON_HTTP = frozenset({"http", "websocket", "connect"})
 _CHANGES = {"creation": 1, "change": 3, "deletion": 4}  # event.type: activity_id of Entity Management
 _LIVES = {"start": 3, "stop": 4, "died": 4}  # action: activity_id of Application Lifecycle
@@ -106,19 +107,33 @@ def _class(record: Record, kind: Kind) -> tuple[int, int, Document]:
     if kind is Kind.CONFIGURATION:
         types = member(record, "event.type")
         changed = types[0] if isinstance(types, list) and types and isinstance(types[0], str) else ""
-        subject = _subject(record)
-        entity: Document = {"name": subject, "type_id": 5, "policy": {"name": subject}}
-        if record.policy is not None:
-            entity["policy"]["uid"] = record.policy
-        own: Document = {"entity": entity}
+        own: Document = {"entity": _entity(record)}
         if record.user is not None:
             own["actor"] = {"user": {"name": record.user}}
         if record.reason is not None:
             own["comment"] = record.reason
         return _ENTITY, _CHANGES.get(changed, _OTHER), own
+    if kind is Kind.SIGN_IN:
+        types = member(record, "event.type")
+        ended = isinstance(types, list) and "end" in types
+        own = {"user": {"name": record.user or "unknown"}, "service": {"name": "embargo console"}}
+        if address := client_address(record):
+            own["src_endpoint"] = {"ip": address}
+        return _SIGN_IN, 2 if ended else 1, own
     if kind is Kind.PROCESS:
         return _LIFECYCLE, _LIVES.get(record.action, _OTHER), {"app": _product(record)}
     return _BASE, _OTHER, {}
+
+
+def _entity(record: Record) -> Document:
+    """What was changed: an account, else the policy or what it says of its subject."""
+    if account := text(record, "user.target.name"):
+        return {"name": account, "type_id": 2, "user": {"name": account}}
+    subject = _subject(record)
+    policy: Document = {"name": subject}
+    if record.policy is not None:
+        policy["uid"] = record.policy
+    return {"name": subject, "type_id": 5, "policy": policy}
 
 
 def _subject(record: Record) -> str:

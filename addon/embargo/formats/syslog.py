@@ -16,7 +16,7 @@ DOCUMENTATION = 32473  # the enterprise number
 UDP_SAFE = 2048  # bytes that a receiver should take (RFC 5424, 6.1); more may be cut there
 SEVERITIES = {
     Kind.BLOCK: 5, Kind.FAILED: 3, Kind.WOULD: 6, Kind.LOG: 6, Kind.ALLOW: 6,
-    Kind.CONFIGURATION: 5, Kind.PROCESS: 5, Kind.LOSS: 3, Kind.OTHER: 6,
+    Kind.CONFIGURATION: 5, Kind.SIGN_IN: 5, Kind.PROCESS: 5, Kind.LOSS: 3, Kind.OTHER: 6,
 }  # 3 error, 5 notice, 6 informational  # fmt: skip
 PARAMETERS = {  # of the structured data: what it holds
     "id": "event.id",

@@ -15,7 +15,7 @@ from embargo import __version__
 from embargo.core.rules import LogSettings
 from embargo.journal.clock import utc_now
 from embargo.journal.ecs import Observer
-from embargo.journal.event import ConfigurationChanged, Event, RecordsLost
+from embargo.journal.event import ConfigurationChanged, ConsoleUsed, Event, RecordsLost
 from embargo.journal.files import AUDIT_STEM
 from embargo.journal.identifier import uuid7
 from embargo.journal.livefile import LiveFile
@@ -27,7 +27,7 @@ from embargo.journal.seal.sealer import Sealer
 PATIENCE = 5.0  # seconds to wait for another command's turn; one that takes longer has hung: the next file is begun
 
 
-def record(directory: Path, event: ConfigurationChanged, settings: LogSettings | None = None) -> None:
+def record(directory: Path, event: ConfigurationChanged | ConsoleUsed, settings: LogSettings | None = None) -> None:
     """Append *event* to the audit chain of the log *directory*, confirmed by the disk when this returns.
 
     *settings*: of the policy in force; None: not known, so that no file of the chain is deleted. Raises OSError, and
@@ -53,7 +53,8 @@ def record(directory: Path, event: ConfigurationChanged, settings: LogSettings |
 
         def encode(before: int) -> list[bytes]:
             return [
-                encoder.line(each, sequence=before + number, identifier=uuid7()) for number, each in enumerate(events, 1)
+                encoder.line(each, sequence=before + number, identifier=uuid7())
+                for number, each in enumerate(events, 1)
             ]
 
         file.append(sealer.batch(encode, some=True, cause="close").lines)

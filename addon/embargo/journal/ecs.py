@@ -172,7 +172,9 @@ CONSOLE_ACTIONS = {  # action: ECS category and type
     "export": ("database", "access"),
     "unmask": ("database", "access"),  # what stands behind a client's pseudonym
     "record-marked": ("database", "change"),  # an auditor's word on a record
+    "period-signed-off": ("database", "change"),  # an auditor has reviewed it
     "exception-asked": ("configuration", "info"),  # by somebody who may not grant it
+    "exception-answered": ("configuration", "change"),  # what an admin said to that
 }
 
 

@@ -128,7 +128,7 @@ class SealCheckpoint:
     seal: str  # of that record
     records: int  # after how many records at most the next is due
     age: float  # after how many seconds at most, where records come
-    cause: str  # "found" (by another process, unsigned), "start", "records", "age", "rotation", "close"
+    cause: str  # "found" (by another process, unsigned), "start", "records", "age", "settings", "rotation", "close"
     key: str  # its id
     signature: str  # base64
     public: str | None = None  # the key, raw, base64; where a process signs for the first time

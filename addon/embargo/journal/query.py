@@ -4,6 +4,7 @@
 | --- | --- |
 | `app:alipay` | of that app; `*` stands for any characters, as in every text value |
 | `client:10.1.2.3`, `client:10.1.0.0/16` | of that client or network |
+| `client:c1-k7q2m4x5n6p3r6t2` | of the client with that pseudonym |
 | `user:alice` | of that user |
 | `host:weixin.qq.com`, `host:*.weixin.*` | with that name or one below it; with a name of that form |
 | `host:=qq.com` | with just that name; behind `=` any text value, and a client, is taken literally |

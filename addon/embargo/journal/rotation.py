@@ -96,7 +96,8 @@ class Keeper:
                 retire(directory, AUDIT_STEM, settings, now, self._retirement)
             finally:
                 self._retirement.end()
-            prune(directory, now, self._record, lambda: self._closing)
+            if self.policy:  # before, the one that is about to take effect may be one that was in force long ago
+                prune(directory, now, self._record, lambda: self._closing)
         except Exception as failure:  # a thread's top: say so, try again later
             _logger.warning("decision log: keeping %s failed", self._directory, exc_info=failure)
 
@@ -134,9 +135,7 @@ def keep(
                 fresh.unlink(missing_ok=True)
 
 
-def retire(
-    directory: Path, stem: str, settings: LogSettings, now: datetime, delete: Callable[[LogFile], None]
-) -> None:
+def retire(directory: Path, stem: str, settings: LogSettings, now: datetime, delete: Callable[[LogFile], None]) -> None:
     """Have *delete* see to each file of *stem*'s chains that is too old, oldest first. Raises OSError."""
     retention = timedelta(seconds=settings.kept_for(audit=stem == AUDIT_STEM))
     for file in log_files(directory, stem):

@@ -100,6 +100,8 @@ class Status:
             yield f"lost {lost} record{'' if lost == 1 else 's'} of the decision log"
         if log.get("error"):
             yield f"cannot write the decision log: {log['error']}"
+        if why := (log.get("seal") or {}).get("error"):
+            yield f"signs no record of the decision log: {why}"
         if why := (log.get("retention") or {}).get("error"):
             yield f"deletes no old files of the log: {why}"
         anchors = self.answer.get("anchors")

@@ -6,8 +6,11 @@ terminal, and no cell begins with what a spreadsheet would compute.
 
 import csv
 import io
+import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
 
 from embargo.journal.ecs import timestamp
 from embargo.journal.record import Record
@@ -96,6 +99,48 @@ EXPORTED: Mapping[str, Column] = {  # for spreadsheets
     "reason": lambda record: record.reason or "",
     "error": lambda record: record.error or "",
 }
+
+
+class UnknownField(ValueError):
+    """A field that no record has."""
+
+
+def chosen(fields: Sequence[str]) -> Mapping[str, Column]:
+    """The columns that *fields* name: those of EXPORTED, and members of the record such as `event.id`.
+
+    Raises UnknownField.
+    """
+    columns: dict[str, Column] = {}
+    for name in fields:
+        if name in EXPORTED:
+            columns[name] = EXPORTED[name]
+        elif "." in name or name == "@timestamp":
+            columns[name] = _member(name)
+        else:
+            near = get_close_matches(name, EXPORTED, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"use {', '.join(EXPORTED)}, or a member such as event.id"
+            raise UnknownField(f"{name!r} is no field; {hint}")
+    return columns
+
+
+def member(record: Record, path: str) -> Any:
+    """The member of the record at *path*, such as `event.id`; None where it says none."""
+    found: Any = record.document
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found
+
+
+def _member(path: str) -> Column:
+    def text(record: Record) -> str:
+        found = member(record, path)
+        if found is None:
+            return ""
+        if isinstance(found, list) and all(isinstance(each, str) for each in found):
+            return " ".join(found)
+        return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+
+    return text
 
 
 def row(columns: Mapping[str, Column], record: Record) -> tuple[str, ...]:

@@ -248,7 +248,11 @@ def _changes(settings: Settings, form: SettingsForm) -> dict[str, Any]:
     if form.privacy is not None and form.privacy.client is not None:
         said["client"] = form.privacy.client
     if form.log is not None:
-        said["log"] = _log(settings.log, form.log.model_dump(exclude_none=True, exclude={"sinks", "anchors"}))
+        plain = form.log.model_dump(exclude_none=True, exclude={"sinks", "anchors", "checkpoint"})
+        said["log"] = _log(settings.log, plain)
+        if form.log.checkpoint is not None:
+            checkpoint = replace(said["log"].checkpoint, **form.log.checkpoint.model_dump(exclude_none=True))
+            said["log"] = replace(said["log"], checkpoint=checkpoint)
         if form.log.sinks:
             sinks = {name: sink.said for name, sink in form.log.sinks.items()}
             said["log"] = replace(said["log"], sinks=merged(said["log"].sinks, sinks))

@@ -116,7 +116,11 @@ def _judge(loaded: "Loaded", now: datetime) -> tuple[tuple[str, ...], datetime |
 
 def _stored(store: Path | None, digest: str, pieces: Iterable[bytes]) -> list[str]:
     """Keep the policy's text as *store*/*digest*; what went wrong, in words."""
-    if store is None or (store / digest).exists():
+    if store is None:
+        return []
+    if (store / digest).exists():
+        with suppress(OSError):
+            os.utime(store / digest)  # it is needed again: texts go once they were in force before all that is recorded
         return []
     beside = store / f".{digest}.{os.getpid()}"
     try:

@@ -24,6 +24,20 @@ def _in_each_row(rule: _Node) -> _Node:
     return {"anyOf": [*rule.get("anyOf", [rule]), rows]}
 
 
+def _sent(schemes: str) -> _Node:
+    """A sink's `to` begins with one of *schemes*."""
+    return {"properties": {"to": {"pattern": f"^(?:{schemes})"}}}
+
+
+_WEB, _FILE = _sent("[Hh][Tt][Tt][Pp][Ss]?://"), _sent("/")
+_TLS = _sent("[Tt][Ll][Ss]://|[Rr][Ee][Ll][Pp][Ss]://|[Hh][Tt][Tt][Pp][Ss]://")
+_SYSLOG = _sent("[Uu][Dd][Pp]://|[Tt][Cc][Pp]://|[Tt][Ll][Ss]://|[Rr][Ee][Ll][Pp][Ss]?://")
+_ANCHOR_TLS: _Node = {
+    "anyOf": [
+        {"required": ["syslog", "tls"], "properties": {"tls": {"const": True}}},
+        {"required": ["http"], "properties": {"http": {"pattern": "^[Hh][Tt][Tt][Pp][Ss]://"}}},
+    ]
+}
 _SETTINGS = Settings()
 _REQUIREMENTS: dict[str, _Node] = {  # of a model, beside what its fields say
     "AppForm": {
@@ -31,6 +45,27 @@ _REQUIREMENTS: dict[str, _Node] = {  # of a model, beside what its fields say
             *_needs("endpoints", "endpoints_from", "stores")["anyOf"],
             {"required": ["extend"], "properties": {"extend": {"const": True}}},
         ]
+    },
+    "SinkForm": {
+        "dependentSchemas": {
+            **dict.fromkeys(("batch", "token_file"), _WEB),
+            "index": {**_WEB, "allOf": [{"properties": {"batch": {"const": "elasticsearch"}}, "required": ["batch"]}]},
+            **dict.fromkeys(("ca_file", "certificate"), _TLS),
+            "key_file": {**_TLS, "required": ["certificate"]},
+            **dict.fromkeys(("facility", "enterprise"), _SYSLOG),
+            **dict.fromkeys(("rotate_size", "rotate_keep"), _FILE),
+        },
+        "if": {"required": ["batch"], "properties": {"batch": {"not": {"const": "lines"}}}},
+        "then": {"properties": {"format": {"enum": ["ecs", "ocsf", "eve"]}}},
+    },
+    "AnchorForm": {
+        "oneOf": [{"required": ["file"]}, {"required": ["syslog"]}, {"required": ["http"]}],
+        "dependentSchemas": {
+            "tls": {"required": ["syslog"]},
+            "token_file": {"required": ["http"]},
+            **dict.fromkeys(("ca_file", "certificate"), _ANCHOR_TLS),
+            "key_file": {**_ANCHOR_TLS, "required": ["certificate"]},
+        },
     },
     "SelectorForm": {"oneOf": [{"required": ["named_in"]}, {"required": ["vendor"]}]},
     "ScheduleForm": _needs("days", "hours"),
@@ -52,6 +87,9 @@ _DEFAULTS: dict[str, Any] = {  # of keys that have one though the model says not
     "LogForm.rotate_size": "256MiB",
     "LogForm.rotate_age": "1d",
     "LogForm.retention": "365d",
+    "CheckpointForm.records": 1000,
+    "CheckpointForm.age": "60s",
+    "AnchorForm.tls": False,
     "SinkForm.format": "ecs",
     "SinkForm.batch": "lines",
     "SinkForm.index": "embargo",
@@ -102,8 +140,12 @@ _EXAMPLES: dict[str, list[Any]] = {
     "author": ["network team"],
     "flush": ["200ms", "5s"],
     "rotate_age": ["1d", "12h"],
+    "CheckpointForm.records": [1000],
+    "CheckpointForm.age": ["60s"],
     "retention": ["365d"],
     "audit_retention": ["730d"],
+    "syslog": ["siem.example.com:6514"],
+    "anchors": [[{"file": "/mnt/audit/proxy1.jsonl"}]],
     "filter": ["verdict:block"],
     "index": ["embargo"],
     "enterprise": [32473],

@@ -317,6 +317,9 @@ Hours = Annotated[tuple[int, int], taking(instants.hours, "hours"), WithJsonSche
 Timezone = Annotated[ZoneInfo, taking(instants.timezone, "a time zone"), WithJsonSchema(spelling.TIMEZONE)]
 Flush = Annotated[float, taking(_flush, "a duration"), WithJsonSchema(spelling.DURATION)]
 Age = Annotated[float, taking(_bounded(instants.duration, 60, "1m"), "a duration"), WithJsonSchema(spelling.DURATION)]
+CheckpointAge = Annotated[
+    float, taking(_bounded(instants.duration, 1, "1s"), "a duration"), WithJsonSchema(spelling.DURATION)
+]
 Retention = Annotated[
     float, taking(_bounded(instants.duration, 86_400, "1d"), "a duration"), WithJsonSchema(spelling.DURATION)
 ]

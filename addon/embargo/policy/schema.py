@@ -18,6 +18,7 @@ from embargo.policy.fields import (
     CalendarDay,
     ClientWord,
     Contact,
+    CheckpointAge,
     Count,
     DayWord,
     DecryptWord,
@@ -123,6 +124,13 @@ class AnchorForm(Model):
         return {key: value for key in type(self).model_fields if (value := getattr(self, key)) is not None}
 
 
+class CheckpointForm(Model):
+    """How often the log's seal is signed."""
+
+    records: Count | None = Field(None, description="After this many records at most, such as 1000.")
+    age: CheckpointAge | None = Field(None, description="This long after a record at most, such as 60s.")
+
+
 class LogForm(Model):
     """How the decision log is kept."""
 
@@ -133,6 +141,7 @@ class LogForm(Model):
     audit_retention: Retention | None = Field(
         None, description="The same of the audit files: what commands and the console change; by default as retention."
     )
+    checkpoint: CheckpointForm | None = Field(None, description="How often the log's seal is signed.")
     sinks: dict[Id, SinkForm] = Field({}, description="Where records go besides the log, by a name of yours.")
     anchors: Annotated[list[AnchorForm], single(AnchorForm)] | None = Field(
         None, description="Where the seal's checkpoints go: on systems that this host cannot change."
@@ -388,6 +397,7 @@ _SECTIONS: dict[str, type[Model]] = {
 _BLOCKS: dict[str, type[Model]] = {
     "settings": SettingsForm,
     "log": LogForm,
+    "checkpoint": CheckpointForm,
     "privacy": PrivacyForm,
     "schedule": ScheduleForm,
     "stores": StoresForm,

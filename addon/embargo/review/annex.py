@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from embargo.core.opening import Opening, Why
-from embargo.core.rules import Action, Decrypt, Mode
+from embargo.core.rules import Action, ClientForm, Decrypt, Mode
+from embargo.core.sink import Sink
 from embargo.review.privacy import CENSUS, MEMORY, NEVER, PERSONAL, READERS, REMAINING, Annex, RuleAccount
 from embargo.review.unmet import when
 
@@ -18,6 +19,13 @@ _WHY = {
     Why.PAGE: "the name is banned; a browser is shown the block page inside, and nothing is opened upstream",
     Why.PATH: "a path there is banned, which only what is inside tells; requests for other paths pass unrecorded",
     Why.INSIDE: "requests inside are banned",
+}
+_CLIENTS = {
+    ClientForm.FULL: "- The client's address stands in full records (settings.privacy.client is full).",
+    ClientForm.TRUNCATED: "- Of the client's address only its network stands in records, /24 of IPv4 and /48 of IPv6, "
+    "and no port (settings.privacy.client is truncated).",
+    ClientForm.PSEUDONYM: "- In place of the client's address a keyed pseudonym stands in records, and no port "
+    "(settings.privacy.client is pseudonym).",
 }
 _UNKNOWN = {
     Action.LOG: "Connections of no app are recorded, in full, where no protocol explains them or they show nothing but "
@@ -61,6 +69,7 @@ def markdown(annex: Annex) -> list[str]:
         f"- An anonymous record leaves out: {_codes(PERSONAL)}. Records of one connection stay linked by "
         "`embargo.connection`.",
         _query(settings.query_values),
+        _CLIENTS[settings.client],
         f"- Never recorded: {'; '.join(NEVER)}.",
         "",
         *_census(settings.census),
@@ -76,6 +85,10 @@ def markdown(annex: Annex) -> list[str]:
         "The policies that were in force stay beside the log (`policies/`) and are not "
         "deleted; they hold the users and addresses of their groups.",
         "",
+        f"{_span(settings.log.kept_for(audit=True))} (settings.log.audit_retention): who changed what, who signed in "
+        "to the console, who took records out.",
+        "",
+        *_sent(settings.log.sinks),
         "## Who can see it",
         "",
         *(f"- {text}" for text in READERS),
@@ -144,6 +157,18 @@ def _query(values: bool) -> str:
             "- Values of a URL's query are **recorded** (settings.privacy.query is keep): search terms and tokens too."
         )
     return "- Values of a URL's query are not recorded: `?token=<redacted>`."
+
+
+def _sent(sinks: Sequence[Sink]) -> list[str]:
+    """To whom records go besides."""
+    sent = [sink for sink in sinks if sink.enabled]
+    if not sent:
+        return ["Records are sent to nobody (settings.log.sinks names none).", ""]
+    lines = [
+        f"- {sink.id}: to {sink.to}, as {sink.format}{f', of these: {sink.filter}' if sink.filter else ''}"
+        for sink in sent
+    ]
+    return ["Records are sent to receivers, which keep them as they have it:", "", *lines, ""]
 
 
 def _span(seconds: float) -> str:

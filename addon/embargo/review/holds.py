@@ -34,7 +34,6 @@ def begin(
 
     Raises OSError and HoldsUnreadable: then there is none.
     """
-    log.mkdir(mode=0o700, parents=True, exist_ok=True)
     with changing(log):
         known = holds(log)
         time = now()

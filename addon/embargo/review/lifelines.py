@@ -7,6 +7,7 @@ interval with some grace: neither a clock that was set nor a process that stood 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 
 from embargo.journal.heartbeat import INTERVAL, Heartbeat, heartbeat_of, process_of
 from embargo.journal.record import Record
@@ -92,11 +93,9 @@ class Life:
             why = "nothing is recorded of it before" if after is not None else "nothing is recorded of it"
             yield Stretch(begin=begin, end=end, state=State.DOWN, why=why)
             return
-        if after is not None and after.process == before.process:
-            if end - begin <= _TOUCHING:
-                yield before.stretch(begin, end)
-                return
-            yield Stretch(begin=begin, end=end, state=State.GAP, why=told.why_missing(begin, end))
+        same = after is not None and after.process == before.process
+        if same and end - begin <= _TOUCHING:
+            yield before.stretch(begin, end)
             return
         ended = told.ending(before)
         if ended is not None and ended.time <= end:
@@ -108,7 +107,7 @@ class Life:
                 seen = begin
             if seen < end:
                 yield Stretch(begin=seen, end=end, state=State.DOWN, why=ended.why)
-        elif after is not None:
+        elif after is not None and not same:
             yield Stretch(begin=begin, end=end, state=State.GAP, why="it ended without a word, and was started again")
         elif now is not None and end >= now and now - before.time <= LONGEST:
             yield before.stretch(begin, end)  # the next is not due yet
@@ -134,6 +133,7 @@ class Told:
         self.lost = 0
         self.certificates: dict[str, datetime] = {}  # when each was first in use
         self._begin, self._end = begin, end
+        self._alone: dict[tuple[str, int | None], str] = {}  # names of workers without a number, by process
         self._endings: dict[tuple[str, int | None], list[_Ending]] = {}  # by host and pid, which is used again one day
         self._losses: list[tuple[datetime, datetime, str]] = []
         self._deleted: list[tuple[datetime, datetime, str]] = []
@@ -141,8 +141,8 @@ class Told:
     def take(self, record: Record) -> None:
         """Sort *record* in."""
         if (beat := heartbeat_of(record)) is not None:
-            name = beat.host if beat.worker is None else f"{beat.host} worker {beat.worker}"
-            self.lives.setdefault(name, Life()).take(_span(beat))
+            span = _span(beat)
+            self.lives.setdefault(self._name(beat, span), Life()).take(span)
             if self._begin < beat.time <= self._end:
                 self._count(beat)
         elif record.action in ("stop", "died"):
@@ -159,10 +159,25 @@ class Told:
             if first is not None and last is not None:
                 self._deleted.append((first, last, f"the log of that time was deleted on {record.time:%Y-%m-%d}"))
 
+    def _name(self, beat: Heartbeat, span: Span) -> str:
+        """Of the worker; several that run side by side without a number get one, by which started first."""
+        if beat.worker is not None:
+            return f"{beat.host} worker {beat.worker}"
+        if (name := self._alone.get(span.process)) is not None:
+            return name
+        names = (beat.host if number == 1 else f"{beat.host} ({number})" for number in count(1))
+        name = next(
+            name
+            for name in names
+            if (life := self.lives.get(name)) is None or life.spans[-1].time <= span.first + _TOUCHING
+        )
+        self._alone[span.process] = name
+        return name
+
     def _count(self, beat: Heartbeat) -> None:
         for sums, counts in ((self.flows, beat.flows), (self.uninspected, beat.uninspected)):
-            for name, count in counts.items():
-                sums[name] = sums.get(name, 0) + count
+            for name, more in counts.items():
+                sums[name] = sums.get(name, 0) + more
         self.lost += beat.lost
         if beat.ca is not None:
             self.certificates[beat.ca] = min(beat.time, self.certificates.get(beat.ca, beat.time))

@@ -69,14 +69,19 @@ MEMORY = (
 )
 READERS = (
     "Whoever can read the log directory sees every record; its files are readable by the proxy's user alone (modes 700 "
-    "and 600). There are no roles.",
+    "and 600).",
+    "In the console, auditors and admins see records with clients and users; viewers and operators see counts, and "
+    "names that say nothing in place of persons. Each sign-in, and each export of records, is recorded.",
+    "Whoever holds the key of the pseudonyms (the proxy's user) can find the client behind one by trying addresses; "
+    "who looked and why is recorded.",
     "Whoever may ask the status socket (the proxy's user alone) sees counts, and the clients that reject the "
     "certificate.",
     "The client that is refused sees app, message, authority, contact and an incident id; never a rule's reason, "
     "ticket, approver or group.",
     "Whoever reads the proxy's standard output: a stock mitmdump prints a line a connection, with client and "
     "server, of what passes too, unless termlog_verbosity is warn; `embargo run` does not.",
-    "Copies that the operator sends elsewhere are not known to this program.",
+    "Whoever receives what the policy sends elsewhere (settings.log.sinks), as listed above. Other copies are not "
+    "known to this program.",
 )
 
 
@@ -142,11 +147,14 @@ class Annex:
                 "default": {"action": settings.default.value, "record": "full", "apps": list(self.by_default)},
                 "unknown_protocol": settings.unknown_protocol.value,
                 "query_values": settings.query_values,
+                "client": settings.client.value,
                 "full": [*PERSONAL, *REMAINING],
                 "anonymous": list(REMAINING),
                 "never": list(NEVER),
             },
             "retention_seconds": settings.log.retention,
+            "audit_retention_seconds": settings.log.kept_for(audit=True),
+            "sent_to": [str(sink) for sink in settings.log.sinks if sink.enabled],
             "rotation_seconds": settings.log.rotate_age,
             "census": {"counted": settings.census, "days": KEPT.days, "fewest_clients": FEWEST_CLIENTS},
             "memory": list(MEMORY),

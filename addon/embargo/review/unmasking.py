@@ -10,7 +10,7 @@ from pathlib import Path
 
 from embargo.core.address import Address, Network
 from embargo.journal.audit import record
-from embargo.journal.event import Change, ConfigurationChanged, Outcome
+from embargo.journal.event import Change, ConfigurationChanged, Detail, Outcome
 from embargo.journal.pseudonym import FORM, Key, UnusableKeys, addresses, read_keys, resolve, rotate
 
 MOST_TRIED = 2**24  # addresses: a /8, half a minute
@@ -47,7 +47,7 @@ def unmask(
     if not any(key.number == int(matched[1]) for key in keys):
         had = ", ".join(str(key.number) for key in keys) or "none"
         raise CannotResolve(f"the key of number {matched[1]} is not there, or was forgotten (there: {had})")
-    details = {"pseudonym": pseudonym, "networks": tuple(map(str, networks))}
+    details: dict[str, Detail] = {"pseudonym": pseudonym, "networks": tuple(map(str, networks))}
 
     def tell(outcome: Outcome, **more: bool) -> None:
         record(
@@ -60,7 +60,7 @@ def unmask(
                 user=author,
                 reason=reason,
                 subject="privacy",
-                details=details | more,
+                details={**details, **more},
             ),
         )
 
@@ -75,7 +75,7 @@ def renew(
 ) -> tuple[Key, tuple[Key, ...]]:
     """Make a new key; it, and those that were forgotten. Raises UnusableKeys, and OSError where it is not recorded."""
     earlier = read_keys(state)
-    details: dict[str, int | bool] = {"forget": forget}
+    details: dict[str, Detail] = {"forget": forget}
 
     def tell(outcome: Outcome, key: int | None = None, error: str | None = None) -> None:
         record(

@@ -11,6 +11,7 @@ import fcntl
 import os
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -78,8 +79,9 @@ class Anchors:
         """The log is closed: hand over what is left, for *timeout* seconds at most. What then is left comes later."""
         for anchor in self._anchors.values():
             anchor.finish()
+        deadline = time.monotonic() + timeout
         for anchor in self._anchors.values():
-            anchor.ended.wait(timeout)
+            anchor.ended.wait(max(deadline - time.monotonic(), 0.0))
             anchor.stop()
         self._anchors.clear()
 

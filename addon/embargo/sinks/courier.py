@@ -16,7 +16,7 @@ from pathlib import Path
 from embargo.core.sink import Sink, Transport
 from embargo.journal.clock import utc_now
 from embargo.journal.spool import Line, Spool, time_of
-from embargo.sinks import keep
+from embargo.sinks import keep, letters
 from embargo.sinks.keep import Cursor, more
 from embargo.sinks.message import Composer, Message
 from embargo.sinks.receiver import Receiver, Unreachable
@@ -75,11 +75,19 @@ class Courier:
         self._missing_before = 0
         self._broken_before = 0
         self._stop = threading.Event()
+        self._saving = threading.Lock()
+        self._abandoned = False
         self._pause = pauses[0]
         self.progress = Progress(cursor=self._cursor)  # replaced whole, so that any thread may read it
 
     def stop(self) -> None:
         """Let `run` end soon; what is under way is sent again by the next courier."""
+        self._stop.set()
+
+    def abandon(self) -> None:
+        """Leave one that does not end, held up by its receiver: from now on it moves the cursor no more."""
+        with self._saving:
+            self._abandoned = True
         self._stop.set()
 
     def run(self, *, once: bool = False) -> None:
@@ -137,7 +145,7 @@ class Courier:
                     pending = [*pending, *fresh]
                 continue
             for position, why in delivery.refused:
-                keep.bury(self._log, self.sink.id, part[position], why, self._now())
+                letters.bury(self._log, self.sink.id, part[position], why, self._now())
             dead += len(delivery.refused)
             done = len(part) - len(delivery.again) - len(delivery.refused)
             delivered += done
@@ -166,7 +174,10 @@ class Courier:
         places = dict(self._cursor.places) | {line.chain: line.place for line in lines}
         newest = max(filter(None, (self._cursor.newest, *map(_time, lines))), default=None)
         cursor = Cursor(places=places, counts=counts, newest=newest)
-        keep.save(self._log, self.sink.id, cursor)
+        with self._saving:
+            if self._abandoned:  # another courier of this name goes on from the cursor as it was
+                return
+            keep.save(self._log, self.sink.id, cursor)
         self._cursor, self._missing_before, self._broken_before = cursor, missing, broken
         self._tell(cursor=cursor, error=None)
 

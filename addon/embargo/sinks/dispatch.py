@@ -10,21 +10,22 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from embargo.core.rules import Policy
+from embargo.core.rules import LogSettings, Policy
 from embargo.core.sink import Sink
 from embargo.journal.clock import utc_now
 from embargo.policy.load import load
 from embargo.policy.problem import PolicyError
-from embargo.sinks import keep, status
+from embargo.sinks import keep, letters, status
 from embargo.sinks.courier import Courier, IntoTheLog
 from embargo.sinks.keep import BrokenCursor
 from embargo.sinks.message import BadFilter
 
 _LOOK = 1.0  # seconds between looks at the policy's files and status documents
+_BETWEEN_FORGETTING = timedelta(hours=1)
 _END = 5.0  # seconds that a courier has to end in; what it was sending is sent again by the next one
 
 
@@ -73,6 +74,8 @@ class Dispatch:
         self._seen: dict[Path, tuple[int, int, int] | None] = {}
         self._told: dict[str, str | None] = {}
         self._published: list[dict[str, Any]] | None = None
+        self._retention = timedelta(seconds=LogSettings().retention)
+        self._forget_from: datetime | None = None  # when old dead letters are to be dropped next
 
     def run(self, stop: threading.Event) -> None:
         """Deliver until *stop*. Raises PolicyError where the policy does not load at first, OSError."""
@@ -84,13 +87,17 @@ class Dispatch:
             self.close()
 
     def look(self) -> None:
-        """Take up what changed in the policy, tell what changed with the sinks."""
+        """Take up what changed in the policy, tell what changed with the sinks, drop what is too old to keep."""
         if self._changed():
             try:
                 self.take_up(sinks_of(self._load()))
             except PolicyError as refused:
                 self._say(f"the policy does not load, deliveries go on as before: {refused.problems[0]}")
         self._publish()
+        now = self._now()
+        if self._forget_from is None or now >= self._forget_from:
+            self._forget_from = now + _BETWEEN_FORGETTING
+            letters.forget(self._log, now - self._retention)
 
     def take_up(self, sinks: Mapping[str, Sink]) -> None:
         """Deliver to *sinks* and no others; those that are unchanged go on undisturbed."""
@@ -120,6 +127,7 @@ class Dispatch:
             self._seen = {path: before.get(path, _stamp(path)) for path in (*self._policy, *refused.watched)}
             raise
         self._seen = {path: before.get(path, _stamp(path)) for path in (*self._policy, *loaded.watched)}
+        self._retention = timedelta(seconds=loaded.policy.settings.log.retention)
         return loaded.policy
 
     def _changed(self) -> bool:
@@ -142,6 +150,7 @@ class Dispatch:
         running = self._running.pop(name)
         running.courier.stop()
         running.thread.join(_END)
+        running.courier.abandon()
         self._say(f"no longer delivering to {running.courier.sink}")
 
     def _publish(self) -> None:

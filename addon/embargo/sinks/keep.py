@@ -1,7 +1,6 @@
-"""What a sink keeps beside the log, in `LOG/sinks/`: its place in each chain, its counts, and its dead letters.
+"""What a sink keeps beside the log, in `LOG/sinks/`: its place in each chain, and its counts.
 
 `NAME.cursor.json` is replaced by rename after each batch that is done; so a crash repeats a batch at most.
-`NAME.dead.jsonl` has what the receiver will never take, each record with the reason.
 """
 
 import contextlib
@@ -10,17 +9,14 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from embargo.formats.members import encoded
 from embargo.journal.spool import Chain, Place
 from embargo.paths import private_directory
-from embargo.sinks.message import Message
 
 DIRECTORY = "sinks"  # below the log
-_MOST_DEAD = 64 * 1024 * 1024  # bytes of a file of dead letters; one older is kept
 
 
 class BrokenCursor(ValueError):
@@ -102,26 +98,6 @@ def replace_file(path: Path, document: Mapping[str, Any]) -> None:
         with contextlib.suppress(FileNotFoundError):
             Path(fresh).unlink()
         raise
-
-
-def bury(log: Path, name: str, message: Message, why: str, now: datetime) -> None:
-    """Set *message* aside, confirmed by the disk. Raises OSError."""
-    path = dead_letters(log, name)
-    directory_of(log)
-    with contextlib.suppress(FileNotFoundError):
-        if path.stat().st_size >= _MOST_DEAD:
-            path.rename(path.with_name(f"{name}.dead.1.jsonl"))
-    line = encoded({"time": now.isoformat(), "id": message.id, "reason": why, "record": message.record.document})
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
-    with os.fdopen(os.open(path, flags, 0o600), "wb") as target:
-        target.write(line.encode("ascii") + b"\n")
-        target.flush()
-        os.fsync(target.fileno())
-
-
-def dead_letters(log: Path, name: str) -> Path:
-    """Where the dead letters of the sink *name* are; there need be none."""
-    return log / DIRECTORY / f"{name}.dead.jsonl"
 
 
 def more(counts: Counts, **by: int) -> Counts:

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from embargo.core.sink import Sink, SinkFormat
 from embargo.formats import syslog
 from embargo.formats.catalogue import FORMATS
+from embargo.journal.ecs import timestamp
 from embargo.journal.query import BadTerm, Query, parse_query, split_terms
 from embargo.journal.record import BrokenRecord, Record
+from embargo.journal.spool import time_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,8 @@ class Composer:
         self._query = query_of(sink, now)
         self._sink = sink
         self._site = syslog.Site(facility=sink.facility, enterprise=sink.enterprise)
+        since = self._query.since
+        self._since = timestamp(since.astimezone(UTC)).encode("ascii") if since is not None else b""
         self.broken = 0  # lines that are no record
 
     def messages(self, lines: Iterable[bytes]) -> list[Message]:
@@ -49,6 +53,8 @@ class Composer:
         for line in lines:
             if not line.strip() or not self._query.may_match(line):
                 continue
+            if self._since and b"" < time_of(line) < self._since:
+                continue  # a sink that is to leave out the past need not parse it
             try:
                 record = Record.parse(line)
             except BrokenRecord:

@@ -1,17 +1,18 @@
-"""Whose requests are heard: the host they name, the page they come from, the proxy they come by, the token they bring."""
+"""Whose requests are heard: the host they name, the page they come from, the proxy, the token."""
 
 import json
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from flask import Flask
 
-from console.signed_in import Browser, a_console, anybody, signed_in
+from console.signed_in import Browser, a_console, signed_in
 from embargo.console.access.accounts import Source
 from embargo.console.access.desk import KEY, Desk
+from embargo.console.access.guard import still_signed_in
 from embargo.console.access.rights import Right, Role
 from embargo.console.access.tokens import grantable
 from embargo.console.headers import HEADERS
@@ -41,37 +42,39 @@ def app(tmp_path: Path) -> Flask:
     return a_console(tmp_path)
 
 
-class TestHost:
-    CASES = {  # case: (Host, status)
-        "localhost": ("localhost", 200),
-        "with a port": ("localhost:8090", 200),
-        "in capitals": ("LOCALHOST", 200),
-        "with a dot behind": ("localhost.", 200),
-        "the address": ("127.0.0.1:8090", 200),
-        "IPv6": ("[::1]:8090", 200),
-        "another": ("evil.example", 400),
-        "another that looks alike": ("localhost.evil.example", 400),
-        "with a user": ("localhost@evil.example", 400),
-        "a private address": ("10.0.0.1", 400),
-        "nothing": ("", 400),
-        "two": ("localhost, evil.example", 400),
-    }
+HOSTS = {  # case: (Host, status)
+    "localhost": ("localhost", 200),
+    "with a port": ("localhost:8090", 200),
+    "in capitals": ("LOCALHOST", 200),
+    "with a dot behind": ("localhost.", 200),
+    "the address": ("127.0.0.1:8090", 200),
+    "IPv6": ("[::1]:8090", 200),
+    "another": ("evil.example", 400),
+    "another that looks alike": ("localhost.evil.example", 400),
+    "with a user": ("localhost@evil.example", 400),
+    "a private address": ("10.0.0.1", 400),
+    "nothing": ("", 400),
+    "two": ("localhost, evil.example", 400),
+}
 
-    @pytest.mark.parametrize(("host", "status"), CASES.values(), ids=CASES)
-    def test_a_name(self, app: Flask, host: str, status: int) -> None:
-        assert app.test_client().get("/alive", headers={"Host": host}).status_code == status
 
-    def test_the_console_says_how_to_add_one(self, app: Flask) -> None:
-        answer = app.test_client().get("/log-in", headers={"Host": "console.example"})
-        assert "--host-name" in answer.text
+@pytest.mark.parametrize(("host", "status"), HOSTS.values(), ids=HOSTS)
+def test_a_host_header(app: Flask, host: str, status: int) -> None:
+    assert app.test_client().get("/alive", headers={"Host": host}).status_code == status
 
-    def test_no_forwarded_host_counts(self, app: Flask) -> None:
-        headers = {"Host": "evil.example", "X-Forwarded-Host": "localhost", "Forwarded": "host=localhost"}
-        assert app.test_client().get("/alive", headers=headers).status_code == 400
+
+def test_the_console_says_how_to_add_one(app: Flask) -> None:
+    answer = app.test_client().get("/log-in", headers={"Host": "console.example"})
+    assert "--host-name" in answer.text
+
+
+def test_no_forwarded_host_counts(app: Flask) -> None:
+    headers = {"Host": "evil.example", "X-Forwarded-Host": "localhost", "Forwarded": "host=localhost"}
+    assert app.test_client().get("/alive", headers=headers).status_code == 400
 
 
 class TestPageOfOrigin:
-    CASES = {  # case: (headers, status)
+    CASES: ClassVar = {  # case: (headers, status)
         "ours": ({"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}, 303),
         "an old browser, which says nothing": ({}, 303),
         "another site": ({"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, 403),
@@ -98,7 +101,12 @@ class TestPageOfOrigin:
 
 
 class TestHeaders:
-    PAGES = {"a page": "/log-in", "an error": "/nowhere", "the API": "/api/v1/nowhere", "a file": "/static/icon.svg"}
+    PAGES: ClassVar = {
+        "a page": "/log-in",
+        "an error": "/nowhere",
+        "the API": "/api/v1/nowhere",
+        "a file": "/static/icon.svg",
+    }
 
     @pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
     def test_every_answer_has_them(self, app: Flask, path: str) -> None:
@@ -143,7 +151,7 @@ class TestProxy:
             "/account/", headers=named, base_url="https://localhost", environ_base={"REMOTE_ADDR": peer}
         ).status_code
 
-    CASES = {  # case: (peer, headers, status)
+    CASES: ClassVar = {  # case: (peer, headers, status)
         "from the proxy": ("192.0.2.1", {"X_Remote_User": "alice", "X_Remote_Groups": "embargo-audit"}, 200),
         "by IPv6": ("2001:db8::1", {"X_Remote_User": "alice", "X_Remote_Groups": "embargo-audit"}, 200),
         "by mapped IPv4": ("::ffff:192.0.2.1", {"X_Remote_User": "alice", "X_Remote_Groups": "embargo-audit"}, 200),
@@ -190,6 +198,17 @@ class TestProxy:
         assert self.ask(app, "192.0.2.1", browser, X_Remote_User="alice", X_Remote_Groups="embargo-admin") == 200
         assert self.ask(app, "192.0.2.1", browser, X_Remote_User="alice", X_Remote_Groups="staff") == 303
 
+    def test_a_stranger_fills_no_disk(self, tmp_path: Path) -> None:
+        app = self.app(tmp_path)
+        for _ in range(20):
+            assert self.ask(app, "192.0.2.1", X_Remote_User="eve", X_Remote_Groups="staff") == 303
+        assert len(log_ins(tmp_path)) == 5
+
+    def test_a_password_that_the_proxy_asked_for_is_nothing_to_us(self, tmp_path: Path) -> None:
+        app = self.app(tmp_path)
+        headers = {"X_Remote_User": "alice", "X_Remote_Groups": "embargo-audit", "Authorization": "Basic YTpi"}
+        assert self.ask(app, "192.0.2.1", **headers) == 200
+
     def test_nobody_becomes_a_local_account(self, tmp_path: Path) -> None:
         app = self.app(tmp_path)
         desk_of(app).accounts.add("root", Role.ADMIN, Source.LOCAL, 0.0)
@@ -203,7 +222,7 @@ class TestProxy:
         desk_of(app).accounts.add("carol", Role.VIEWER, Source.PROXY, 0.0, "carol")
         assert self.ask(app, "192.0.2.1", X_Remote_User="carol") == 200
 
-    ADDRESSES = {  # case: (X-Forwarded-For, the client)
+    ADDRESSES: ClassVar = {  # case: (X-Forwarded-For, the client)
         "one": ("198.51.100.7", "198.51.100.7"),
         "what the client wrote itself does not count": ("203.0.113.9, 198.51.100.7", "198.51.100.7"),
         "past a second proxy of ours": ("198.51.100.7, 192.0.2.2", "198.51.100.7"),
@@ -214,9 +233,7 @@ class TestProxy:
     @pytest.mark.parametrize(("chain", "client"), ADDRESSES.values(), ids=ADDRESSES)
     def test_whose_address_is_recorded(self, tmp_path: Path, chain: str, client: str) -> None:
         app = self.app(tmp_path)
-        self.ask(
-            app, "192.0.2.1", X_Remote_User="alice", X_Remote_Groups="embargo-audit", X_Forwarded_For=chain
-        )
+        self.ask(app, "192.0.2.1", X_Remote_User="alice", X_Remote_Groups="embargo-audit", X_Forwarded_For=chain)
         (found,) = log_ins(tmp_path)
         assert found["source"]["ip"] == client
 
@@ -273,7 +290,7 @@ class TestTokens:
         desk_of(app).accounts.disable(account)
         assert self.ask(app, token) == 401
 
-    BAD = {"unknown": "embargo_x", "of another kind": "ghp_x", "empty": "", "not ASCII": "embargo_\u00e9"}
+    BAD: ClassVar = {"unknown": "embargo_x", "of another kind": "ghp_x", "empty": "", "not ASCII": "embargo_\u00e9"}
 
     @pytest.mark.parametrize("token", BAD.values(), ids=BAD)
     def test_a_wrong_one(self, app: Flask, token: str) -> None:
@@ -291,6 +308,24 @@ class TestTokens:
 
     def test_one_opens_no_page_of_the_account(self, app: Flask) -> None:
         assert self.ask(app, self.token(app, Role.AUDITOR, Right.POLICY), "/account/") == 403
+
+
+def test_what_goes_on_ends_with_the_session(app: Flask) -> None:
+    """A live view must not outlast the session, nor a change of role, of whoever opened it; nor does it prolong it."""
+    browser = signed_in(app, Role.AUDITOR)
+    desk = desk_of(app)
+    assert browser.account is not None
+    seen = [each.seen for each in desk.sessions.of(browser.account, desk.now())]
+    with browser:
+        browser.get("/account/")
+        assert still_signed_in()
+        assert [each.seen for each in desk.sessions.of(browser.account, desk.now())] == seen
+        desk.accounts.set_role(browser.account, Role.VIEWER)
+        assert not still_signed_in()
+        desk.accounts.set_role(browser.account, Role.AUDITOR)
+        assert still_signed_in()
+        desk.sessions.end_all(browser.account)
+        assert not still_signed_in()
 
 
 class TestLastAdmin:

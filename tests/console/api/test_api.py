@@ -5,7 +5,7 @@ import re
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import pytest
@@ -18,7 +18,7 @@ from console import a_week
 from console.signed_in import NOW, Browser, a_console, anybody, signed_in
 from embargo.console.access.accounts import Source
 from embargo.console.access.desk import KEY, Desk
-from embargo.console.access.rights import RIGHTS, Right, Role, right_of
+from embargo.console.access.rights import RIGHTS, Role, right_of
 from embargo.console.access.tokens import grantable
 from embargo.console.api import openapi
 from embargo.console.api.blueprint import PREFIX
@@ -230,7 +230,7 @@ class TestExceptions:
         assert Client(app, role).send("POST", "/exceptions", WISH).status_code == 403
         assert not (tmp_path / "exceptions.yaml").exists()
 
-    WRONG = {
+    WRONG: ClassVar = {
         "nobody named": {"users": None},
         "everyone and somebody": {"everyone": True},
         "no reason": {"reason": None},
@@ -302,7 +302,13 @@ def test_what_is_answered_is_as_described(app: Flask, described: openapi.Operati
     in_words = "q" in described.parameters or described.body is not None
     beyond = [schemathesis.checks.CHECKS.get_one("positive_data_acceptance")] if in_words else []
 
-    @settings(max_examples=4, phases=[Phase.generate], derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=3,
+        phases=[Phase.generate],
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: schemathesis.Case) -> None:
         case.call_and_validate(headers={"Authorization": f"Bearer {admin.token}"}, excluded_checks=beyond)

@@ -61,7 +61,8 @@ def test_would_be_blocks_are_no_blocks() -> None:
 
 def test_series_exist_at_0_from_the_start() -> None:
     crew = CrewMetrics()
-    crew.hear("1", {"policy": {"app_ids": ["alipay"]}, "uninspected": [{"reason": reason.value, "count": 0} for reason in Uninspected]})
+    blind = [{"reason": reason.value, "count": 0} for reason in Uninspected]
+    crew.hear("1", {"policy": {"app_ids": ["alipay"]}, "uninspected": blind})
     found = samples(crew)
     for surface in Surface:
         for verdict, shadow in (("block", "false"), ("log", "false"), ("log", "true"), ("allow", "false")):

@@ -47,3 +47,31 @@ def test_a_page_that_takes_too_long_is_closed(monkeypatch: pytest.MonkeyPatch) -
             server.stop()
 
     assert asyncio.run(ask()) == b""
+
+
+def test_no_more_are_answered_at_a_time_than_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embargo.enforce.process.pages.MOST", 1)
+
+    async def ask() -> tuple[bytes, bytes]:
+        held = asyncio.Event()
+
+        async def slow(_headers) -> Reply:
+            await held.wait()
+            return told(200, "ok")
+
+        server = PageServer({"/": slow})
+        address = await server.start("127.0.0.1", 0)
+        first, one = await asyncio.open_connection(*address)
+        one.write(b"GET / HTTP/1.1\r\n\r\n")
+        second, other = await asyncio.open_connection(*address)
+        refused = await second.read()
+        held.set()
+        answered = await first.read()
+        for writer in (one, other):
+            writer.close()
+        server.stop()
+        return answered, refused
+
+    answered, refused = asyncio.run(ask())
+    assert b"200 OK" in answered
+    assert refused == b""

@@ -1,5 +1,6 @@
 """Deleting: on record before it is done, and not at all where anything stands against it."""
 
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -9,13 +10,20 @@ from embargo.core.rules import LogSettings
 from embargo.journal import audit
 from embargo.journal.event import ConfigurationChanged
 from embargo.journal.files import log_files
+from embargo.journal.livefile import LiveFile
 from embargo.journal.reader import Reader
+from embargo.journal.record import Observer
 from embargo.journal.retention.deletion import NotDeleted, Retirement, delete
 from embargo.journal.retention.holds import FILE, Hold, write
-from embargo.journal.retention.tombstone import explaining, tombstone_of
+from embargo.journal.retention.tombstone import explanation, tombstone_of
 from embargo.journal.rotation import retire
+from embargo.journal.seal.chain import START
+from embargo.journal.seal.finding import Kind
 from embargo.journal.seal.keys import KEY, public_key
-from journal.retention.graveyard import NOW, YEAR, Chain, actions
+from embargo.journal.seal.verification import verify
+from embargo.journal.writer import Journal
+from journal.retention.graveyard import NOW, YEAR, Chain, actions, line
+from recorded import judged, until
 
 
 def record(log: Path, event: ConfigurationChanged) -> None:
@@ -50,7 +58,8 @@ def test_what_is_too_old_goes_and_leaves_a_tombstone(tmp_path: Path) -> None:
     ]
     assert [stone.file for stone in stones] == [old.path.name]
     assert stones[0].holds(public_key(tmp_path))
-    assert explaining(stones, "decisions", younger.first) is stones[0]
+    assert explanation(stones, 1, younger.first - 1) is stones[0]
+    assert stones[0].accounted
 
 
 def test_of_every_chain(tmp_path: Path) -> None:
@@ -141,6 +150,114 @@ def test_what_is_on_hold_stays_and_what_is_not_goes(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+def run_all(log: Path, settings: LogSettings, now: datetime) -> None:
+    """A round over decisions and then the audit files, as a proxy does it."""
+    made = Retirement(log, lambda: settings, lambda: now, record)
+    made.begin()
+    for stem in ("decisions", "audit"):
+        retire(log, stem, settings, now, made)
+    made.end()
+    assert made.state.error is None
+
+
+def rotate_audit(log: Path, now: datetime) -> None:
+    """The audit file that is written to now is rotated, as a due one is by the next command."""
+    file = LiveFile.open(log, "audit")
+    (file.rotated(now) if file.size else file).close()
+
+
+def verified(log: Path) -> list[str]:
+    """What is wrong with the log; that these chains have no checkpoints aside."""
+    found = verify(log, [public_key(log)]).findings
+    return [str(finding) for finding in found if finding.kind is not Kind.UNSIGNED]
+
+
+def test_a_tombstone_is_kept_as_long_as_it_explains_anything(tmp_path: Path) -> None:
+    """However short a time audit files are kept for."""
+    settings = LogSettings(audit_retention=86_400.0)
+    chain = Chain(tmp_path)
+    chain.rotated(400)
+    chain.rotated(300)
+    run_all(tmp_path, settings, NOW)
+    rotate_audit(tmp_path, NOW)
+    assert verified(tmp_path) == []
+    later = NOW + timedelta(days=30)
+    run_all(tmp_path, settings, later)
+    assert len(log_files(tmp_path, "audit")) == 2, "it is needed for the file that is 330 days old"
+    assert verified(tmp_path) == []
+    run_all(tmp_path, settings, NOW + timedelta(days=70))
+    assert names(tmp_path) == []
+    assert len(log_files(tmp_path, "audit")) == 1, "that one is gone, and what explained its beginning"
+    assert verified(tmp_path) == []
+
+
+def test_what_explains_the_holes_around_what_is_on_hold_is_kept(tmp_path: Path) -> None:
+    settings = LogSettings(audit_retention=86_400.0)
+    chain = Chain(tmp_path)
+    for days in (500, 450, 420, 300):
+        chain.rotated(days)
+    held(tmp_path, NOW - timedelta(days=451), NOW - timedelta(days=449))
+    for days in (0, 30, 100):
+        now = NOW + timedelta(days=days)
+        run_all(tmp_path, settings, now)
+        rotate_audit(tmp_path, now)
+        assert verified(tmp_path) == [], days
+    assert len(names(tmp_path)) == 1, "what is on hold"
+
+
+def test_what_is_on_hold_and_is_taken_away_is_missed(tmp_path: Path) -> None:
+    """Before and after the next file is deleted on record, which does not cover up for it."""
+    chain = Chain(tmp_path)
+    files = [chain.rotated(days) for days in (500, 450, 420, 300)]
+    held(tmp_path, NOW - timedelta(days=451), NOW - timedelta(days=449))
+    run_all(tmp_path, LogSettings(), NOW)
+    assert verified(tmp_path) == []
+    files[1].path.unlink()
+    assert len(verified(tmp_path)) == 1
+    run_all(tmp_path, LogSettings(), NOW + timedelta(days=60))
+    chain.rotated(100)
+    assert len(verified(tmp_path)) == 1
+    assert "missing" in verified(tmp_path)[0]
+
+
+def test_the_first_of_a_chain_that_is_taken_away_is_missed(tmp_path: Path) -> None:
+    chain = Chain(tmp_path)
+    first = chain.rotated(450)
+    for days in (420, 300):
+        chain.rotated(days)
+    first.path.unlink()
+    run_all(tmp_path, LogSettings(), NOW)
+    assert "missing" in verified(tmp_path)[0]
+
+
+def test_a_log_of_a_release_that_kept_no_record_of_deletion(tmp_path: Path) -> None:
+    """Neither sealed nor with tombstones: what comes after is whole."""
+    chain = Chain(tmp_path)
+    old = chain.rotated(450, compressed=False)
+    second = chain.rotated(420, compressed=False)
+    second.path.write_bytes(b"".join(line(number, NOW - timedelta(days=421)) for number in range(4, 7)))
+    chain.seal = START
+    chain.rotated(300)
+    old.path.unlink()
+    run_all(tmp_path, LogSettings(), NOW)
+    assert names(tmp_path) == [file.path.name for file in log_files(tmp_path)]
+    assert len(names(tmp_path)) == 1
+    assert verified(tmp_path) == []
+
+
+def test_a_file_that_somebody_takes_away_is_missing(tmp_path: Path) -> None:
+    chain = Chain(tmp_path)
+    chain.rotated(400)
+    chain.rotated(300)
+    taken = chain.rotated(200)
+    chain.rotated(100)
+    run_all(tmp_path, LogSettings(), NOW)
+    assert verified(tmp_path) == []
+    taken.path.unlink()
+    (found,) = verified(tmp_path)
+    assert "file-missing" in found
+
+
 def test_damaged_holds_keep_everything_and_say_so(tmp_path: Path) -> None:
     chain = Chain(tmp_path)
     chain.rotated(500)
@@ -177,3 +294,23 @@ def test_a_file_that_another_process_deleted_first(tmp_path: Path) -> None:
     file.path.unlink()
     assert delete(tmp_path, file, NOW, YEAR, record)
     assert not (tmp_path / "audit.jsonl").exists()
+
+
+def test_a_proxy_deletes_once_its_policy_has_told_it(tmp_path: Path) -> None:
+    chain = Chain(tmp_path)
+    chain.rotated(4000)
+    text = tmp_path / "policies" / ("aa" * 32)
+    text.parent.mkdir()
+    text.touch()
+    os.utime(text, (1_000_000_000, 1_000_000_000))
+    journal = Journal(tmp_path, observer=Observer(hostname="proxy1", version="0.1.0", pid=1))
+    journal.start()
+    journal.offer(judged(policy=""))
+    until(lambda: journal.state().file is not None)
+    assert journal.state().retention.deleted == 0
+    journal.follow(LogSettings(), "aa" * 32)
+    until(lambda: journal.state().retention.deleted == 1)
+    assert journal.close()
+    assert len(log_files(tmp_path)) == 1
+    assert text.stat().st_mtime > 1_000_000_000, "it is in force"
+    assert verified(tmp_path) == []

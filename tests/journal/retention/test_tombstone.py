@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from embargo.journal.record import Encoder, Observer
 from embargo.journal.retention.extent import extent
-from embargo.journal.retention.tombstone import Tombstone, deleted, explaining, tombstone, tombstone_of
+from embargo.journal.retention.tombstone import Tombstone, deleted, explanation, tombstone, tombstone_of
 from journal.retention.graveyard import NOW, Chain
 
 KEY = Ed25519PrivateKey.generate()
@@ -20,7 +20,7 @@ def stone(tmp_path: Path) -> Tombstone:
     chain = Chain(tmp_path, "decisions.2.jsonl")
     chain.rotated(800)
     file = chain.rotated(400)
-    return tombstone(file, extent(file), KEY)
+    return tombstone(file, extent(file), KEY, accounted=True)
 
 
 def test_it_says_what_was_there(stone: Tombstone) -> None:
@@ -36,7 +36,7 @@ def test_a_record_and_back(stone: Tombstone) -> None:
     assert (document["event"]["type"], document["event"]["outcome"]) == (["deletion"], "success")
 
 
-OTHER = {"first": 1, "last": 9, "seal": "ab" * 32, "key": "00" * 8, "signature": "AAAA"}
+OTHER = {"first": 1, "last": 9, "accounted": False, "seal": "ab" * 32, "key": "00" * 8, "signature": "AAAA"}
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Tombstone)])
@@ -65,14 +65,31 @@ def test_what_is_none(document: dict[str, object]) -> None:
     assert tombstone_of(document) is None
 
 
-EXPLAINED = {  # case: (chain, first record behind the gap, explained)
-    "the next record": ("decisions.2", 7, True),
-    "one too early": ("decisions.2", 6, False),
-    "one too late": ("decisions.2", 8, False),
-    "another chain": ("decisions", 7, False),
+def row(*spans: tuple[int, int, bool]) -> list[Tombstone]:
+    return [
+        Tombstone(
+            file="f", chain="c", first=first, last=last, seal="", since="", until="", accounted=accounted, key="",
+            signature="",
+        )
+        for first, last, accounted in spans
+    ]  # fmt: skip
+
+
+EXPLAINED = {  # case: (tombstones as first, last, accounted; the gap; it is explained)
+    "the file": (row((1, 6, True)), (1, 6), True),
+    "one too early": (row((1, 5, True)), (1, 6), False),
+    "one too late": (row((1, 7, True)), (1, 6), False),
+    "file by file": (row((1, 3, False), (4, 6, False)), (1, 6), True),
+    "the newest alone, which is accounted for": (row((4, 6, True)), (1, 6), True),
+    "the newest alone, before which something was kept": (row((4, 6, False)), (1, 6), False),
+    "between two that are there": (row((1, 3, True), (7, 9, False), (10, 12, False)), (7, 12), True),
+    "one in the middle was taken away": (row((1, 3, True), (7, 9, False)), (4, 9), False),
+    "none": ([], (1, 6), False),
 }
 
 
-@pytest.mark.parametrize(("chain", "first", "explained"), EXPLAINED.values(), ids=EXPLAINED)
-def test_what_it_explains(chain: str, first: int, explained: bool, stone: Tombstone) -> None:
-    assert (explaining([stone], chain, first) is not None) is explained
+@pytest.mark.parametrize(("stones", "gap", "explained"), EXPLAINED.values(), ids=EXPLAINED)
+def test_what_they_explain(stones: list[Tombstone], gap: tuple[int, int], explained: bool) -> None:
+    found = explanation(stones, *gap)
+    assert (found is not None) is explained
+    assert found is None or found.last == gap[1]

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from embargo.core.rules import CheckpointSettings
 from embargo.journal.event import SealCheckpoint
 from embargo.journal.record import Encoder, Observer
-from embargo.journal.seal.anchored import Anchored, checkpoints_in, read_anchors
+from embargo.journal.seal.anchored import Anchored, Source, checkpoints_in, read_anchors
 from embargo.journal.seal.checkpoint import checkpoint
 from embargo.journal.seal.keys import Introduction, introduction_message, key_id, raw, sign
 from embargo.journal.seal.trust import Trust
@@ -89,7 +89,7 @@ def test_the_newest_counts() -> None:
 def test_only_what_is_signed_counts() -> None:
     forged = SealCheckpoint(**{name: getattr(ONE, name) for name in SealCheckpoint.__slots__} | {"sequence": 11})
     anchored = taken(forged, signed(12, key=OTHER), ONE)
-    assert (anchored.forged, anchored.foreign) == (1, 1)
+    assert anchored.sources["anchor.jsonl"] == Source(genuine=1, foreign=1, forged=1)
     assert list(anchored.claims["decisions"]) == [10]
 
 
@@ -115,7 +115,8 @@ def test_a_new_key_is_believed_where_the_old_one_introduces_it() -> None:
         introduction=said,
     )
     anchored = taken(ONE, new, signed(40, key=OTHER))
-    assert (sorted(anchored.claims["decisions"]), anchored.foreign) == ([10, 30, 40], 0)
+    assert sorted(anchored.claims["decisions"]) == [10, 30, 40]
+    assert anchored.sources["anchor.jsonl"].foreign == 0
 
 
 def test_several_anchors(tmp_path: Path) -> None:

@@ -81,14 +81,23 @@ def made() -> Report:
         ),
         enforcement=_enforcement(),
         policies=(
-            InForce(digest=OLD, start=START, end=START + 9 * DAY, files=("domains.yaml",)),
-            InForce(digest=NEW, start=START + 9 * DAY, end=END, files=("domains.yaml", "site.yaml")),
+            InForce(
+                digest=OLD, start=START, end=START + 9 * DAY, files=("domains.yaml",), modes=("enforced", "monitored")
+            ),
+            InForce(
+                digest=NEW,
+                start=START + 9 * DAY,
+                end=END,
+                files=("domains.yaml", "site.yaml"),
+                modes=("enforced", "break-glass"),
+            ),
         ),
         edits=_edits(),
         interventions=_interventions(),
         blind_spots=tuple(blind_spots({"not-needed": 18_220, "pinned": 12, "nameless": 340, "never-decrypt": 0})),
         unseen=("Never opened, whatever the rules say: bank.example.",),
         losses=(Loss(time=START + 5 * DAY, count=14, since=START + 5 * DAY - HOUR, reason="no space left on device"),),
+        begins=START + HOUR,
         broken=1,
         devices=_devices(),
         orders=_orders(totals),

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from embargo.journal.query import Query
 from embargo.journal.reader import Reader
-from embargo.journal.record import Record
+from embargo.journal.record import Encoder, Record
 from embargo.journal.store import Store
 from embargo.review.devices import Presence
 from embargo.review.enforcement import State
@@ -17,7 +19,8 @@ from embargo.review.report.period import Period
 from embargo.review.report.proof import NOT_VERIFIED
 from embargo.review.report.report import Report
 from embargo.review.report.tallies import CLASSES, DIMENSIONS
-from review.report.written import END, HOSTILE, HOUR, START, write_log
+from recorded import BLOCK, OBSERVER, judged
+from review.report.written import END, HOSTILE, HOUR, START, WATCHED, write_log
 
 NOW = END + HOUR
 
@@ -80,6 +83,27 @@ def test_every_number_is_what_the_log_lists(log: Path, records: list[Record], pe
         assert moment.counts.get("blocked", 0) == listed(records, within)
 
 
+APPS = ["alipay", "wechat", "*ch*", "qq"]
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.integers(0, 21_600_000), st.integers(1, 21_600_000), st.sets(st.sampled_from(["alipay", "wechat", "*ch*", "qq"]))
+)
+def test_any_period_counts_what_the_log_lists(
+    log: Path, records: list[Record], begin: int, length: int, apps: set[str]
+) -> None:
+    """Whatever the period, to the millisecond, and whichever the apps."""
+    start = START + timedelta(milliseconds=begin)
+    period = Period(start=start, end=start + timedelta(milliseconds=length), apps=tuple(sorted(apps)))
+    tallies = report(log, period, now=period.end + HOUR).tallies
+    for key in CLASSES:
+        expected = listed(records, period.query(f"class:{key}"))
+        assert tallies.totals[key] == expected
+        assert sum(each.counts.get(key, 0) for each in tallies.moments) == expected
+        assert sum(row.counts.get(key, 0) for row in tallies.rankings["client"].rows) == (key != "shared") * expected
+
+
 def test_classes_are_apart(found: Report) -> None:
     assert found.tallies.totals == {"blocked": 60, "would-block": 1, "logged": 3, "allowed": 1, "shared": 3}
     assert {row.key: dict(row.counts) for row in found.tallies.rankings["app"].rows} == {
@@ -96,7 +120,8 @@ def test_a_gap(found: Report) -> None:
 
 
 def test_policies_and_edits(found: Report) -> None:
-    assert [(each.start, each.end, each.files) for each in found.policies] == [(START, END, ("domains.yaml",))]
+    [policy] = found.policies
+    assert (policy.start, policy.end, policy.files, policy.modes) == (START, END, ("domains.yaml",), ("enforced",))
     assert [(edit.accepted, edit.problems) for edit in found.edits] == [
         (True, ()),
         (False, (f"site.yaml:1:1: {HOSTILE}",)),
@@ -162,3 +187,26 @@ def test_a_changed_policy_text_is_not_told(tmp_path: Path) -> None:
     made = report(tmp_path / "log", Period(start=START, end=END))
     assert (made.orders_by, made.orders) == (None, ())
     assert replace(made, orders_by="x").policies[0].digest == digest
+
+
+def test_what_a_record_names_need_not_be_in_any_policy(tmp_path: Path) -> None:
+    write_log(tmp_path / "log", traffic=False)
+    strange = BLOCK._replace(apps=(HOSTILE, "*", "a b"), rule=replace(WATCHED, id="+x:y"))
+    line = Encoder(OBSERVER).line(
+        judged(strange, time=START + HOUR, user="*", client="=1+1"), sequence=1, identifier=""
+    )
+    (tmp_path / "log" / "decisions.2.jsonl").write_bytes(line)
+    made = report(tmp_path / "log", Period(start=START, end=END))
+    assert {row.key for row in made.tallies.rankings["app"].rows} == {HOSTILE, "*", "a b"}
+    assert all(
+        sum(each.counts.get("blocked", 0) for each in of_app) == 1 for of_app in made.tallies.app_moments.values()
+    )
+    assert [(each.client, each.app) for each in made.devices if each.app == "*"] == [("=1+1", "*")]
+
+
+def test_a_log_that_begins_within_the_period(log: Path) -> None:
+    made = report(log, Period(start=START - 18 * HOUR, end=END))
+    assert made.begins == START
+    assert made.enforcement.site.share == pytest.approx(5 / 24, abs=0.001)
+    assert made.share_since == pytest.approx(5 / 6, abs=0.001)
+    assert report(log, Period(start=START + HOUR, end=END)).share_since is None

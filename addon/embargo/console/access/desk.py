@@ -1,9 +1,11 @@
 """The desk at the door: the database and what works on it, one of each a process, and the record of what happens."""
 
+import logging
 from collections.abc import Mapping
 from typing import cast
 
 from flask import current_app, g, has_request_context, request
+from werkzeug.exceptions import ServiceUnavailable
 
 from embargo.console.access.accounts import Accounts
 from embargo.console.access.database import Database
@@ -19,6 +21,7 @@ from embargo.journal.event import ConsoleUsed, Detail, Outcome
 from embargo.policy.problem import PolicyError
 
 KEY = "embargo-access"
+_LOG = logging.getLogger("embargo.console")
 
 
 class Desk:
@@ -50,31 +53,43 @@ class Desk:
     ) -> None:
         """Write to the audit chain what somebody does: *account*, else who is asking.
 
-        Raises OSError, and then it must not happen. Never hand it a password, a code, a token or a link.
+        Raises ServiceUnavailable, and then it must not happen. Never hand it a password, a code, a token or a link.
         """
         if account is None and has_request_context() and g.get("account") is not None:
             account = g.account.name
-        audit.record(
-            self.settings.log,
-            ConsoleUsed(
-                time=self.settings.now(),
-                action=action,
-                outcome=outcome,
-                user=account,
-                target=target,
-                reason=reason,
-                client=request.remote_addr if has_request_context() else None,
-                details=details or {},
-            ),
-            self.log_settings(),
+        event = ConsoleUsed(
+            time=self.settings.now(),
+            action=action,
+            outcome=outcome,
+            user=account,
+            target=target,
+            reason=reason,
+            client=request.remote_addr if has_request_context() else None,
+            details=details or {},
         )
+        try:
+            audit.record(self.settings.log, event, self.log_settings())
+        except OSError as failure:
+            _LOG.error("%s: cannot be recorded: %s", self.settings.log, failure)
+            raise ServiceUnavailable(
+                "this cannot be recorded now, so it is not done: see the console's log"
+            ) from failure
 
-    def log_settings(self) -> LogSettings:
-        """How the log is kept, as the policy says; as it is by default where none loads."""
+    def record_failure(self, way: str, *, account: str | None = None, reason: str) -> None:
+        """Record a log-in that failed before any password: five of a kind from an address in a while, no more.
+
+        Whoever is not signed in must not be able to fill the disk.
+        """
+        address = request.remote_addr or ""
+        if self.throttle.admit(f"{way} {account or ''}", address, self.now()) <= 0:
+            self.record("log-in", outcome=Outcome.FAILURE, account=account, reason=reason, details={"way": way})
+
+    def log_settings(self) -> LogSettings | None:
+        """How the log is kept, as the policy says; None where none loads."""
         try:
             return console().policy().policy.settings.log
         except PolicyError:
-            return LogSettings()
+            return None
 
 
 def desk() -> Desk:

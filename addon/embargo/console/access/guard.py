@@ -101,7 +101,8 @@ def _host_is_ours() -> None:
 
 def _identify() -> bool:
     """Find out who asks; whether by a token, which no other site's page can make a browser send."""
-    if "Authorization" in request.headers:
+    # a reverse proxy may ask for a password of its own, and pass it on: for pages that is nothing to us
+    if "Authorization" in request.headers and (wants_json() or request.headers["Authorization"].startswith("Bearer ")):
         g.account = _bearer(request.headers["Authorization"])
         return True
     vouched = proxy.vouched()
@@ -117,6 +118,19 @@ def _identify() -> bool:
         if account is not None:
             sign_in(account, "proxy")
     return False
+
+
+def still_signed_in() -> bool:
+    """Whether who is asking could ask again now: for answers that go on, such as a live view."""
+    who: Account | None = g.get("account")
+    if who is None:
+        return False
+    if who.scopes is not None:
+        text = request.headers.get("Authorization", "").partition(" ")[2]
+        return desk().tokens.find(text.strip(), desk().now()) == who
+    key = session.get(SESSION_ID)
+    found = desk().sessions.find(key, desk().now(), seen=False) if isinstance(key, str) else None
+    return found is not None and found.account.id == who.id and found.account.role is who.role
 
 
 def _bearer(header: str) -> Account:
@@ -153,9 +167,7 @@ def _meant() -> None:
     try:
         current_app.extensions["csrf-protection"].protect()
     except CSRFError as refused:
-        raise Forbidden(
-            "the form is out of date or not ours: load the page anew and send it again"
-        ) from refused
+        raise Forbidden("the form is out of date or not ours: load the page anew and send it again") from refused
 
 
 def _origin() -> str:

@@ -20,7 +20,6 @@ from embargo.console.access.proxy import role_of
 from embargo.console.access.rights import Right, requires
 from embargo.console.access.sign_in_page import blueprint
 from embargo.console.settings import OpenIdConnect
-from embargo.journal.event import Outcome
 
 _KEY = "embargo-oidc"
 _NEXT = "oidc-next"  # of the signed cookie: where to go afterwards
@@ -80,7 +79,7 @@ def oidc_done() -> Response:
     try:
         found = _account(client, settings)
     except (OAuthError, JoseError, NotVouched, Refused) as refused:
-        desk().record("log-in", outcome=Outcome.FAILURE, reason=_told(refused), details={"way": "oidc"})
+        desk().record_failure("oidc", reason=_told(refused))
         raise Forbidden(f"the log-in did not succeed: {_told(refused)}") from refused
     except (RequestException, RuntimeError, ValueError, KeyError, TypeError) as failure:
         raise _unreachable(failure) from failure
@@ -102,9 +101,7 @@ def _account(client: Any, settings: OpenIdConnect) -> Account:
     name = _name(claims, settings)
     if role is None:
         raise NotVouched(f"no group of {name!r} has a role here")
-    found = desk().accounts.vouched(
-        Source.OIDC, f"{settings.issuer} {subject}", name, role, desk().now()
-    )
+    found = desk().accounts.vouched(Source.OIDC, f"{settings.issuer} {subject}", name, role, desk().now())
     if found.disabled:
         raise Refused(f"the account {name!r} is disabled")
     return found

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
-from werkzeug.exceptions import BadRequest, Forbidden, NotFound
+from werkzeug.exceptions import BadRequest, Forbidden, NotFound, ServiceUnavailable
 from werkzeug.wrappers import Response
 
 from embargo.console.access import passwords, second_factor
@@ -130,7 +130,7 @@ def add_token() -> tuple[str, int]:
     made = next(token for token in desk().tokens.of(account, desk().now()) if token.name == name)
     try:
         desk().record("token-added", details={"token": made.id, "name": name, "scopes": _words(scopes), "days": days})
-    except OSError:
+    except ServiceUnavailable:
         desk().tokens.revoke(made.id, account)
         raise
     return render_template("token.html", text=text, name=name, days=days), 201
@@ -167,9 +167,7 @@ def _page(error: str | None = None) -> str:
 def _key_form(error: str | None = None) -> str:
     key = str(session[_PENDING])
     account: Account = g.account
-    return render_template(
-        "second_factor.html", error=error, key=key, picture=second_factor.picture(key, account)
-    )
+    return render_template("second_factor.html", error=error, key=key, picture=second_factor.picture(key, account))
 
 
 def _local() -> Account:
@@ -182,10 +180,9 @@ def _local() -> Account:
 def _prove(account: Account, password: str) -> None:
     """Raises Refused where *password* is not that of *account*: who finds a screen unlocked must not own it."""
     address = request.remote_addr or ""
-    wait = desk().throttle.wait(account.name, address, desk().now())
+    wait = desk().throttle.admit(account.name, address, desk().now())
     if wait > 0:
         raise Refused(f"too many wrong passwords: try again in {math.ceil(wait / 60)} min")
-    desk().throttle.failed(account.name, address, desk().now())
     if not passwords.is_right(desk().database, replace(account, scopes=None), password):
         raise Refused("the present password is wrong")
     desk().throttle.succeeded(account.name, address)

@@ -1,4 +1,4 @@
-"""Passwords of local accounts: argon2id, as mitmproxy's own hasher; one that is unknown costs as much as one that fails.
+"""Passwords of local accounts: argon2id. A name that nobody has costs as much time as a wrong password.
 
 The hash's parameters are argon2-cffi's (RFC 9106, the low-memory profile: 64 MiB, three passes); a hash of older ones
 is made anew at the next log-in.

@@ -15,7 +15,6 @@ from embargo.console.access.accounts import Account, Refused, Source
 from embargo.console.access.desk import desk
 from embargo.console.access.rights import Role
 from embargo.console.settings import AccessSettings
-from embargo.journal.event import Outcome
 
 type Environment = dict[str, Any]
 type Application = Callable[[Environment, Callable[..., Any]], Iterable[bytes]]
@@ -121,7 +120,7 @@ def account(word: Vouched) -> Account | None:
         if found.disabled:
             raise Refused("the account is disabled")
     except Refused as refused:
-        desk().record("log-in", outcome=Outcome.FAILURE, account=word.name, reason=str(refused))
+        desk().record_failure("proxy", account=word.name, reason=str(refused))
         return None
     return found
 

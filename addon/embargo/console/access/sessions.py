@@ -41,9 +41,7 @@ class Sessions:
         """A new session of *account*; its id, for the cookie."""
         key = secrets.token_urlsafe(32)
         with self.database.change() as rows:
-            rows.execute(
-                "DELETE FROM sessions WHERE seen < ? OR created < ?", (now - self._idle, now - self._absolute)
-            )
+            rows.execute("DELETE FROM sessions WHERE seen < ? OR created < ?", (now - self._idle, now - self._absolute))
             rows.execute(
                 "DELETE FROM sessions WHERE account = ? AND hash NOT IN "
                 "(SELECT hash FROM sessions WHERE account = ? ORDER BY seen DESC LIMIT ?)",
@@ -55,8 +53,8 @@ class Sessions:
             )
         return key
 
-    def find(self, key: str, now: float) -> Session | None:
-        """The session of that id, if it has not ended; it counts as seen *now*."""
+    def find(self, key: str, now: float, *, seen: bool = True) -> Session | None:
+        """The session of that id, if it has not ended; it counts as *seen* now."""
         with self.database.read() as rows:
             row = rows.execute(
                 "SELECT accounts.*, sessions.public, sessions.created AS begun, seen, address, agent "
@@ -65,7 +63,7 @@ class Sessions:
             ).fetchone()
         if row is None or now - row["seen"] > self._idle or now - row["begun"] > self._absolute:
             return None
-        if now - row["seen"] > _GRAIN:
+        if seen and now - row["seen"] > _GRAIN:
             with self.database.change() as rows:
                 rows.execute("UPDATE sessions SET seen = ? WHERE hash = ?", (now, hashed(key)))
         return _session(row)

@@ -7,7 +7,7 @@ from werkzeug.exceptions import NotFound, TooManyRequests
 from werkzeug.wrappers import Response
 
 from embargo.console.access import passwords, second_factor
-from embargo.console.access.accounts import Account, Refused, Source
+from embargo.console.access.accounts import Account, Refused, Source, checked
 from embargo.console.access.desk import desk
 from embargo.console.access.guard import SESSION_ID, local_path, sign_in
 from embargo.console.access.links import Link
@@ -38,7 +38,6 @@ def log_in_with_password() -> Response | tuple[str, int]:
     name = request.form.get("name", "")[:256]
     address = request.remote_addr or ""
     _not_too_often(name, address)
-    desk().throttle.failed(name, address, desk().now())
     found = desk().accounts.named(name)
     local = found if found is not None and found.source is Source.LOCAL else None
     if not passwords.is_right(desk().database, local, request.form.get("password", "")):
@@ -75,7 +74,6 @@ def log_in_with_code() -> Response | tuple[str, int]:
     address = request.remote_addr or ""
     name = f"code of {half.name}"  # counted apart: a right password must not clear it
     _not_too_often(name, address)
-    desk().throttle.failed(name, address, desk().now())
     way = second_factor.use(desk().database, half, request.form.get("code", ""), desk().now())
     if way is None:
         desk().record("log-in", outcome=Outcome.FAILURE, account=half.name, details={"way": "code"})
@@ -117,6 +115,8 @@ def follow_link(text: str) -> Response | tuple[str, int]:
         if password != request.form.get("again", ""):
             raise Refused("the two passwords differ")
         password = passwords.checked(password, name, desk().settings.access.password_length)
+        if found.account is None and desk().accounts.named(checked(name)) is not None:
+            raise Refused(f"there is an account {name!r} already")
         if desk().links.spend(text, desk().now()) is None:
             raise NotFound
         if found.account is None:
@@ -182,7 +182,7 @@ def _half() -> Account | None:
 
 
 def _not_too_often(name: str, address: str) -> None:
-    wait = desk().throttle.wait(name, address, desk().now())
+    wait = desk().throttle.admit(name, address, desk().now())
     if wait > 0:
         raise TooManyRequests(
             f"too many failed log-ins: try again in {-(-wait // 60):.0f} min", retry_after=int(wait) + 1

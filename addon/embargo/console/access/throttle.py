@@ -32,24 +32,26 @@ class Throttle:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def wait(self, name: str, address: str, now: float) -> float:
-        """Seconds until *name* may try from *address*; 0: now."""
-        longest = 0.0
-        with self.database.read() as rows:
-            for limit, key in _keys(name, address):
+    def admit(self, name: str, address: str, now: float) -> float:
+        """Count a try of *name* from *address* as a failure, which `succeeded` takes back; 0 where it may be made.
+
+        Else the seconds until one may be, and nothing is counted. Looking and counting are one step, before the
+        password is looked at: of many tries at once no more get through than of one after another.
+        """
+        with self.database.change() as rows:
+            longest = 0.0
+            keys = _keys(name, address)
+            for limit, key in keys:
                 times = rows.execute(
                     "SELECT time FROM attempts WHERE key = ? AND time > ? ORDER BY time DESC LIMIT ?",
                     (key, now - WINDOW, limit.most),
                 ).fetchall()
                 if len(times) == limit.most:
                     longest = max(longest, times[-1]["time"] + WINDOW - now)
-        return longest
-
-    def failed(self, name: str, address: str, now: float) -> None:
-        """Count a failure, before the password is looked at, so that many at once count as many."""
-        with self.database.change() as rows:
-            rows.execute("DELETE FROM attempts WHERE time < ?", (now - WINDOW,))
-            rows.executemany("INSERT INTO attempts VALUES (?, ?)", [(key, now) for _, key in _keys(name, address)])
+            if longest <= 0:
+                rows.execute("DELETE FROM attempts WHERE time < ?", (now - WINDOW,))
+                rows.executemany("INSERT INTO attempts VALUES (?, ?)", [(key, now) for _, key in keys])
+        return max(longest, 0.0)
 
     def succeeded(self, name: str, address: str) -> None:
         """Forgive what *name* failed from *address*; what others failed there stays counted, but for this try."""

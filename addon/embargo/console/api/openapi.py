@@ -217,9 +217,7 @@ SCHEMAS: Mapping[str, Schema] = {
         "description": "By class, which are never added up; `other` is what is no decision",
     },
     "Counted": _object({**_HEAD, "counts": _ref("Counts")}),
-    "Series": _object(
-        {**_HEAD, "bucket": _TEXT, "items": _list(_object({"time": _TIME, "counts": _ref("Counts")}))}
-    ),
+    "Series": _object({**_HEAD, "bucket": _TEXT, "items": _list(_object({"time": _TIME, "counts": _ref("Counts")}))}),
     "Top": _object(
         {
             **_HEAD,
@@ -383,7 +381,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
         operation.others or {}
     )
     responses: dict[str, Any] = {
-        str(status): {"description": REFUSALS[status], "content": {"application/problem+json": {"schema": _ref("Problem")}}}
+        str(status): {
+            "description": REFUSALS[status],
+            "content": {"application/problem+json": {"schema": _ref("Problem")}},
+        }
         for status in sorted(refusals)
     }
     for status, meaning in answers.items():

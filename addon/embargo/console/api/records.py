@@ -42,9 +42,7 @@ def records() -> Response:
     items = [document for row, line in store().lines(page.rows) if line is not None and (document := _read(line))]
     onward = None
     if page.next is not None:
-        onward = url_for(
-            "api.records", q=str(asked.query), snapshot=snapshot, after=str(page.next), limit=limit
-        )
+        onward = url_for("api.records", q=str(asked.query), snapshot=snapshot, after=str(page.next), limit=limit)
     response = jsonify({"items": items, "snapshot": snapshot, "query": str(asked.query), "next": onward})
     if onward is not None:
         response.headers["Link"] = f'<{onward}>; rel="next"'  # RFC 8288
@@ -83,7 +81,7 @@ def series() -> Response:
     snapshot = _snapshot(asked)
     cells = store().series(asked.query, snapshot, BUCKETS[bucket])
     if len(cells) > MOST_CELLS:
-        raise UnprocessableEntity(f"{len(cells)} values, and at most {MOST_CELLS}: ask by the day, or for a shorter time")
+        raise UnprocessableEntity(f"{len(cells)} values, and at most {MOST_CELLS}: ask by the day")
     by_time: dict[str, dict[Any, int]] = {}
     for cell in cells:
         by_time.setdefault(cell.time.isoformat().replace("+00:00", "Z"), {})[cell.verdict_class] = cell.n

@@ -15,6 +15,7 @@ from flask import Blueprint, Response, abort, request, stream_with_context
 from embargo.console.access.desk import desk
 from embargo.console.access.rights import Right, requires
 from embargo.console.context import account, now, store
+from embargo.console.freshness import refresh
 from embargo.console.selection import Selection
 from embargo.journal.query import BadTerm
 from embargo.journal.record import BrokenRecord, Record
@@ -76,6 +77,8 @@ def take() -> Response:
         selection = Selection.read(request.form, now())
     except BadTerm as bad:
         abort(400, str(bad))
+    if selection.snapshot is None:
+        refresh()
     filled = store()
     snapshot = selection.snapshot if selection.snapshot is not None else filled.snapshot()
     who = account()

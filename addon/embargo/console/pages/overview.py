@@ -32,6 +32,7 @@ blueprint = Blueprint("overview", __name__)
 _WORDS = {"would-block": "would block", "shared": "shared"}  # as badges have them: heads of columns are narrow
 _USUAL = timedelta(days=7)
 _HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
 _MOST = 10  # of a top list
 _LABELS: Mapping[str, tuple[str, str]] = {  # class: its word, and what it means
     "blocked": ("blocked", "refused"),
@@ -110,7 +111,8 @@ def _counted(selection: Selection, period: Period) -> dict[str, Any]:
     snapshot = selection.snapshot if selection.snapshot is not None else filled.snapshot()
     query = selection.query.between(period.since, period.until)
     counted = Selection.of(query, now(), snapshot)
-    cells = [cell for cell in filled.series(query, snapshot, _HOUR) if cell.verdict_class is not None]
+    series = filled.series(query, snapshot, _DAY if _by_day(period) else _HOUR)
+    cells = [cell for cell in series if cell.verdict_class is not None]
     totals: Counter[str] = Counter()
     for cell in cells:
         totals[str(cell.verdict_class)] += cell.n
@@ -156,7 +158,7 @@ def _tile(name: str, count: int, counted: Selection) -> Tile:
 
 
 def _timeline(cells: list[Cell], period: Period, counted: Selection) -> Markup:
-    zone = _fixed(period.since)
+    zone = UTC if _by_day(period) else _fixed(period.since)
     edges = scale.buckets(period.since.astimezone(zone), period.until.astimezone(zone))
     counts: list[Counter[str]] = [Counter() for _ in edges]
     at = 0
@@ -177,6 +179,12 @@ def _timeline(cells: list[Cell], period: Period, counted: Selection) -> Markup:
         for (start, end), found in zip(edges, counts, strict=True)
     ]
     return timeline("over-time", "Over time", buckets, zone=_zone_name(zone))
+
+
+def _by_day(period: Period) -> bool:
+    """Whether its bars are whole days, UTC's, as the store counts them: a year has 8,760 hours."""
+    bars = scale.buckets(period.since, period.until)
+    return len(bars) > 2 and bars[1][1] - bars[1][0] >= _DAY
 
 
 def _fixed(instant: datetime) -> timezone:

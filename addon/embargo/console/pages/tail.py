@@ -9,6 +9,7 @@ from time import monotonic
 
 from flask import Blueprint, Response, render_template, request, stream_with_context
 
+from embargo.console.access.guard import still_signed_in
 from embargo.console.access.rights import Right, requires
 from embargo.console.context import Busy, console, now, store
 from embargo.console.freshness import refresh
@@ -58,7 +59,7 @@ def _events(selection: Selection, seen: int) -> Iterator[str]:
     begun = spoken = monotonic()
     pause = Event()
     yield "retry: 3000\n\n"
-    while monotonic() - begun < _LONGEST:
+    while monotonic() - begun < _LONGEST and still_signed_in():
         refresh()
         newest = store().snapshot()
         if newest > seen:

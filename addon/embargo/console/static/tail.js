@@ -39,7 +39,8 @@ if (panel && body && "EventSource" in window) {
     if (waiting.length) say(`${waiting.length} new rows`);
     waiting = [];
     while (body.rows.length > MOST) body.lastElementChild.remove();
-    document.querySelector("[data-tail-empty]")?.setAttribute("hidden", "");
+    document.querySelector("[data-tail-table]").hidden = body.rows.length === 0;
+    document.querySelector("[data-tail-empty]")?.toggleAttribute("hidden", body.rows.length > 0);
     tell();
   }
 

@@ -9,6 +9,7 @@ from embargo.journal.status import Liveness, ask
 from embargo.paths import runtime_directory
 
 PATIENCE = 2.0  # seconds for a worker's answer: what Prometheus waits is 10
+FRESH = 0.5  # seconds for which what was heard does: however many scrape, a worker is asked twice a second
 
 
 class Asked(Protocol):
@@ -30,10 +31,17 @@ class Scraper:
         """*workers*: those of now."""
         self.crew = CrewMetrics()
         self._workers = workers
+        self._asking = asyncio.Lock()
+        self._asked = -FRESH  # time of the loop
 
     async def ask(self) -> None:
-        """Have each worker heard, or missed."""
-        await asyncio.gather(*(self._ask(worker) for worker in list(self._workers())))
+        """Have each worker heard, or missed, unless that was so just now."""
+        loop = asyncio.get_running_loop()
+        async with self._asking:
+            if loop.time() - self._asked < FRESH:
+                return
+            await asyncio.gather(*(self._ask(worker) for worker in list(self._workers())))
+            self._asked = loop.time()
 
     async def run(self) -> None:
         """Ask until cancelled, so that little is lost of what a worker had counted when it dies."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -45,6 +46,8 @@ class EmbargoMaster(DumpMaster):
         # A line for each connection, with client and host, would keep beside the log what the policy leaves out of it.
         logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
         self.addons.register(Embargo(keep_messages=False))  # mitmproxy#6620
+        if worker is not None:  # before any option is read, which opens the log: its first record says who it is
+            mount(self).worker = {"number": worker.number, "supervisor": os.getppid()}
         self._worker = worker
         self._draining: asyncio.Task[None] | None = None
         self._companions = Companions(companions, logger.warning) if companions else None

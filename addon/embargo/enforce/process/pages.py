@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 PATIENCE = 5.0  # seconds for a whole request
+MOST = 64  # requests at a time; more are closed, so that whoever opens them takes no descriptors from workers
 _LONGEST = 8192  # bytes of a request's head
 _WORDS = {
     200: "OK",
@@ -46,6 +47,7 @@ class PageServer:
     def __init__(self, pages: Mapping[str, Page]) -> None:
         self.pages = dict(pages)
         self._server: asyncio.Server | None = None
+        self._open = 0
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; the address that it came to be. Raises OSError."""
@@ -59,7 +61,10 @@ class PageServer:
             self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open += 1
         try:
+            if self._open > MOST:
+                return
             async with asyncio.timeout(PATIENCE):
                 head = await reader.readuntil(b"\r\n\r\n")
                 writer.write(await self.answer(head))
@@ -67,6 +72,7 @@ class PageServer:
         except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # no request of ours: closed
         finally:
+            self._open -= 1
             writer.close()
 
     async def answer(self, head: bytes) -> bytes:

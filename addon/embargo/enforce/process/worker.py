@@ -18,7 +18,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import socket
 import sys
 from datetime import datetime
@@ -62,7 +61,6 @@ class Worker:
         """
         reader, self._writer = await asyncio.open_unix_connection(sock=self._channel)
         runtime = mount(master)
-        runtime.worker = {"number": self.number, "supervisor": os.getppid()}
         self._start(self._listen(reader, master, runtime))
         shared, self._alone = shareable(master.options.mode)
         self._shared = bool(shared)

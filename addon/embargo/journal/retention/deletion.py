@@ -2,6 +2,9 @@
 
 The tombstone is in the audit chain, confirmed by the disk, before the file goes. After a crash between the two the
 file is there with a tombstone of its own, which harms nothing, and is deleted by the next round with another.
+
+An audit file whose tombstones still explain where something begins that is there stays, too, however short a time audit
+files are kept for.
 """
 
 import logging
@@ -15,6 +18,7 @@ from embargo.journal.event import ConfigurationChanged
 from embargo.journal.files import AUDIT_STEM, LogFile
 from embargo.journal.retention.extent import begun, extent
 from embargo.journal.retention.holds import HoldsUnreadable, changing, holds, keeping
+from embargo.journal.retention.register import Register
 from embargo.journal.retention.tombstone import deleted, tombstone
 from embargo.journal.seal.keys import KeyUnusable, signing_key
 
@@ -35,21 +39,32 @@ class Retention:
     """What a round of deletion came to, for status."""
 
     error: str | None = None  # why nothing is deleted although something is old enough
-    held: int = 0  # files that are old enough and on hold
+    held: int = 0  # files that are old enough, and on hold or needed to explain what is missing
     deleted: int = 0  # files, since the start
 
 
-def delete(log: Path, file: LogFile, now: datetime, retention: timedelta, record: Recorder) -> bool:
-    """Deletes the rotated *file* of the directory *log*, with a tombstone; False: it is on hold.
+def delete(
+    log: Path,
+    file: LogFile,
+    now: datetime,
+    retention: timedelta,
+    record: Recorder,
+    register: Register | None = None,
+) -> bool:
+    """Deletes the rotated *file* of the directory *log*, with a tombstone; False: it is on hold, or holds one needed.
 
     Raises NotDeleted, and the file stays.
     """
     assert file.rotated is not None, "a live file is never deleted"
+    register = register or Register(log)
     try:
         with changing(log):  # so that no hold begins in between
             found = holds(log)
             try:
-                if any(hold.holds for hold in found) and keeping(found, begun(file), file.rotated) is not None:
+                holding = any(hold.holds for hold in found)
+                if holding and keeping(found, begun(file), file.rotated) is not None:
+                    return False
+                if file.stem == AUDIT_STEM and register.needs(file, holding=holding):
                     return False
                 held = extent(file)
             except FileNotFoundError:
@@ -57,7 +72,9 @@ def delete(log: Path, file: LogFile, now: datetime, retention: timedelta, record
             if held.until is not None and now - held.until < retention:
                 # else who may write here, and has no key, could have us sign for the loss of a file that is younger
                 raise NotDeleted(f"{file.path.name} is not deleted: it is younger than its name says")
-            record(log, deleted(tombstone(file, held, signing_key(log)), now, REASON))
+            key = signing_key(log)
+            accounted = register.accounts_for(file, held, key.public_key())
+            record(log, deleted(tombstone(file, held, key, accounted=accounted), now, REASON))
             file.path.unlink(missing_ok=True)
     except HoldsUnreadable as unreadable:
         raise NotDeleted(f"nothing is deleted, since nobody can say what is on hold: {unreadable}") from unreadable
@@ -83,6 +100,7 @@ class Retirement:
         self._settings = settings
         self._now = now
         self._record = record
+        self._register = Register(log)
         self._deleted = 0
         self._round = Retention()
         self.state = Retention()  # of the newest whole round
@@ -98,7 +116,7 @@ class Retirement:
             return  # younger ones stay where an older one does: what is left is the end of the chain
         try:
             retention = timedelta(seconds=settings.kept_for(audit=file.stem == AUDIT_STEM))
-            gone = delete(self._log, file, self._now(), retention, self._record)
+            gone = delete(self._log, file, self._now(), retention, self._record, self._register)
         except NotDeleted as kept:
             self._round = replace(self._round, error=str(kept))
             return

@@ -67,6 +67,30 @@ def begun(file: LogFile) -> datetime | None:
     return _told(head.partition(b"\n")[0])[1]
 
 
+def first_of(file: LogFile) -> int | None:
+    """The sequence of the first record of *file*; None where it has none, or is gone."""
+    if file.rotated is not None:
+        return file.first
+    try:
+        with file.path.open("rb") as source:
+            return _told(source.readline(_BLOCK))[0]
+    except OSError:
+        return None
+
+
+def lines_with(file: LogFile, mark: bytes) -> list[bytes]:
+    """The lines of *file* in which *mark* stands, as far as it can be read. Raises OSError."""
+    found: list[bytes] = []
+    held = b""
+    try:
+        for block in _blocks(file):
+            *lines, held = (held + block).split(b"\n")
+            found += [line for line in lines if mark in line]
+    except zstandard.ZstdError:
+        pass
+    return found
+
+
 def found_in(file: LogFile, needles: Iterable[bytes]) -> set[bytes]:
     """Those of *needles* that stand in *file*.
 

@@ -1,9 +1,10 @@
 """The tombstone: the signed record that a file of the log was deleted, and what stood in it last. Pure.
 
 It is written before the file goes (`retention.deletion`), into the audit chain, whichever chain the file was of. A
-gap between two files of a chain is explained where a tombstone's `last` is the record before the gap's end; its seal
-is then the one on which the next record builds. The newest of a chain explains all that went before it: tombstones,
-too, are deleted one day.
+gap in a chain is explained where a tombstone's `last` is the last record of the gap; its seal is then the one on which
+the next record builds. Those before it, file by file, explain the rest. Tombstones, too, are deleted one day: one that
+is `accounted` says that when it was written all before it was deleted on record, so that it needs no others. While an
+older file is kept, on hold, none is that; so a file that is on hold, and is taken away, is missed.
 """
 
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from embargo.journal.seal.keys import key_id, sign, verify
 
 ACTION = "log-deleted"  # `event.action`
 SUBJECT = "tombstone"  # the member of `embargo` that holds it
+MARK = b'"action":"log-deleted"'  # stands raw in its record and, since quotes are escaped, in no text of another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class Tombstone:
     seal: str  # of its last record; empty: it had none
     since: str  # time of its first record, as records write it; empty: not known
     until: str  # of its last
+    accounted: bool  # all that stood before it in the chain was deleted on record as well, or there was nothing
     key: str  # id of the key that signs
     signature: str  # base64
 
@@ -42,7 +45,7 @@ class Tombstone:
         return self.key == key_id(key) and verify(key, self.signature, _message(self))
 
 
-def tombstone(file: LogFile, extent: Extent, key: Ed25519PrivateKey) -> Tombstone:
+def tombstone(file: LogFile, extent: Extent, key: Ed25519PrivateKey, *, accounted: bool) -> Tombstone:
     """The tombstone of *file*, which holds *extent*.
 
     Of a file in which no record can be read the last number is 0: it explains nothing.
@@ -55,6 +58,7 @@ def tombstone(file: LogFile, extent: Extent, key: Ed25519PrivateKey) -> Tombston
         seal=extent.seal or "",
         since=timestamp(extent.since) if extent.since is not None else "",
         until=timestamp(extent.until) if extent.until is not None else "",
+        accounted=accounted,
         key=key_id(key.public_key()),
         signature="",
     )
@@ -85,19 +89,38 @@ def tombstone_of(document: Document) -> Tombstone | None:
             **{name: str(told.get(name, "")) for name in ("seal", "since", "until")},
             first=int(told["first"]),
             last=int(told["last"]),
+            accounted=told.get("accounted") is True,
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
-def explaining(stones: Iterable[Tombstone], chain: str, first: int) -> Tombstone | None:
-    """Of *stones*, whose signatures hold, the one that explains why *chain* goes on at the record *first*."""
-    return next((stone for stone in stones if stone.chain == chain and stone.last == first - 1), None)
+def explanation(stones: Iterable[Tombstone], first: int, last: int) -> Tombstone | None:
+    """Of *stones*, genuine ones of one chain, the one behind which the chain goes on after the gap *first* to *last*.
+
+    None where they do not explain all of the gap.
+    """
+    by_last = {stone.last: stone for stone in stones}
+    found = stone = by_last.get(last)
+    while stone is not None and stone.first > first and not stone.accounted:
+        stone = by_last.get(stone.first - 1)
+    return found if stone is not None else None
 
 
 def _message(stone: Tombstone) -> bytes:
     """What is signed: everything but the signature."""
-    told = (stone.file, stone.chain, stone.first, stone.last, stone.seal, stone.since, stone.until, stone.key)
+    accounted = "accounted" if stone.accounted else "kept"
+    told = (
+        stone.file,
+        stone.chain,
+        stone.first,
+        stone.last,
+        stone.seal,
+        stone.since,
+        stone.until,
+        accounted,
+        stone.key,
+    )
     return "\n".join(("embargo tombstone 1", *map(str, told))).encode()
 
 

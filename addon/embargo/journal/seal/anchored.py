@@ -1,7 +1,7 @@
 """What an anchor has: checkpoints of the log that stand where the log's own host cannot change them.
 
     anchored = read_anchors(paths, Trust(keys))
-    Verifier(log, keys, heads=anchored.heads)
+    result = anchored.judged(verify(log, keys, heads=anchored.heads))
 
 Read are files in which lines hold a checkpoint's record: those of a file or HTTP anchor as they are, and what a syslog
 server wrote, with whatever stands before the record, or with the record inside a JSON text of its own.
@@ -9,7 +9,7 @@ server wrote, with whatever stands before the record, or with the record inside 
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,10 @@ import zstandard
 
 from embargo.journal.event import SealCheckpoint
 from embargo.journal.seal.checkpoint import ACTION, read
+from embargo.journal.seal.finding import Finding, Kind
+from embargo.journal.seal.result import Verification
+from embargo.journal.seal.tally import Head
 from embargo.journal.seal.trust import Trust
-from embargo.journal.seal.walk import Head
 
 _LONGEST = 1 << 20  # bytes of a line that is looked at
 _MOST_TRIED = 50  # places in a line at which an object may begin
@@ -38,12 +40,20 @@ class Claim:
 
 
 @dataclass(slots=True)
+class Source:
+    """What one file has."""
+
+    genuine: int = 0  # checkpoints of this log
+    foreign: int = 0  # signed by other keys: other logs may have the same anchor
+    forged: int = 0  # that say they are of this log, and whose signature does not hold
+
+
+@dataclass(slots=True)
 class Anchored:
     """The genuine checkpoints of one log, whichever anchors they were at, and how many others there were."""
 
     claims: dict[str, dict[int, Claim]] = field(default_factory=dict)  # by chain, then by number
-    foreign: int = 0  # signed by other keys: other logs may have the same anchor
-    forged: int = 0  # that say they are of this log, and whose signature does not hold
+    sources: dict[str, Source] = field(default_factory=dict)  # by name of the file
     contradictions: list[tuple[str, Claim, Claim]] = field(default_factory=list)  # two genuine ones: the log forked
 
     def newest(self, chain: str) -> Claim | None:
@@ -62,15 +72,53 @@ class Anchored:
 
     def take(self, checkpoints: Iterable[SealCheckpoint], trust: Trust, source: str) -> None:
         """Add *checkpoints* of the file *source*, those of a log whose keys *trust* believes or comes to believe."""
+        counts = self.sources.setdefault(source, Source())
         for found in checkpoints:
             trust.introduce(found)
             holds = trust.holds(found)
             if holds is None:
-                self.foreign += 1
+                counts.foreign += 1
             elif not holds:
-                self.forged += 1
+                counts.forged += 1
             else:
+                counts.genuine += 1
                 self._claim(found, source)
+
+    def judged(self, result: Verification) -> Verification:
+        """*result*, with what is wrong with the anchors themselves."""
+        wrong, notes = list(self._contradictions()), []
+        for source, counts in self.sources.items():
+            if counts.forged:
+                why = f"{counts.forged} checkpoints in it are not signed by the key that they name; they do not count"
+                notes.append(Finding(kind=Kind.UNPROVEN, message=why, file=source))
+            if counts.genuine:
+                continue
+            if counts.foreign:
+                why = (
+                    f"none of its {counts.foreign} checkpoints is signed by a key of this log: it is another log's, "
+                    "or the key was replaced"
+                )
+                wrong.append(Finding(kind=Kind.UNKNOWN_KEY, message=why, file=source))
+            else:
+                wrong.append(Finding(kind=Kind.UNREADABLE, message="the anchor holds no checkpoint", file=source))
+        return replace(
+            result,
+            findings=(*wrong, *result.findings),
+            notes=(*notes, *result.notes),
+            found=result.found + len(wrong),
+        )
+
+    def _contradictions(self) -> Iterator[Finding]:
+        for chain, one, other in self.contradictions:
+            first, second = (f"{claim.source} of {claim.time:%Y-%m-%d %H:%M}" for claim in (one, other))
+            yield Finding(
+                kind=Kind.REWRITTEN,
+                message=f"{{records}} was signed twice, with another seal each time ({first}, {second}): somebody with "
+                "the key wrote the log anew",
+                chain=chain,
+                first=one.sequence,
+                last=one.sequence,
+            )
 
     def _claim(self, found: SealCheckpoint, source: str) -> None:
         claim = Claim(found.sequence, found.seal, found.time, source)

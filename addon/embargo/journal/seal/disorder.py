@@ -124,7 +124,7 @@ class Disorder:
                 gap.before = line.claimed
                 if gap.moved == 1:
                     gap.finding.kind = Kind.REORDERED
-                    gap.finding.message = f"{{records}} stands at {line.file}:{line.number}"
+                    gap.finding.message = f"{{records}} moved to {line.file}:{line.number}"
                 self._walk.tally.records += 1
                 return True
         return False
@@ -173,7 +173,7 @@ class Disorder:
                 if gap:
                     self._gap(sequence + 1, number - 1, seal, line)
                 else:
-                    walk.report(Kind.CHANGED, line, number, number, "it is not what was sealed")
+                    walk.report(Kind.CHANGED, line, number, number, "it, or the line before it, is not what was sealed")
                 sequence, seal = number, line.claimed
                 walk.stand(line, number, gap=gap)
         while len(self._displaced) > _MOST:

@@ -83,6 +83,18 @@ def public_key(log: Path) -> Ed25519PublicKey:
     return load_public_key(log / DIRECTORY / PUBLIC)
 
 
+def known_keys(log: Path) -> list[Ed25519PublicKey]:
+    """The public keys in LOG/seal/, `public*.pem`: that in use, and earlier ones; none where none can be read.
+
+    Whoever can change the log can change them too.
+    """
+    found = []
+    for path in sorted((log / DIRECTORY).glob("public*.pem")):
+        with contextlib.suppress(OSError, ValueError):
+            found.append(load_public_key(path))
+    return found
+
+
 def load_public_key(path: Path) -> Ed25519PublicKey:
     """The public key in a PEM file. Raises OSError, and ValueError where it holds no Ed25519 public key."""
     try:

@@ -8,10 +8,11 @@ from typing import IO
 import zstandard
 
 from embargo.journal.files import LogFile
+from embargo.journal.livefile import first_sequence
 from embargo.journal.seal.chain import seal_of
 
 _BLOCK = 1 << 20  # bytes
-_COMPRESSED = 1 << 16  # bytes, that may decompress to sixteen times as many
+_COMPRESSED = 1 << 12  # bytes; the worst that somebody could make of them is 128 MiB
 _LONGEST = 1 << 24  # bytes of a line: more are no record of ours, and are not held in memory
 
 
@@ -26,6 +27,7 @@ class Piece:
     file: LogFile
     source: IO[bytes] | None  # open, where it is a live one
     offset: int = 0  # uncompressed bytes to leave out
+    resumed: bool = False  # the rest of one that was begun
 
     def identity(self) -> tuple[int, int] | None:
         """Device and inode; None where it is gone."""
@@ -48,6 +50,18 @@ class Piece:
                 return seal_of(source.read(offset - begin)) == seal
         except OSError:
             return False
+
+    def first(self) -> int | None:
+        """The number of the first record of an open file; None where it is empty."""
+        return first_sequence(self.source.fileno()) if self.source is not None else None
+
+    def rotated_since(self) -> bool:
+        """Whether the open file's name leads to another by now, or to none."""
+        try:
+            named = self.file.path.stat()
+        except OSError:
+            return True
+        return (named.st_dev, named.st_ino) != self.identity()
 
     def first_seal(self) -> bytes | None:
         """The seal of the first line."""
@@ -107,14 +121,14 @@ def _blocks_of(plain: IO[bytes], piece: Piece, advance: Callable[[int], None]) -
             advance(len(block))
             yield block
         return
-    left = piece.offset
+    left, begun = piece.offset, False
     frame = zstandard.ZstdDecompressor().decompressobj()  # tells a frame that is cut short; a stream reader does not
     try:
         while data := plain.read(_COMPRESSED):
             advance(len(data))
             while data:
-                block = frame.decompress(data)
-                data = frame.unused_data if frame.eof else b""
+                block, begun = frame.decompress(data), not frame.eof
+                data = frame.unused_data
                 if frame.eof:
                     frame = zstandard.ZstdDecompressor().decompressobj()
                 if left >= len(block):
@@ -122,7 +136,7 @@ def _blocks_of(plain: IO[bytes], piece: Piece, advance: Callable[[int], None]) -
                     continue
                 yield block[left:]
                 left = 0
-        if not frame.eof and plain.tell() and not _at_start(frame):
-            raise Damaged("it is cut short here")
     except zstandard.ZstdError as damaged:
         raise Damaged(f"it is damaged from here on: {damaged}") from damaged
+    if begun:
+        raise Damaged("it is cut short here")

@@ -1,11 +1,13 @@
 """What a verification says, as values: for the command, the console's Health page and the report."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from embargo.journal.seal.finding import Finding
-from embargo.journal.seal.walk import Proven, Tally, Walk
+from embargo.journal.seal.signed import Proven
+from embargo.journal.seal.tally import Tally
+from embargo.journal.seal.walk import Walk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,12 +27,12 @@ class ChainResult:
         """That of *walk*, which has come to an end."""
         return cls(
             chain=walk.chain,
-            tally=walk.tally,
+            tally=replace(walk.tally, checkpoints=walk.signed.checkpoints),
             last=walk.sequence,
             until=walk.stamp.decode("ascii", "replace"),
             seal=walk.seal.decode("ascii", "replace") if walk.seal is not None else None,
-            proven=walk.proven,
-            chained=walk.chained,
+            proven=walk.signed.proven,
+            chained=walk.signed.chained,
         )
 
     def document(self) -> dict[str, Any]:

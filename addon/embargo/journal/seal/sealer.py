@@ -37,7 +37,7 @@ class SealState:
     error: str | None  # why the key cannot be used
     signed: int  # sequence up to which this process has signed its chain; 0: nothing yet
     unsigned: int  # records that it has written since
-    at: datetime | None  # when it signed last
+    at: str | None  # when it signed last; ISO 8601
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +82,7 @@ class Sealer:
         self._found = False  # what was found at the end of the chain is unsigned
         self._unsigned = 0  # records
         self._since = 0.0  # monotonic, of the first of them
+        self._promised = CheckpointSettings()  # by the last checkpoint
         self._signed = 0  # sequence
         self._at: datetime | None = None
 
@@ -100,7 +101,9 @@ class Sealer:
 
     def due(self) -> bool:
         """Whether a checkpoint is due though no record comes."""
-        return self._unsigned > 0 and self._usable() and time.monotonic() - self._since >= self._settings().age
+        if not self._unsigned or not self._usable():
+            return False
+        return self._promised != self._settings() or time.monotonic() - self._since >= self._settings().age
 
     @property
     def unsigned(self) -> int:
@@ -151,6 +154,7 @@ class Sealer:
         last = done[-1][0] if done else -1
         if done:
             self._unsigned = 0
+            self._promised = CheckpointSettings(records=done[-1][1].records, age=done[-1][1].age)
             self._introduced = True
             self._found = False
             self._signed, self._at = done[-1][1].sequence, done[-1][1].time
@@ -170,7 +174,7 @@ class Sealer:
             error=self._error,
             signed=self._signed,
             unsigned=self._unsigned,
-            at=self._at,
+            at=self._at.isoformat() if self._at is not None else None,
         )
 
     def _why(self, records: int) -> str | None:
@@ -179,6 +183,8 @@ class Sealer:
             return None
         if not self._introduced:
             return "start"
+        if self._promised != self._settings():
+            return "settings"  # the last checkpoint says when the next is due
         if self._unsigned + records >= self._settings().records:
             return "records"
         return "age" if self._unsigned and time.monotonic() - self._since >= self._settings().age else None

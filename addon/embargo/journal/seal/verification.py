@@ -20,13 +20,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from embargo.journal.files import AUDIT_STEM, STEMS, LogFile, log_files
 from embargo.journal.livefile import last_record
 from embargo.journal.retention.tombstone import Tombstone, tombstone_of
+from embargo.journal.seal.across import explain, find_copies, tell_unsealed
 from embargo.journal.seal.chain import chain_name
 from embargo.journal.seal.finding import Finding, Kind
 from embargo.journal.seal.pieces import Damaged, Piece, pieces
 from embargo.journal.seal.policies import Policies
 from embargo.journal.seal.result import ChainResult, Verification
+from embargo.journal.seal.tally import Head
 from embargo.journal.seal.trust import Trust
-from embargo.journal.seal.walk import Head, Walk
+from embargo.journal.seal.vanished import vanished
+from embargo.journal.seal.walk import Walk
 
 type Progress = Callable[[int, int], None]
 """Called with the bytes on the disk that were read, and those that are to be read."""
@@ -63,17 +66,38 @@ class Verifier:
         self._heads = tuple(heads)
         self._since, self._until = since, until
         self._chains: dict[str, _Chain] = {}
+        self._was_whole = False  # at the last run
+        self._remembered: dict[str, Head] = {}  # how far each chain went when it was whole
         self._policies = Policies(log / "policies")
         self._unreadable: list[Finding] = []
 
     def run(self, progress: Progress | None = None) -> Verification:
-        """Reads what has not been read yet. Raises OSError where the directory cannot be listed."""
+        """Reads what has not been read yet. Raises OSError where the directory cannot be listed.
+
+        Where that is not whole and what was read before was, everything is read anew, which then counts: files may have
+        been renamed while they were read.
+        """
+        result = self._run(progress)
+        if self._was_whole and not result.whole:
+            self._chains.clear()
+            result = self._run(progress)
+        self._was_whole = result.whole
+        if result.whole:
+            self._remembered = {
+                chain.chain: Head(chain.chain, chain.last, chain.seal, "an earlier look")
+                for chain in result.chains
+                if chain.seal is not None and chain.last
+            }
+        return result
+
+    def _run(self, progress: Progress | None) -> Verification:
         begun = time.monotonic()
         self._unreadable = []
         with ExitStack() as opened:
-            plans = [
-                (chain, plan) for chain, files in self._files(opened).items() if (plan := self._plan(chain, files))
-            ]
+            found = self._files(opened)
+            for gone in self._chains.keys() - found.keys():
+                del self._chains[gone]
+            plans = [(chain, plan) for chain, files in found.items() if (plan := self._plan(chain, files))]
             total = sum(_size(piece) for _, plan in plans for piece in plan)
             done = 0
 
@@ -108,6 +132,9 @@ class Verifier:
             if file.rotated is not None and piece.identity() not in ours:
                 chains.setdefault(chain_name(*file.chain), []).append(piece)
         for chain, piece in live.items():
+            if piece.rotated_since() and (first := piece.first()) is not None:
+                # it, and what was rotated after it, may be listed too, and even be compressed: what is open counts
+                chains[chain] = [each for each in chains.get(chain, []) if each.file.first < first]
             chains.setdefault(chain, []).append(piece)
         audit = {chain: pieces for chain, pieces in chains.items() if chain.startswith(AUDIT_STEM)}
         return audit | chains  # tombstones and new keys first
@@ -118,11 +145,12 @@ class Verifier:
     def _plan(self, name: str, files: list[Piece]) -> list[Piece]:
         """What of *files* is to be read, where to begin included; makes the chain where it is new."""
         chain = self._chains.get(name)
-        if chain is not None:
-            if (rest := _rest(chain, files)) is not None:
-                return rest
-            del self._chains[name]  # what was read is not what it was: all anew
-        walk = Walk(name, self._trust, [head for head in self._heads if head.chain == name])
+        if chain is not None and (rest := _rest(chain, files)) is not None:
+            return rest  # else what was read is not what it was: all anew
+        heads = [head for head in self._heads if head.chain == name]
+        if (known := self._remembered.get(name)) is not None:
+            heads.append(known)
+        walk = Walk(name, self._trust, heads)
         self._chains[name] = _Chain(walk)
         begin = next((index for index, piece in enumerate(files) if not self._before(piece.file)), len(files))
         if begin:
@@ -143,7 +171,9 @@ class Verifier:
 
     def _read(self, chain: _Chain, piece: Piece, advance: Callable[[int], None]) -> None:
         walk, file = chain.walk, piece.file
-        if not piece.offset:
+        if piece.resumed:
+            walk.file = file.path.name
+        else:
             if (other := self._copied(walk, piece)) is not None:
                 walk.report_at(Kind.DUPLICATE, file.path.name, 1, None, None, f"the file is a copy of {other}")
                 return
@@ -193,14 +223,22 @@ class Verifier:
             if (stone := tombstone_of(line.document or {})) is not None and self._holds(stone)
         ]
         for walk in walks:
-            _explain(walk, [stone for stone in stones if stone.chain == walk.chain])
-        _find_copies(walks)
+            explain(walk, [stone for stone in stones if stone.chain == walk.chain])
+        find_copies(walks)
+        tell_unsealed(walks)
         named = [finding for walk in walks for finding in walk.findings] + self._unreadable
+        heads = [*self._heads, *self._remembered.values()]
+        gone = vanished(heads, {walk.chain for walk in walks if walk.sequence}, stones) if not self._until else []
+        named += gone
         policies, about_policies = self._policies.check(
             [(walk.chain, walk.policies) for walk in walks], commands=AUDIT_STEM
         )
         named += about_policies
-        found = sum(walk.tally.findings for walk in walks) + len(self._unreadable)
+        if not walks and (self._log / "seal").is_dir():
+            why = "there is a key of the seal, and not one record"
+            self._unreadable.append(Finding(kind=Kind.FILE_MISSING, message=why))
+            named += self._unreadable[-1:]
+        found = sum(walk.tally.findings for walk in walks) + len(self._unreadable) + len(gone)
         return Verification(
             log=str(self._log),
             chains=tuple(ChainResult.of(walk) for walk in sorted(walks, key=lambda walk: walk.chain)),
@@ -236,7 +274,7 @@ def verify(
 
 
 def _rest(chain: _Chain, files: Sequence[Piece]) -> list[Piece] | None:
-    """What of *files* is not read yet; None where the file that was read last is not what it was."""
+    """What of *files* is not read yet; None where the file that was read last is gone, or not what it was."""
     if chain.file is None:
         return list(files)
     for index, piece in enumerate(files):
@@ -245,37 +283,10 @@ def _rest(chain: _Chain, files: Sequence[Piece]) -> list[Piece] | None:
         if same or compressed:
             if same and not piece.goes_on(chain.offset, chain.walk.seal):
                 return None
-            piece.offset = chain.offset
+            piece.offset, piece.resumed = chain.offset, True
             return list(files[index:])
-    return [piece for piece in files if piece.file.rotated is None or piece.file.first > chain.walk.sequence]
+    return None
 
 
 def _size(piece: Piece) -> int:
     return max(piece.size() - (0 if piece.file.compressed else piece.offset), 0)
-
-
-def _explain(walk: Walk, stones: Sequence[Tombstone]) -> None:
-    """The gaps of *walk* for which a tombstone stands are no findings."""
-    for gap in walk.disorder.gaps:
-        stone = next(
-            (
-                each
-                for each in stones
-                if each.last == gap.last and gap.after is not None and gap.after.after(each.seal.encode())
-                and (gap.first == 1 or any(other.first <= gap.first for other in stones))
-            ),
-            None,
-        )  # fmt: skip
-        if stone is not None and not gap.moved and gap.finding.kind.tampering:
-            gap.finding.kind = Kind.DELETED
-            gap.finding.message = f"{{records}} were deleted after their time; the last file was {stone.file}"
-            walk.tally.findings -= 1
-
-
-def _find_copies(walks: Sequence[Walk]) -> None:
-    seen: dict[bytes, str] = {}
-    for walk in walks:
-        if walk.first_seal is None:
-            continue
-        if (other := seen.setdefault(walk.first_seal, walk.chain)) != walk.chain:
-            walk.report_at(Kind.DUPLICATE, walk.file, None, None, None, f"the chain holds the records of chain {other}")

@@ -4,61 +4,23 @@ The usual line costs a hash and a few comparisons of bytes at known places; what
 of other records than decisions are parsed, for they may be checkpoints.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
 
-from embargo.core.rules import CheckpointSettings
-from embargo.journal.event import SealCheckpoint
-from embargo.journal.files import AUDIT_STEM
 from embargo.journal.seal import checkpoint
 from embargo.journal.seal.chain import START
 from embargo.journal.seal.disorder import Disorder
 from embargo.journal.seal.finding import Finding, Kind
 from embargo.journal.seal.line import Line
+from embargo.journal.seal.signed import Signed, seconds
+from embargo.journal.seal.tally import Head, Tally
 from embargo.journal.seal.trust import Trust
 
 _REMEMBERED = 256  # records, to which a line may be compared that stands behind them
 _BACK = 2.0  # seconds by which the clock may go back unsaid: records wait in a queue
-_MOST_FINDINGS = 200  # of a chain that are named; more are counted
+_MOST_NAMED = 100  # of a kind in a chain; more are counted
 _NEVER = 1 << 62
-SLACK_RECORDS, SLACK_AGE = 1000, 600.0  # by how much a checkpoint may be late: a batch; a machine that was suspended
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What somebody else knows of a chain: that its record *sequence* has that seal. An anchor, an earlier proof."""
-
-    chain: str
-    sequence: int
-    seal: str
-    source: str  # where that is known from, in words
-
-
-@dataclass(frozen=True, slots=True)
-class Proven:
-    """Up to where a signature proves a chain."""
-
-    sequence: int
-    time: str  # of that record, as it stands there
-    key: str  # id
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was read of a chain."""
-
-    files: int = 0
-    bytes: int = 0  # uncompressed
-    records: int = 0  # sealed ones, checkpoints included
-    unsealed: int = 0  # of before sealing began
-    checkpoints: int = 0  # whose signature holds
-    first: int = 0  # sequence of the first sealed record; 0: none
-    since: str = ""  # time of the first record
-    torn: int = 0  # bytes of a last line
-    findings: int = 0  # those included that are not named
 
 
 class Walk:
@@ -66,7 +28,6 @@ class Walk:
 
     def __init__(self, chain: str, trust: Trust, heads: Iterable[Head] = ()) -> None:
         self.chain = chain
-        self.stem = chain.partition(".")[0]
         self.tally = Tally()
         self.findings: list[Finding] = []
         self.policies: dict[bytes, tuple[str, int]] = {}  # digests that records name: where first
@@ -74,11 +35,7 @@ class Walk:
         self.seal: bytes | None = None  # of the last record that holds; None: not known
         self.sequence = 0  # of that record
         self.stamp = b""  # its time, as it stands there
-        self.proven: Proven | None = None
-        self.chained = 0  # records behind the last checkpoint
-        self.unsigned_since = ""  # time of the first of them
-        self.unbelieved: SealCheckpoint | None = None  # the last, where its key is not known
-        self.promised = CheckpointSettings()  # when the next is due
+        self.signed = Signed(chain, trust, self.report)
         self.disorder = Disorder(self)
         self.begun = False  # a sealed record has come
         self.entered = False  # the walk began in the middle
@@ -92,11 +49,9 @@ class Walk:
         self._whole = False  # the file before ends as a rotation ends a file
         self._ended = ("", 0)  # the file before, and the last record in it
         self._recent: deque[tuple[bytes, str, int, int]] = deque(maxlen=_REMEMBERED)  # seal, file, line, sequence
-        self._trust = trust
         self._heads = sorted(heads, key=lambda head: -head.sequence)
         self._ruleset = b""
-        self._rotated_at = -1  # sequence of the last checkpoint that a rotation made
-        self._unknown: set[str] = set()
+        self._named: Counter[Kind] = Counter()
 
     # --- what is read
 
@@ -107,7 +62,7 @@ class Walk:
     def begin(self, file: str, first: int | None) -> None:
         """The lines that follow are those of *file*, whose first record has the number *first* by its name."""
         self.torn(live=False)
-        self._whole = self._rotated_at == self.sequence > self._ended[1]
+        self._whole = self.signed.rotated_at == self.sequence > self._ended[1]
         self._ended = (self.file, self.sequence)
         self.file, self.number, self.named_first = file, 0, first
         self.tally.files += 1
@@ -174,13 +129,15 @@ class Walk:
         if limited:
             return
         for head in self._heads:
-            if head.sequence > self.sequence:
+            if head.sequence > self.sequence > 0:  # of a chain of which nothing is left, `vanished` tells
                 self.report_at(
                     Kind.TRUNCATED, self.file, None, self.sequence + 1, head.sequence,
-                    f"the end was cut off: {{records}} are missing, known from {head.source}",
+                    f"the end was cut off: {{records}} missing, known from {head.source}",
                 )  # fmt: skip
                 break
-        self._miss_checkpoints()
+        if (missed := self.signed.missed(self.stamp.decode("ascii", "replace"))) is not None:
+            kind, why = missed
+            self.report_at(kind, self.file, None, self.sequence - self.signed.chained + 1, self.sequence, why)
 
     # --- what holds
 
@@ -195,7 +152,7 @@ class Walk:
         while self._heads and self._heads[-1].sequence <= self.sequence:
             self._compare(self._heads.pop(), line)
         if line.action == checkpoint.ACTION:
-            self._checkpoint(line, previous, stamp.decode("ascii", "replace"))
+            self.signed.checkpoint(line, self.sequence, previous, stamp.decode("ascii", "replace"))
         elif line.action == "log-deleted":
             self.tombstones.append(line)
         self._digests(line)
@@ -207,12 +164,12 @@ class Walk:
         if gap:
             self._time(line)
             if line.action == checkpoint.ACTION:
-                self._checkpoint(line, None, "")
+                self.signed.checkpoint(line, self.sequence, None, "")
 
     def back_to(self, sequence: int) -> None:
         """What was taken after the record *sequence* does not hold."""
         self.tally.records -= self.sequence - sequence
-        self.chained = max(0, self.chained - (self.sequence - sequence))
+        self.signed.back(self.sequence - sequence)
         self.sequence = sequence
         while self._recent and self._recent[-1][3] > sequence:
             self._recent.pop()
@@ -228,22 +185,18 @@ class Walk:
     def _took(self, sequence: int, lines: list[bytes], end: int) -> None:
         """Counts what the fast way has taken up to *sequence*: lines before *end*."""
         if taken := sequence - self.sequence:
+            stamp = lines[end - taken][15:39].decode("ascii", "replace")
             self.tally.records += taken
-            if not self.chained:
-                self.unsigned_since = lines[end - taken][15:39].decode("ascii", "replace")
+            self.signed.take(taken, stamp)
             if not self.tally.first:
-                self.tally.first = self.sequence + 1
-                self.tally.since = self.tally.since or lines[end - taken][15:39].decode("ascii", "replace")
-            self.chained += taken
+                self.tally.first, self.tally.since = self.sequence + 1, self.tally.since or stamp
 
     def _counts(self, line: Line) -> None:
         assert self.sequence
         self.tally.records += 1
-        self.chained += 1
+        self.signed.take(1, line.stamp)
         if not self.tally.first:
             self.tally.first, self.tally.since = self.sequence, self.tally.since or line.stamp
-        if self.chained == 1:
-            self.unsigned_since = line.stamp
         if self.seal is not None:
             self._recent.append((self.seal, line.file, line.number, self.sequence))
 
@@ -276,7 +229,7 @@ class Walk:
 
     def _time(self, line: Line) -> None:
         stamp = line.stamp.encode("ascii", "replace")
-        if self.stamp and stamp < self.stamp and (back := _seconds(self.stamp.decode(), line.stamp)) > _BACK:
+        if self.stamp and stamp < self.stamp and (back := seconds(self.stamp.decode(), line.stamp)) > _BACK:
             self.report(Kind.CLOCK, line, line.sequence, line.sequence, f"the clock went back by {back:.0f} s")
         self.stamp = stamp
 
@@ -287,75 +240,10 @@ class Walk:
             if not refused:
                 self.policies.setdefault(digest.encode("ascii", "replace"), (line.file, line.number))
 
-    # --- what is signed
-
-    def _checkpoint(self, line: Line, previous: bytes | None, stamp: str) -> None:
-        found = checkpoint.read(line.document or {}, datetime.min)
-        if found is None:
-            self.report(Kind.SIGNATURE, line, line.sequence, line.sequence, "a checkpoint that says too little")
-            return
-        if found.cause == "rotation":
-            self._rotated_at = self.sequence
-        if self._trust.introduce(found):
-            self.report(
-                Kind.KEY_CHANGED, line, self.sequence, self.sequence,
-                f"from here on the key {found.key} signs, which {found.introduced_by} introduces",
-            )  # fmt: skip
-        holds = self._trust.holds(found)
-        if holds is None:
-            self.unbelieved = found
-            if found.key not in self._unknown:
-                self._unknown.add(found.key)
-                self.report(
-                    Kind.UNKNOWN_KEY, line, self.sequence, self.sequence,
-                    f"from here on the key {found.key} signs, which no known key introduces",
-                )  # fmt: skip
-        elif not holds:
-            self.report(Kind.SIGNATURE, line, self.sequence, self.sequence, "the checkpoint's signature is wrong")
-        elif found.chain != self.chain:
-            self.report(
-                Kind.DUPLICATE, line, self.sequence, self.sequence, f"it is signed as a record of chain {found.chain}"
-            )
-        elif found.sequence != self.sequence - 1 or not (
-            found.seal.encode() == previous if previous is not None else line.after(found.seal.encode())
-        ):
-            since = self.proven.sequence + 1 if self.proven is not None else 1
-            self.report(
-                Kind.REWRITTEN, line, since, self.sequence - 1, "{records} are not what was signed: the chain was "
-                "computed anew, by somebody without the key",
-            )  # fmt: skip
-        else:
-            if found.cause == "found" and self.chained > 1:
-                self.report(
-                    Kind.LATE, line, self.sequence - self.chained + 1, found.sequence,
-                    "{records} were signed by a later process: the one that wrote them could not (a crash)",
-                )  # fmt: skip
-            self.tally.checkpoints += 1
-            self.proven = Proven(found.sequence, stamp, found.key)
-            self.promised = CheckpointSettings(records=found.records, age=found.age)
-            self.unbelieved = None
-            self.chained = 0
-
-    def _miss_checkpoints(self) -> None:
-        if not self.chained or self.unbelieved is not None:
-            return
-        last = self.stamp.decode("ascii", "replace")
-        first = self.sequence - self.chained + 1
-        # (commands write the audit chain, some perhaps without the key: what they leave waits for one that has it)
-        late = self.stem != AUDIT_STEM and _seconds(last, self.unsigned_since) > self.promised.age + SLACK_AGE
-        if late or self.chained > self.promised.records + SLACK_RECORDS:
-            self.report_at(
-                Kind.UNSIGNED, self.file, None, first, self.sequence,
-                "{records} are not signed, though that was due: the key could not be used, or checkpoints were removed",
-            )  # fmt: skip
-        else:
-            why = "{records} are chained, and not signed yet"
-            self.report_at(Kind.UNPROVEN, self.file, None, first, self.sequence, why)
-
     def _compare(self, head: Head, line: Line) -> None:
         if head.sequence == self.sequence and line.claimed != head.seal.encode():
             self.report(
-                Kind.REWRITTEN, line, head.sequence, head.sequence, f"{{records}} is another than {head.source} knows"
+                Kind.REWRITTEN, line, head.sequence, head.sequence, f"{{records}} not the one that {head.source} knows"
             )
 
     def _next_head(self) -> int:
@@ -384,7 +272,8 @@ class Walk:
             before.last = last
             return before
         found = Finding(kind=kind, message=why, chain=self.chain, file=file, line=number, first=first, last=last)
-        if len(self.findings) < _MOST_FINDINGS:
+        self._named[kind] += 1
+        if self._named[kind] <= _MOST_NAMED:
             self.findings.append(found)
         return found
 
@@ -392,23 +281,13 @@ class Walk:
         """Records are missing before *line*."""
         file, ended = self._ended
         if line.file != self.file or first != ended + 1:
-            return self.report(Kind.REMOVED, line, first, last, "{records} are missing before it")
+            return self.report(Kind.REMOVED, line, first, last, "{records} missing before it")
         if self.named_first is not None and self.named_first <= first:
-            return self.report(Kind.REMOVED, line, first, last, "{records} are missing at the beginning of the file")
+            return self.report(Kind.REMOVED, line, first, last, "{records} missing at the beginning of the file")
         if not file:
-            return self.report(
-                Kind.FILE_MISSING, line, first, last, "{records} are missing, and no tombstone explains it"
-            )
-        if self._whole or self.proven is None:
+            return self.report(Kind.FILE_MISSING, line, first, last, "{records} missing, and no tombstone explains it")
+        if self._whole or self.signed.proven is None:
             return self.report(Kind.FILE_MISSING, line, first, last, f"a file is missing behind {file}: {{records}}")
         return self.report(
             Kind.TRUNCATED, line, first, last, f"the end of {file} was cut off, or a file behind it too: {{records}}"
         )
-
-
-def _seconds(later: str, earlier: str) -> float:
-    """From one time to another, as records write them; 0 where they cannot be read."""
-    try:
-        return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
-    except (ValueError, TypeError):
-        return 0.0

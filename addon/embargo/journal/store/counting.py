@@ -5,19 +5,25 @@ edges of a period is counted in an index.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Table, func, literal, select
 
 from embargo.journal.store import schema
+from embargo.journal.store.dialect import among
 from embargo.journal.store.lexicon import Lexicon
-from embargo.journal.store.selection import LEAST, MOST, Selection
-from embargo.journal.store.spans import DAY, HOUR, LENGTHS, SPAN, Piece, pieces
+from embargo.journal.store.selection import Selection
+from embargo.journal.store.spans import DAY, HOUR, LENGTHS, SPAN, Piece, covering, pieces
 
 _LIFT = 1 << 56  # microseconds: more than from the first year to 1970
 _record = schema.record.c
+_TABLES: Mapping[str, tuple[Table, ColumnElement[int]]] = {
+    "who": (schema.by_who, schema.by_who.c.who),
+    "names": (schema.by_names, schema.by_names.c.names),
+    "kind": (schema.by_kind, schema.by_kind.c.kind),
+}
 
 
 class Counting:
@@ -27,6 +33,8 @@ class Counting:
         self._connection = connection
         self._lexicon = lexicon
         self._snapshot = snapshot
+        self._highest: int | None = None
+        self._estimates: dict[tuple[str, int, int, int], int] = {}
 
     def by_kind(self, selection: Selection) -> Counter[int]:
         """Rows by kind."""
@@ -34,36 +42,39 @@ class Counting:
             return Counter()
         if not selection.only_kinds:
             return self._counted(selection, _record.kind)
-        return self._kept(selection, schema.by_kind, schema.by_kind.c.kind, _record.kind, HOUR)
+        return self._kept(selection)
 
     def by_time(self, selection: Selection, length: int) -> Counter[tuple[int, int]]:
-        """Rows by bucket (of *length* microseconds, from 1970) and kind."""
-        found: Counter[tuple[int, int]] = Counter()
+        """Rows by bucket (of *length* microseconds, from 1970) and class."""
         if selection.nothing:
-            return found
+            return Counter()
+        bucket = _bucket(_record.time, length)
         if not selection.only_kinds or length % LENGTHS[HOUR]:
-            return self._counted(selection, _bucket(_record.time, length), _record.kind)
-        selection = self._bounded(selection)
-        if selection.nothing:
-            return found
-        highest = SPAN if length % LENGTHS[SPAN] == 0 else DAY if length % LENGTHS[DAY] == 0 else HOUR
-        for piece in pieces(selection.begin, selection.end, HOUR, highest):
+            return self._classed(self._counted(selection, bucket, _record.kind))
+        classes = self._whole_classes(selection)
+        table = schema.by_kind if classes is None else schema.by_class
+        key = schema.by_kind.c.kind if classes is None else schema.by_class.c["class"]
+        first, last = self._extent()
+        begin, end = max(selection.begin, first), min(selection.end, last + 1)
+        highest = max(level for level in (HOUR, DAY, SPAN) if length % LENGTHS[level] == 0)
+        found: Counter[tuple[int, int]] = Counter()
+        for piece in covering(
+            begin // LENGTHS[HOUR] * LENGTHS[HOUR] if selection.begin < first else begin,
+            -(-end // LENGTHS[HOUR]) * LENGTHS[HOUR] if selection.end > last else end,
+            HOUR,
+            highest,
+        ):
             if piece.level < 0:
-                edge = replace(selection, begin=piece.begin, end=piece.end)
-                found.update(self._counted(edge, _bucket(_record.time, length), _record.kind))
+                found.update(self._classed(self._counted(_within_time(selection, piece), bucket, _record.kind)))
                 continue
-            bucket = _bucket(schema.by_kind.c.bucket, length // LENGTHS[piece.level])
+            whole = _bucket(table.c.bucket, length // LENGTHS[piece.level])
+            wanted = [] if classes is not None or selection.kinds is None else [among(key + 0, selection.kinds)]
             rows = self._connection.execute(
-                select(bucket, schema.by_kind.c.kind, func.sum(schema.by_kind.c.n))
-                .where(*_within(schema.by_kind, piece))
-                .group_by(bucket, schema.by_kind.c.kind)
+                select(whole, key, func.sum(table.c.n)).where(*_within(table, piece), *wanted).group_by(whole, key)
             )
-            kinds = selection.kinds
-            for at, kind, n in rows:
-                if kinds is None or kind in kinds:
-                    found[int(at), kind] += n
-            later = replace(selection, begin=piece.begin * LENGTHS[piece.level], end=piece.end * LENGTHS[piece.level])
-            found.subtract(self._later(later, _bucket(_record.time, length), _record.kind))
+            counted = Counter({(int(at), value): n for at, value, n in rows if classes is None or value in classes})
+            found.update(self._classed(counted) if classes is None else counted)
+            found.subtract(self._classed(self._later(_within_time(selection, piece), bucket, _record.kind)))
         return +found
 
     def by_who(self, selection: Selection) -> Counter[tuple[int, int]]:
@@ -88,23 +99,20 @@ class Counting:
         classes = self._whole_classes(selection)
         if classes is None:
             return self._classed(self._counted(selection, column, _record.kind))
-        selection = self._bounded(selection)
         found: Counter[tuple[int, int]] = Counter()
-        for piece in pieces(selection.begin, selection.end, DAY):
+        for piece in self._pieces(selection, DAY):
+            within = _within_time(selection, piece)
             if piece.level < 0:
-                edge = replace(selection, begin=piece.begin, end=piece.end)
-                found.update(self._classed(self._counted(edge, column, _record.kind)))
-                continue
-            rows = self._connection.execute(
-                select(key, table.c["class"], func.sum(table.c.n))
-                .where(*_within(table, piece))
-                .group_by(key, table.c["class"])
-            )
-            for value, number, n in rows:
-                if number in classes:
-                    found[value, number] += n
-            later = replace(selection, begin=piece.begin * LENGTHS[piece.level], end=piece.end * LENGTHS[piece.level])
-            found.subtract(self._classed(self._later(later, column, _record.kind)))
+                counted = self._classed(self._counted(within, column, _record.kind))
+            else:
+                rows = self._connection.execute(
+                    select(key, table.c["class"], func.sum(table.c.n))
+                    .where(*_within(table, piece))
+                    .group_by(key, table.c["class"])
+                )
+                counted = Counter({(value, number): n for value, number, n in rows if number in classes})
+                counted.subtract(self._classed(self._later(within, column, _record.kind)))
+            found.update(counted) if piece.sign > 0 else found.subtract(counted)
         return +found
 
     def _whole_classes(self, selection: Selection) -> frozenset[int] | None:
@@ -125,43 +133,44 @@ class Counting:
             found[value, self._lexicon.kinds[kind].class_number] += n
         return found
 
-    def _kept(
-        self, selection: Selection, table: Table, key: ColumnElement[int], column: ColumnElement[int], lowest: int
-    ) -> Counter[int]:
-        selection = self._bounded(selection)
+    def _kept(self, selection: Selection) -> Counter[int]:
+        table = schema.by_kind
         found: Counter[int] = Counter()
-        if selection.nothing:
-            return found
-        for piece in pieces(selection.begin, selection.end, lowest):
+        for piece in self._pieces(selection, HOUR):
+            within = _within_time(selection, piece)
             if piece.level < 0:
-                found.update(self._counted(replace(selection, begin=piece.begin, end=piece.end), column))
-                continue
-            rows = self._connection.execute(
-                select(key, func.sum(table.c.n)).where(*_within(table, piece)).group_by(key)
-            )
-            for value, n in rows:
-                if selection.kinds is None or value in selection.kinds:
-                    found[value] += n
-            later = replace(selection, begin=piece.begin * LENGTHS[piece.level], end=piece.end * LENGTHS[piece.level])
-            found.subtract(self._later(later, column))
+                counted = self._counted(within, _record.kind)
+            else:
+                rows = self._connection.execute(
+                    select(table.c.kind, func.sum(table.c.n)).where(*_within(table, piece)).group_by(table.c.kind)
+                )
+                kinds = selection.kinds
+                counted = Counter({kind: n for kind, n in rows if kinds is None or kind in kinds})
+                counted.subtract(self._later(within, _record.kind))
+            found.update(counted) if piece.sign > 0 else found.subtract(counted)
         return +found
 
-    def _bounded(self, selection: Selection) -> Selection:
-        """Within the time of the records that are there, so that an open period is no longer than they."""
+    def _extent(self) -> tuple[int, int]:
+        """The times of the first and the last row; the second before the first where there is none."""
         first = self._connection.scalar(select(func.min(_record.time)))
         last = self._connection.scalar(select(func.max(_record.time)))
-        if first is None or last is None:
-            return replace(selection, begin=0, end=0)
-        begin, end = selection.begin, selection.end
-        begin = max(begin, first // LENGTHS[SPAN] * LENGTHS[SPAN])
-        end = min(end, (last // LENGTHS[SPAN] + 1) * LENGTHS[SPAN])
-        return replace(selection, begin=begin, end=end)
+        return (1, 0) if first is None or last is None else (first, last)
+
+    def _pieces(self, selection: Selection, lowest: int) -> list[Piece]:
+        first, last = self._extent()
+        return pieces(selection.begin, selection.end, lowest, first, last + 1) if first <= last else []
 
     def _later(self, selection: Selection, *columns: ColumnElement[Any]) -> Counter[Any]:
         """What the counts hold and the snapshot does not."""
-        return self._grouped(
-            [*selection.conditions(driver="row"), _record.row > self._snapshot], columns
-        )
+        if self._newest():
+            return Counter()
+        return self._grouped([*selection.conditions(driver="row"), _record.row > self._snapshot], columns)
+
+    def _newest(self) -> bool:
+        """Whether nothing came after the snapshot."""
+        if self._highest is None:
+            self._highest = self._connection.scalar(select(func.max(_record.row))) or 0
+        return self._highest <= self._snapshot
 
     def _counted(self, selection: Selection, *columns: ColumnElement[Any]) -> Counter[Any]:
         """Rows by *columns*, counted in an index."""
@@ -170,9 +179,7 @@ class Counting:
         conditions = [*selection.conditions(driver=self.driver(selection)), _record.row + 0 <= self._snapshot]
         return self._grouped(conditions, columns)
 
-    def _grouped(
-        self, conditions: list[ColumnElement[bool]], columns: tuple[ColumnElement[Any], ...]
-    ) -> Counter[Any]:
+    def _grouped(self, conditions: list[ColumnElement[bool]], columns: tuple[ColumnElement[Any], ...]) -> Counter[Any]:
         rows = self._connection.execute(select(*columns, func.count()).where(*conditions).group_by(*columns))
         if len(columns) == 1:
             return Counter({row[0]: row[1] for row in rows})
@@ -196,35 +203,34 @@ class Counting:
 
     def total(self, selection: Selection) -> int:
         """About how many rows there are in the spans that the period touches."""
-        table = schema.by_kind.c
-        conditions = [table.level == SPAN]
-        if selection.begin != LEAST:
-            conditions.append(table.bucket >= selection.begin // LENGTHS[SPAN])
-        if selection.end != MOST:
-            conditions.append(table.bucket <= selection.end // LENGTHS[SPAN])
-        return self._connection.scalar(select(func.sum(table.n)).where(*conditions)) or 0
+        return self.estimate("kind", None, selection)
 
-    def estimate(self, name: str, numbers: frozenset[int], selection: Selection) -> int:
+    def estimate(self, name: str, numbers: frozenset[int] | None, selection: Selection) -> int:
         """About how many rows have one of *numbers*, in the spans that the period touches."""
-        table: Table
-        table, key = {
-            "who": (schema.by_who, schema.by_who.c.who),
-            "names": (schema.by_names, schema.by_names.c.names),
-            "kind": (schema.by_kind, schema.by_kind.c.kind),
-        }[name]
-        conditions = [table.c.level == SPAN]
-        if selection.begin != LEAST:
-            conditions.append(table.c.bucket >= selection.begin // LENGTHS[SPAN])
-        if selection.end != MOST:
-            conditions.append(table.c.bucket <= selection.end // LENGTHS[SPAN])
-        rows = self._connection.execute(select(key, func.sum(table.c.n)).where(*conditions).group_by(key))
-        return sum(n for value, n in rows if value in numbers)
+        begin, end = selection.begin // LENGTHS[SPAN], selection.end // LENGTHS[SPAN]
+        known = (name, id(numbers), begin, end)  # the sets are those of one selection, which lives as long as we do
+        if known not in self._estimates:
+            table, key = _TABLES[name]
+            within = (table.c.level == SPAN, table.c.bucket >= begin, table.c.bucket <= end)
+            if numbers is None:
+                found = self._connection.scalar(select(func.sum(table.c.n)).where(*within)) or 0
+            else:
+                rows = self._connection.execute(select(key, func.sum(table.c.n)).where(*within).group_by(key))
+                found = sum(n for value, n in rows if value in numbers)
+            self._estimates[known] = found
+        return self._estimates[known]
 
 
 def _bucket(column: ColumnElement[int], length: int) -> ColumnElement[int]:
     """*column* by *length*, rounded down: SQL rounds towards zero, so it is asked of numbers above it."""
     lifted = -(-_LIFT // length)
     return (column + literal(lifted * length)) // literal(length) - literal(lifted)
+
+
+def _within_time(selection: Selection, piece: Piece) -> Selection:
+    """*selection*, of that stretch of time."""
+    length = 1 if piece.level < 0 else LENGTHS[piece.level]
+    return replace(selection, begin=piece.begin * length, end=piece.end * length)
 
 
 def _within(table: Table, piece: Piece) -> Iterator[ColumnElement[bool]]:

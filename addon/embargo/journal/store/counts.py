@@ -3,19 +3,22 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
 
 from embargo.journal.store.dialect import add_up
 from embargo.journal.store.interning import Interned
-from embargo.journal.store.schema import by_device, by_kind, by_names, by_who, record
-from embargo.journal.store.spans import DAY, HOUR, LENGTHS, SPAN
+from embargo.journal.store.schema import by_class, by_device, by_kind, by_names, by_who, record
+from embargo.journal.store.spans import AGE, DAY, HOUR, LENGTHS, SPAN
 
-_HOUR, _DAY, _SPAN = LENGTHS
+_HOUR, _DAY, *_ = LENGTHS
+_ADD_CLASS = add_up(by_class, ("level", "bucket", "class"))
 _ADD_KIND = add_up(by_kind, ("level", "bucket", "kind"))
 _ADD_WHO = add_up(by_who, ("level", "bucket", "class", "who"))
 _ADD_NAMES = add_up(by_names, ("level", "bucket", "class", "names"))
 _ADD_DEVICE = add_up(by_device, ("level", "bucket", "who", "appset"), greatest=("last",), least=("first",))
 
+type Tallies = defaultdict[tuple[int, ...], int]  # by bucket and what is counted
+type Devices = dict[tuple[int, int, int], list[int]]  # by bucket, who, appset: the columns of `by_device`
 type Counted = tuple[int, int, int, int]  # time, kind, who, names of a row
 
 
@@ -24,10 +27,10 @@ class Counts:
 
     def __init__(self, interned: Interned) -> None:
         self._interned = interned
-        self._kinds: defaultdict[tuple[int, int], int] = defaultdict(int)
-        self._whos: defaultdict[tuple[int, int, int], int] = defaultdict(int)
-        self._names: defaultdict[tuple[int, int, int], int] = defaultdict(int)
-        self._devices: dict[tuple[int, int, int], list[int]] = {}
+        self._kinds: Tallies = defaultdict(int)
+        self._whos: Tallies = defaultdict(int)
+        self._names: Tallies = defaultdict(int)
+        self._devices: Devices = {}
 
     def add(self, rows: Iterable[Counted], sign: int = 1) -> None:
         """Count *rows*; with -1, rows that go."""
@@ -61,62 +64,70 @@ class Counts:
     def write(self, connection: Connection) -> None:
         """Add all to the tables, on every level."""
         run = connection.exec_driver_sql
-        days: defaultdict[tuple[int, int], int] = defaultdict(int)
-        spans: defaultdict[tuple[int, int], int] = defaultdict(int)
+        classes: Tallies = defaultdict(int)
         for (hour, kind), n in self._kinds.items():
-            days[hour // (_DAY // _HOUR), kind] += n
-            spans[hour // (_SPAN // _HOUR), kind] += n
-        rows = [(HOUR, *key, n) for key, n in sorted(self._kinds.items())]
-        rows += [(DAY, *key, n) for key, n in days.items()]
-        rows += [(SPAN, *key, n) for key, n in spans.items()]
-        if rows:
-            run(_ADD_KIND, rows)
-        for counter, statement in ((self._whos, _ADD_WHO), (self._names, _ADD_NAMES)):
-            wider: defaultdict[tuple[int, int, int], int] = defaultdict(int)
-            for (day, number, what), n in counter.items():
-                wider[day // (_SPAN // _DAY), number, what] += n
-            if counter:
-                run(statement, [(DAY, *key, n) for key, n in sorted(counter.items())])
-                run(statement, [(SPAN, *key, n) for key, n in sorted(wider.items())])
-        self._write_devices(connection)
+            fact = self._interned.kinds[kind]
+            assert fact is not None
+            classes[hour, fact.number] += n
+        for tallies, level, statement in (
+            (classes, HOUR, _ADD_CLASS),
+            (self._kinds, HOUR, _ADD_KIND),
+            (self._whos, DAY, _ADD_WHO),
+            (self._names, DAY, _ADD_NAMES),
+        ):
+            rows = [(level, *key, n) for key, n in sorted(tallies.items())]
+            while level < AGE:
+                tallies = _wider(tallies, LENGTHS[level + 1] // LENGTHS[level])
+                level += 1
+                rows += [(level, *key, n) for key, n in sorted(tallies.items())]
+            if rows:
+                run(statement, rows)
+        devices, level = self._devices, DAY
+        while devices:
+            run(_ADD_DEVICE, [(level, *key, *counted) for key, counted in sorted(devices.items())])
+            if level == AGE:
+                break
+            devices = _wider_devices(devices, LENGTHS[level + 1] // LENGTHS[level])
+            level += 1
 
-    def _write_devices(self, connection: Connection) -> None:
-        wider: dict[tuple[int, int, int], list[int]] = {}
-        for (day, who, appset), counted in self._devices.items():
-            key = (day // (_SPAN // _DAY), who, appset)
-            if (held := wider.get(key)) is None:
-                wider[key] = counted.copy()
-            else:
-                held[:5] = [one + other for one, other in zip(held[:5], counted[:5], strict=True)]
-                held[5] = min(held[5], counted[5])
-                held[6] = max(held[6], counted[6])
-        for level, devices in ((DAY, self._devices), (SPAN, wider)):
-            if devices:
-                connection.exec_driver_sql(
-                    _ADD_DEVICE, [(level, *key, *counted) for key, counted in sorted(devices.items())]
-                )
+
+def _wider(tallies: Tallies, by: int) -> Tallies:
+    """*tallies* by buckets that are so many times as long."""
+    wider: Tallies = defaultdict(int)
+    for (bucket, *key), n in tallies.items():
+        wider[bucket // by, *key] += n
+    return wider
+
+
+def _wider_devices(devices: Devices, by: int) -> Devices:
+    wider: Devices = {}
+    for (bucket, who, appset), counted in devices.items():
+        key = (bucket // by, who, appset)
+        if (held := wider.get(key)) is None:
+            wider[key] = counted.copy()
+        else:
+            held[:5] = [one + other for one, other in zip(held[:5], counted[:5], strict=True)]
+            held[5] = min(held[5], counted[5])
+            held[6] = max(held[6], counted[6])
+    return wider
 
 
 def tidy(connection: Connection, interned: Interned, begin: int, end: int) -> None:
     """After rows between *begin* and *end* (microseconds) went: no empty counts, and no device seen too early or late."""
-    for table, length, level in (
-        (by_kind, _HOUR, HOUR),
-        (by_kind, _DAY, DAY),
-        (by_kind, _SPAN, SPAN),
-        (by_who, _DAY, DAY),
-        (by_who, _SPAN, SPAN),
-        (by_names, _DAY, DAY),
-        (by_names, _SPAN, SPAN),
-    ):
-        within = (table.c.level == level, table.c.bucket >= begin // length, table.c.bucket <= end // length)
-        connection.execute(delete(table).where(*within, table.c.n == 0))
-    for length, level in ((_DAY, DAY), (_SPAN, SPAN)):
-        within = (by_device.c.level == level, by_device.c.bucket >= begin // length, by_device.c.bucket <= end // length)
-        connection.execute(delete(by_device).where(*within, by_device.c.n == 0, by_device.c.shared == 0))
-    for day in range(begin // _DAY, end // _DAY + 1):
+    for table, lowest in ((by_class, HOUR), (by_kind, HOUR), (by_who, DAY), (by_names, DAY), (by_device, DAY)):
+        for level in range(lowest, AGE + 1):
+            empty = [table.c.n == 0] if table is not by_device else [table.c.n == 0, table.c.shared == 0]
+            connection.execute(delete(table).where(*_touched(table, level, begin, end), *empty))
+    for day in range(begin // LENGTHS[DAY], end // LENGTHS[DAY] + 1):
         _see_again(connection, interned, day)
-    for span in range(begin // _SPAN, end // _SPAN + 1):
-        _see_again_in_span(connection, span)
+    for level in (SPAN, AGE):
+        for bucket in range(begin // LENGTHS[level], end // LENGTHS[level] + 1):
+            _see_again_in(connection, level, bucket)
+
+
+def _touched(table: Table, level: int, begin: int, end: int) -> tuple[ColumnElement[bool], ...]:
+    bucket = table.c.bucket
+    return table.c.level == level, bucket >= begin // LENGTHS[level], bucket <= end // LENGTHS[level]
 
 
 def _see_again(connection: Connection, interned: Interned, day: int) -> None:
@@ -124,7 +135,7 @@ def _see_again(connection: Connection, interned: Interned, day: int) -> None:
     seen: dict[tuple[int, int], tuple[int, int]] = {}
     rows = connection.execute(
         select(record.c.who, record.c.kind, func.min(record.c.time), func.max(record.c.time))
-        .where(record.c.time >= day * _DAY, record.c.time < (day + 1) * _DAY)
+        .where(record.c.time >= day * LENGTHS[DAY], record.c.time < (day + 1) * LENGTHS[DAY])
         .group_by(record.c.who, record.c.kind)
     )
     for who, kind, first, last in rows:
@@ -136,14 +147,16 @@ def _see_again(connection: Connection, interned: Interned, day: int) -> None:
     _set_seen(connection, DAY, day, seen)
 
 
-def _see_again_in_span(connection: Connection, span: int) -> None:
-    days = _SPAN // _DAY
+def _see_again_in(connection: Connection, level: int, bucket: int) -> None:
+    """Finds the same for a longer bucket, in those of the level below."""
+    within = LENGTHS[level] // LENGTHS[level - 1]
+    table = by_device.c
     rows = connection.execute(
-        select(by_device.c.who, by_device.c.appset, func.min(by_device.c.first), func.max(by_device.c.last))
-        .where(by_device.c.level == DAY, by_device.c.bucket >= span * days, by_device.c.bucket < (span + 1) * days)
-        .group_by(by_device.c.who, by_device.c.appset)
+        select(table.who, table.appset, func.min(table.first), func.max(table.last))
+        .where(table.level == level - 1, table.bucket >= bucket * within, table.bucket < (bucket + 1) * within)
+        .group_by(table.who, table.appset)
     )
-    _set_seen(connection, SPAN, span, {(who, appset): (first, last) for who, appset, first, last in rows})
+    _set_seen(connection, level, bucket, {(who, appset): (first, last) for who, appset, first, last in rows})
 
 
 def _set_seen(connection: Connection, level: int, bucket: int, seen: Mapping[tuple[int, int], tuple[int, int]]) -> None:

@@ -13,7 +13,7 @@ from embargo.journal.store import schema
 from embargo.journal.store.lexicon import Lexicon
 from embargo.journal.store.rows import Device
 from embargo.journal.store.selection import LEAST, MOST, Selection
-from embargo.journal.store.spans import DAY, LENGTHS, instant, pieces
+from embargo.journal.store.spans import DAY, LENGTHS, covering, instant
 
 _DAY = LENGTHS[DAY]
 
@@ -35,7 +35,7 @@ def devices(
     found: defaultdict[tuple[str, str], _Seen] = defaultdict(_Seen)
     wanted = _wanted_apps(query, lexicon)
     columns = [func.sum(table[name]) for name in ("n", "shared", "calls", "browser", "agent")]
-    for piece in pieces(begin, end, DAY):
+    for piece in covering(begin, end, DAY):
         rows = connection.execute(
             select(table.who, table.appset, *columns, func.min(table.first), func.max(table.last))
             .where(table.level == piece.level, table.bucket >= piece.begin, table.bucket < piece.end)

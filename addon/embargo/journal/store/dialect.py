@@ -18,7 +18,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import dialect, insert
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import NullPool, QueuePool
 
 _CACHE = 128 * 1024  # KiB of pages that the one who writes keeps in memory
 _READ_CACHE = 32 * 1024
@@ -33,7 +32,6 @@ def engine(path: Path, *, writing: bool, building: bool = False) -> Engine:
     """An engine on the database file *path*; *building*: nobody reads it yet, and a crash may lose it whole."""
     made = create_engine(
         f"sqlite:///{path}",
-        poolclass=NullPool if writing else QueuePool,
         connect_args={"timeout": _PATIENCE, "check_same_thread": False},
     )
 
@@ -84,7 +82,7 @@ def add_up(table: Table, keys: Collection[str], greatest: Collection[str] = (), 
     """SQL that adds a row's counts to those of the row with the same *keys*, for positional values."""
     statement = insert(table)
     new = statement.excluded
-    changed = {}
+    changed: dict[str, ColumnElement[Any]] = {}
     for column in table.columns:
         if column.name in keys:
             continue

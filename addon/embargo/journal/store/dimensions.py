@@ -10,11 +10,10 @@ from embargo.journal.query import Query
 from embargo.journal.store import schema
 from embargo.journal.store.counting import Counting
 from embargo.journal.store.dialect import among
-from embargo.journal.store.kinds import Extra, Kind, Who
+from embargo.journal.store.kinds import Extra, Kind, Who, class_of
 from embargo.journal.store.lexicon import Lexicon
 from embargo.journal.store.rows import Top
 from embargo.journal.store.selection import Selection
-from embargo.journal.verdict_class import CLASSES, VerdictClass
 
 
 class Dimension(StrEnum):
@@ -106,7 +105,7 @@ def tops(
 
 
 def _add(found: Counts, values: Iterable[str], cls: int, n: int) -> None:
-    for value in values or (None,):  # type: ignore[assignment]
+    for value in values or (None,):
         found[value][cls] += n
 
 
@@ -144,7 +143,7 @@ def _ranked(query: Query, dimension: Dimension, found: Counts, limit: int) -> li
         Top(
             value,
             _weight(classes),
-            {None if cls == len(CLASSES) else VerdictClass(CLASSES[cls]): n for cls, n in sorted(classes.items())},
+            {class_of(cls): n for cls, n in sorted(classes.items())},
             query.and_(_term(dimension, value)),
         )
         for value, classes in best

@@ -5,6 +5,7 @@ that is right as far as it goes.
 """
 
 import gc
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +18,7 @@ from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from embargo.journal.files import LogFile
 from embargo.journal.record import BrokenRecord
+from embargo.journal.seal.chain import MARK
 from embargo.journal.store import schema
 from embargo.journal.store.counts import Counts, rows_of, tidy
 from embargo.journal.store.decoded import LineReader, Row
@@ -25,7 +27,9 @@ from embargo.journal.store.interning import Interned
 from embargo.journal.store.sources import Source, fingerprint, listed, opened, sequence
 
 _BATCH = 20_000  # records a transaction
+_BUILDING_BATCH = 100_000  # where nobody reads yet: the larger, the fewer counts are written
 _TURN = 2.0  # seconds after which a batch is written, so that others see it
+_COLUMNS = 8  # of `record` that a `Row` begins with, in their order
 _LONGEST_WHY = 200  # characters
 
 _INSERT_RECORD = insertion(schema.record, ignore=True)
@@ -67,12 +71,14 @@ class _File:
 class Ingester:
     """Reads a directory into a database. For one thread; after an exception it is to be thrown away."""
 
-    def __init__(self, engine: Engine, directory: Path) -> None:
+    def __init__(self, engine: Engine, directory: Path, *, building: bool = False) -> None:
+        """*building*: nobody reads the database yet."""
+        self._batch, self._turn = (_BUILDING_BATCH, math.inf) if building else (_BATCH, _TURN)
         self._engine = engine
         self._directory = directory
         self._interned = Interned()
         self._reader = LineReader(self._interned)
-        self._files: dict[int, _File] | None = None
+        self._files: dict[int, _File] = {}
         self._next_row = 1
         self._done = self._total = 0
 
@@ -93,8 +99,7 @@ class Ingester:
     # --- which files
 
     def _load(self, connection: Connection) -> None:
-        if self._files is not None:
-            return
+        """Anew for each pass: another process may have filled the store meanwhile."""
         columns = [schema.file.c[name] for name in _File.__slots__]
         self._files = {row[0]: _File(*row) for row in connection.execute(select(*columns))}
         highest = connection.scalar(select(func.max(schema.record.c.row))) or 0
@@ -106,7 +111,6 @@ class Ingester:
         The live ones are opened before the rotated ones are listed: so a rotation in between is seen twice and counted
         once, and never missed.
         """
-        assert self._files is not None
         live = [found for file in listed(self._directory) if file.rotated is None and (found := self._open(file, stack))]
         held = {source.inode for source in live}
         by_name = {(file.name, file.inode, file.size): file for file in self._files.values() if file.whole}
@@ -143,7 +147,6 @@ class Ingester:
 
     def _match(self, source: Source, sources: list[tuple[_File, Source]], present: set[int]) -> None:
         """Files *source* under what is known of it, or as new."""
-        assert self._files is not None
         if (line := source.first_line()) is None:
             return  # empty yet
         mark = fingerprint(line)
@@ -180,7 +183,6 @@ class Ingester:
 
     def _remove(self, file: _File) -> int:
         """Takes the rows of a file out, and their counts."""
-        assert self._files is not None
         with self._engine.begin() as connection:
             self._interned.begin(connection)
             self._interned.load(connection)
@@ -214,7 +216,7 @@ class Ingester:
             try:
                 for lines, offset in _lines(source, file.position):
                     file.position = self._parse(file, lines, offset, batch, broken)
-                    if len(batch) + len(broken) >= _BATCH or time.monotonic() - began > _TURN:
+                    if len(batch) + len(broken) >= self._batch or time.monotonic() - began > self._turn:
                         looking.rollback()
                         self._write(file, batch, broken, caught)
                         looking.begin()
@@ -245,7 +247,8 @@ class Ingester:
         for line in lines:
             length = len(line) + 1
             try:
-                add((read(line), offset, length))
+                if MARK not in line:  # the seal's own records say nothing that happened, as in `Reader`
+                    add((read(line), offset, length))
             except BrokenRecord as failure:
                 if line.strip():
                     broken.append((file.id, offset, str(failure)[:_LONGEST_WHY]))
@@ -262,7 +265,7 @@ class Ingester:
                 batch = self._new_ones(connection, batch)
                 inserted = self._insert(connection, file, batch) or 0
             counts = Counts(self._interned)
-            counts.add((row.time, row.kind, row.who, row.names) for row, _, _ in batch)
+            counts.add(row[:4] for row, _, _ in batch)
             counts.write(connection)
             heartbeats = [
                 (number, row.time, row.heartbeat)
@@ -289,10 +292,8 @@ class Ingester:
             return 0
         number = self._next_row
         rows: list[Any] = [
-            (number + at, row.time, row.kind, row.who, row.names, row.extra, *row.identifier, row.connection,
-             file.id, offset, length)
-            for at, (row, offset, length) in enumerate(batch)
-        ]  # fmt: skip
+            (at, *row[:_COLUMNS], file.id, offset, length) for at, (row, offset, length) in enumerate(batch, number)
+        ]
         before = changes(connection)
         with connection.begin_nested() as attempt:
             connection.exec_driver_sql(_INSERT_RECORD, rows)
@@ -307,7 +308,7 @@ class Ingester:
         seen: set[tuple[int, int]] = set()
         new = []
         for entry in batch:
-            high, low = identifier = entry[0].identifier
+            high, low = identifier = entry[0].id_high, entry[0].id_low
             if identifier in seen:
                 continue
             seen.add(identifier)
@@ -341,6 +342,8 @@ def _lines(source: Source, position: int) -> Iterator[tuple[list[bytes], int]]:
         if feed:
             yield whole.split(b"\n"), position
             position += len(whole) + 1
+    if held and source.file.rotated is not None:
+        raise OSError("it ends within a line")
 
 
 def _store_file(connection: Connection, file: _File) -> None:

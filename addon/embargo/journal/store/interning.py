@@ -49,15 +49,15 @@ class _Numbers:
         if len(self._known) >= _MOST_KEPT:
             self._known.clear()
             self._empty = False
-        fresh = self._empty or (row := self._connection.exec_driver_sql(self._find, key).first()) is None
-        if fresh:
+        row = None if self._empty else self._connection.exec_driver_sql(self._find, key).first()
+        if row is None:
             number = self._next
             self._next += 1
             self.fresh.append((number, *key, *more))
         else:
             number = row[0]
         self._known[key] = number
-        return number, fresh
+        return number, row is None
 
     def write(self, connection: Connection) -> None:
         if self.fresh:

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import astuple, dataclass
 from functools import lru_cache
+from typing import Any
 
 from embargo.journal.verdict_class import CLASSES, VerdictClass, verdict_class
 
@@ -56,7 +57,8 @@ class Kind:
     @classmethod
     def read(cls, text: str) -> "Kind":
         """Of `text`."""
-        return cls(*map(_frozen, json.loads(text)))
+        members: list[Any] = [_frozen(value) for value in json.loads(text)]
+        return cls(*members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,11 @@ class Who:
 
     client: str | None
     user: str | None
+
+
+def class_of(number: int) -> VerdictClass | None:
+    """The class of `Kind.class_number`."""
+    return None if number == NO_CLASS else VerdictClass(CLASSES[number])
 
 
 def _frozen(value: object) -> object:

@@ -1,8 +1,9 @@
 """What the store's numbers stand for, read once and kept up: kinds, who, and extras; hosts are asked for in SQL."""
 
+from collections.abc import Callable
 from threading import Lock
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from embargo.journal.store import schema
 from embargo.journal.store.kinds import Extra, Kind, Who
@@ -22,14 +23,13 @@ class Lexicon:
     def refresh(self, connection: Connection) -> None:
         """Learn what has come."""
         with self._lock:
-            for place, (table, learn) in enumerate(
-                (
-                    (schema.kind, self._kind),
-                    (schema.who, self._who),
-                    (schema.extra, self._extra),
-                    (schema.appset, self._appset),
-                )
-            ):
+            learners: tuple[tuple[Table, Callable[..., None]], ...] = (
+                (schema.kind, self._kind),
+                (schema.who, self._who),
+                (schema.extra, self._extra),
+                (schema.appset, self._appset),
+            )
+            for place, (table, learn) in enumerate(learners):
                 rows = connection.execute(select(table).where(table.c.id > self._highest[place]).order_by(table.c.id))
                 for row in rows:
                     learn(*row)

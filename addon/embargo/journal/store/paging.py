@@ -12,7 +12,7 @@ from embargo.journal.store.counting import Counting
 from embargo.journal.store.decoded import uuid_of
 from embargo.journal.store.dialect import among
 from embargo.journal.store.lexicon import Lexicon
-from embargo.journal.store.rows import Key, Page, Row, of_class
+from embargo.journal.store.rows import Key, Page, Row
 from embargo.journal.store.selection import Selection
 from embargo.journal.store.spans import HOUR, LENGTHS, instant
 
@@ -59,9 +59,8 @@ class Paging:
             return self._walk(selection.conditions(driver=driver), beyond, limit, oldest_first, driver)
         streams = []
         for number in sorted(numbers):
-            one = replace(selection, **{_MEMBER[driver]: None})
-            conditions = [*one.conditions(driver="time"), _record[driver] == number]
-            streams.append(self._walk(conditions, beyond, limit, oldest_first, driver))
+            one = selection.with_one(driver, number)
+            streams.append(self._walk(one.conditions(driver=driver), beyond, limit, oldest_first, driver))
         return list(heapq.merge(*streams, reverse=not oldest_first))[:limit]
 
     def _way(self, selection: Selection, limit: int) -> tuple[str, frozenset[int], int]:
@@ -157,7 +156,12 @@ class Paging:
         groups = groups[:limit]
         if backwards:
             groups.reverse()
-        rows = tuple(self._folded_row(query, group) for group in groups)
+        shown = {row.row: row for row in self.rows([group[1] for group in groups])}
+        rows = tuple(
+            replace(shown[stands.row], key=key, n=n, first=instant(first), asked=query)
+            for key, stands, n, first in groups
+            if stands.row in shown
+        )
         older = newer = None
         if groups:
             if more if not backwards else self._any_group(selection, groups[-1][0], newer=False):
@@ -177,7 +181,10 @@ class Paging:
         """The groups of an hour, newest first: key, key of the row that stands for it, records, time of the first."""
         begin, end = max(selection.begin, hour * _HOUR), min(selection.end, (hour + 1) * _HOUR)
         within = replace(selection, begin=begin, end=end)
-        conditions = [*within.conditions(driver=self._counting.driver(within)), _record.row + 0 <= self._snapshot]
+        driver = self._counting.driver(selection)
+        numbers = {"who": selection.whos, "names": selection.names, "kind": selection.kinds}.get(driver) or ()
+        conditions = within.conditions(driver="time" if len(numbers) > _STREAMS else driver)
+        conditions.append(_record.row + 0 <= self._snapshot)
         rows = self._connection.execute(
             select(
                 _record.who,
@@ -202,21 +209,3 @@ class Paging:
             else:
                 groups[same] = (key, key, n, first)
         return sorted(groups.values(), reverse=True)
-
-    def _folded_row(self, query: Query, group: tuple[Key, Key, int, int]) -> Row:
-        key, shown, n, first = group
-        (row,) = self.rows([shown])
-        hour = key.time // _HOUR
-        apps = row.kind.apps
-        narrowed = query.and_(
-            "-client:*" if row.client is None else f"client:={row.client}",
-            "-user:*" if row.user is None else f"user:={row.user}",
-            f"apps:{','.join(apps)}" if apps else "-app:*",
-            f"since:{instant(hour * _HOUR).isoformat()}",
-            f"until:{instant((hour + 1) * _HOUR).isoformat()}",
-        )
-        narrowed = of_class(narrowed, row.verdict_class)
-        return replace(row, key=key, n=n, first=instant(first), query=narrowed)
-
-
-_MEMBER = {"who": "whos", "names": "names", "kind": "kinds"}

@@ -50,7 +50,22 @@ class Row:
     length: int
     n: int = 1  # records
     first: datetime | None = None  # of those folded, the oldest
-    query: Query | None = None  # of those folded: has just these n rows
+    asked: Query | None = field(default=None, repr=False)  # of those folded: what was asked for
+
+    @property
+    def query(self) -> Query | None:
+        """Has just the n rows that are folded into this one; None where nothing is."""
+        if self.asked is None:
+            return None
+        hour = self.time.replace(minute=0, second=0, microsecond=0)
+        narrowed = self.asked.and_(
+            "-client:*" if self.client is None else f"client:={self.client}",
+            "-user:*" if self.user is None else f"user:={self.user}",
+            f"apps:{','.join(self.apps)}" if self.apps else "-app:*",
+            f"since:{hour.isoformat()}",
+            f"until:{(hour + timedelta(hours=1)).isoformat()}",
+        )
+        return of_class(narrowed, self.verdict_class)
 
     @property
     def row(self) -> int:

@@ -5,7 +5,7 @@ endpoint, order, …), *who* (client and user), its *names*, and *extra* (policy
 set of ids, found in small tables, and every index of `record` ends in the sort key. The text of a record is not here:
 `file`, `offset` and `length` say where it stands in the log.
 
-The `by_…` tables are counts for whole hours, days and spans of 32 days, kept in the same transaction as the rows.
+The `by_…` tables are counts for whole hours, days, spans of 32 and ages of 1024 days, kept in the same transaction as the rows.
 """
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
@@ -120,6 +120,7 @@ def _counts(name: str, *keys: str, more: tuple[str, ...] = ()) -> Table:
     )
 
 
+by_class = _counts("by_class", "class")
 by_kind = _counts("by_kind", "kind")
 by_who = _counts("by_who", "class", "who")
 by_names = _counts("by_names", "class", "names")

@@ -22,6 +22,7 @@ _OF_WHO = frozenset({"client", "user"})
 _OF_NAMES = frozenset({"host", ""})
 _OF_EXTRA = frozenset({"policy", "method", "status"})
 _OF_ROW = frozenset({"id", "connection"})
+_BY_THEMSELVES = frozenset({"row", "id", "connection"})  # whose indexes know no time
 LEAST, MOST = -(1 << 62), 1 << 62  # microseconds: before and after all records
 
 type Numbers = frozenset[int]
@@ -54,18 +55,31 @@ class Selection:
         sets = (self.kinds, self.whos, self.names, self.extras, self.connections, self.identifiers)
         return self.begin >= self.end or any(each is not None and not each for each in sets)
 
-    def conditions(self, *, driver: str = "time", timed: bool = True) -> list[ColumnElement[bool]]:
+    def with_one(self, driver: str, number: int) -> "Selection":
+        """Of the numbers of *driver* (who, names, kind) *number* alone."""
+        one = frozenset({number})
+        match driver:
+            case "who":
+                return replace(self, whos=one)
+            case "names":
+                return replace(self, names=one)
+            case _:
+                return replace(self, kinds=one)
+
+    def conditions(self, *, driver: str = "time") -> list[ColumnElement[bool]]:
         """The WHERE of `record`. *driver* is the column whose index is to be used; the others only sift."""
         record = schema.record.c
         found: list[ColumnElement[bool]] = []
-        if timed and self.begin != LEAST:
-            found.append(record.time >= self.begin)
-        if timed and self.end != MOST:
-            found.append(record.time < self.end)
+        time = record.time + 0 if driver in _BY_THEMSELVES else record.time
+        if self.begin != LEAST:
+            found.append(time >= self.begin)
+        if self.end != MOST:
+            found.append(time < self.end)
         for name, numbers in (("kind", self.kinds), ("who", self.whos), ("names", self.names), ("extra", self.extras)):
             if numbers is not None:
                 column = record[name]
-                found.append(among(column if name == driver else column + 0, numbers))
+                sieve = column if name == driver else column + 0
+                found.append(sieve == next(iter(numbers)) if len(numbers) == 1 else among(sieve, numbers))
         if self.not_names:
             found.append(~among(record.names + 0, self.not_names))
         if self.connections is not None:

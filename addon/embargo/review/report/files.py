@@ -12,7 +12,7 @@ from embargo.review.report.tables import tables
 
 def write_page(text: str, path: Path) -> None:
     """Write *text* to *path*. Raises OSError."""
-    write_private(path, text.encode("utf-8", "replace"))
+    _put(path, text.encode("utf-8", "replace"))
 
 
 def write_tables(report: Report, path: Path) -> None:
@@ -29,8 +29,18 @@ def write_tables(report: Report, path: Path) -> None:
                 entry.external_attr = 0o600 << 16
                 packed.writestr(entry, table.csv(), zipfile.ZIP_DEFLATED)
             packed.comment = f"embargo report made {timestamp(report.made)}".encode()
-        write_private(path, archive.getvalue())
+        _put(path, archive.getvalue())
         return
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     for table in found:
         write_private(path / f"{table.name}.csv", table.csv().encode("utf-8"))
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Put *content* where *path* leads: a file is replaced, a device or pipe is written to, and stays what it is."""
+    if path.is_dir():
+        raise IsADirectoryError(None, "is a directory", str(path))
+    if path.exists() and not path.is_file():
+        path.write_bytes(content)
+    else:
+        write_private(path.resolve(), content)

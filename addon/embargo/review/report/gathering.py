@@ -3,12 +3,14 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import batched, chain
 
 from embargo import __version__
 from embargo.core.rules import Policy
-from embargo.journal.query import Query
+from embargo.journal.query import Query, parse_query
 from embargo.journal.record import BrokenRecord, Record
 from embargo.journal.store import Dimension, Store, Top
 from embargo.journal.verdict_class import VerdictClass
@@ -29,6 +31,7 @@ from embargo.review.report.tallies import APART, CLASSES, DIMENSIONS, Moment, Ra
 
 TOP = 20  # rows of each list, unless more are asked for
 _MOST_APPS = 10_000  # a catalogue has some thousand
+_BATCH = 5000  # records that are held at a time; of a compressed file all before them is read for each batch
 _PANELS = 6  # apps that are drawn over time
 _BEYOND = timedelta(minutes=10)  # that enforcement needs to know of both sides of a period
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
@@ -61,8 +64,9 @@ def gather(store: Store, asked: Asked, prove: Callable[[], Proof], progress: Pro
     titles = {each.id: each.title for each in policy.authorities.values()} if policy is not None else {}
     tallies = _tallies(store, period, snapshot, asked.top, names, titles)
     progress("reading heartbeats")
-    process = list(_process(store, period, snapshot))
-    found = enforcement([*process, *changes], period.start, period.end, asked.now)
+    losses: list[Loss] = []
+    process = _noting(_process(store, period, snapshot), losses, period)  # a year has millions: none is kept
+    found = enforcement(chain(process, changes), period.start, period.end, asked.now)
     progress("looking at devices")
     seen = _devices(store, period, snapshot, found)
     progress("verifying the log")
@@ -75,12 +79,13 @@ def gather(store: Store, asked: Asked, prove: Callable[[], Proof], progress: Pro
         organization=policy.settings.organization if policy is not None else None,
         tallies=tallies,
         enforcement=found,
-        policies=tuple(policies),
+        policies=tuple(replace(each, modes=_modes(found, each)) for each in policies),
         edits=tuple(edits(within)),
         interventions=interventions(changes, period.start, period.end),
         blind_spots=tuple(blind_spots(found.uninspected)),
         unseen=tuple(standing(policy)),
-        losses=tuple(_losses(process, period)),
+        losses=tuple(losses),
+        begins=next((row.time for row in store.rows(parse_query((), asked.now), snapshot, batch=1)), None),
         broken=store.broken()[0],
         devices=tuple(seen),
         orders=tuple(orders(policy, period.start, period.end, tallies.by_app)) if policy is not None else (),
@@ -174,26 +179,37 @@ def _process(store: Store, period: Period, snapshot: int) -> Iterator[Record]:
     query = period.everything("category:process", "-action:seal-checkpoint").between(
         period.start - _BEYOND, period.end + _BEYOND
     )
-    for _, line in store.lines(store.rows(query, snapshot)):
-        if line is not None:
-            try:
-                yield Record.parse(line)
-            except BrokenRecord:
-                continue  # counted by the store
+    for rows in batched(store.rows(query, snapshot), _BATCH):
+        for _, line in store.lines(rows):
+            if line is not None:
+                with suppress(BrokenRecord):  # counted by the store
+                    yield Record.parse(line)
 
 
-def _losses(records: Iterable[Record], period: Period) -> Iterator[Loss]:
+def _noting(records: Iterable[Record], losses: list[Loss], period: Period) -> Iterator[Record]:
+    """*records*, of which those that tell of a loss in the period are added to *losses*."""
     for record in records:
         if record.lost and period.start <= record.time < period.end:
             told = record.document.get("embargo", {}).get("lost", {})
-            yield Loss(
-                time=record.time, count=record.lost, since=_instant(told.get("since")), reason=_text(told.get("reason"))
-            )
+            since, reason = _instant(told.get("since")), _text(told.get("reason"))
+            losses.append(Loss(time=record.time, count=record.lost, since=since, reason=reason))
+        yield record
 
 
 def _devices(store: Store, period: Period, snapshot: int, found: Enforcement) -> list[Device]:
     gaps = [(gap.begin, gap.end) for gap in found.gaps]
     return devices(store.sightings(period.query("verdict:*", "client:*"), snapshot), found.end, gaps=gaps)
+
+
+def _modes(found: Enforcement, policy: InForce) -> tuple[str, ...]:
+    """What the workers did under *policy* in its time."""
+    told = {
+        each.state
+        for course in found.workers.values()
+        for each in course.stretches
+        if each.policy == policy.digest and each.begin < policy.end and each.end > policy.start
+    }
+    return tuple(state.word for state in sorted(told))
 
 
 def _instant(value: object) -> datetime | None:

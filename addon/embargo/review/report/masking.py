@@ -40,7 +40,10 @@ def _tallies(tallies: Tallies, client: Callable[[str], str], user: Callable[[str
 
 
 def _ranking(ranking: Ranking, namer: Callable[[str], str]) -> Ranking:
-    rows = tuple(replace(row, key=namer(row.key), label=namer(row.key)) for row in ranking.rows)
+    rows = tuple(
+        replace(row, key=namer(row.key), label=namer(row.key)) if row.key else row  # of some none is recorded
+        for row in ranking.rows
+    )
     return replace(ranking, rows=rows)
 
 

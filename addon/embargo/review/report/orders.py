@@ -89,14 +89,14 @@ def _order(
         url=authority.url,
         reviewed=authority.reviewed,
         binding=authority.id in policy.settings.bound_by,
-        course=tuple(_course(authority, min([start, *(change[0] for change in changes)]), end)),
-        within=tuple(_course(authority, start, end)),
+        course=tuple(course(authority, min([start, *(change[0] for change in changes)]), end)),
+        within=tuple(course(authority, start, end)),
         apps=tuple(_app(policy, app.id, end, hits.get(app.id, {})) for app in sorted(named, key=lambda each: each.id)),
     )
 
 
-def _course(authority: Authority, start: datetime, end: datetime) -> Iterator[Standing]:
-    """The states from *start* to *end*; two that follow each other and are the same are one."""
+def course(authority: Authority, start: datetime, end: datetime) -> Iterator[Standing]:
+    """The states of *authority* from *start* to *end*; two that follow each other and are the same are one."""
     changes = [change for change in authority.timeline.changes if start < change[0] < end]
     first = authority.timeline.state_at(start)
     state, since = first.value if first is not None else NOT_YET, start

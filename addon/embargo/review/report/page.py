@@ -43,6 +43,7 @@ def page(report: Report, *, counsel: bool = False) -> str:
             style=Markup(style),
             style_hash=digest,
             most=MOST,
+            **{"break": Markup("\n")},  # a line break of ours; others are shown as text
             CLASSES=CLASSES,
             State=State,
             WORDS=WORDS,

@@ -18,6 +18,7 @@ class InForce:
     start: datetime  # within the period
     end: datetime
     files: tuple[str, ...] = ()  # its layers, the earliest first
+    modes: tuple[str, ...] = ()  # what workers said that they did under it: words of `review.enforcement.State`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,8 @@ class Probed:
         if self.exit == 0:
             return "Everything that was asked for was refused."
         if self.exit == 1:
-            return f"{len(self.findings):,} attempts were not refused."
+            number = len(self.findings)
+            return f"{number:,} attempt was not refused." if number == 1 else f"{number:,} attempts were not refused."
         return "The probe proves nothing: nothing could be asked for, or innocent requests were refused too."
 
 

@@ -1,15 +1,17 @@
 """What the seal proves of the log of a period: the verdict of its verification, and a transcript."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from embargo.journal.seal.keys import load_public_key, public_key
-from embargo.journal.seal.result import ChainResult, Verification
+from embargo.journal.seal.result import Verification
+from embargo.journal.seal.transcript import transcript
 from embargo.journal.seal.verification import Verifier
 
-_MOST = 50  # findings and notes that are told; more are counted
+_MOST = 500  # lines of the transcript
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,14 @@ class Proof:
     transcript: Sequence[str] = ()
     keys: Sequence[str] = ()  # ids of the keys that are believed
     warnings: Sequence[str] = ()  # what it cannot know
+    signed: bool = True  # whether anything in it is
+
+    @property
+    def word(self) -> str:
+        """The whole in a word or two."""
+        if self.whole is None:
+            return "not verified"
+        return ("whole" if self.signed else "not signed") if self.whole else "broken"
 
 
 NOT_VERIFIED = Proof(whole=None, summary="The log's seal was not verified for this report, as was asked for.")
@@ -59,7 +69,7 @@ def told(result: Verification) -> Proof:
         return Proof(
             whole=None if result.whole else False,
             summary="There is no sealed record to verify." if result.whole else _broken(result),
-            transcript=tuple(_transcript(result)),
+            transcript=tuple(islice(transcript(result), _MOST)),
             keys=result.keys,
         )
     unproven = sum(chain.chained for chain in result.chains)
@@ -68,10 +78,13 @@ def told(result: Verification) -> Proof:
         f"The log is whole, as far as its seal shows: {records:,} records in {_counted(files, 'file')}, "
         f"{_counted(checkpoints, 'signed checkpoint')}."
     )
-    warnings = []
     if not checkpoints:
-        warnings.append("Nothing in it is signed: whoever can write the files could have made them anew.")
-    elif unproven:
+        summary = (
+            f"The log's {records:,} records follow one another as they should, and nothing in it is signed: "
+            "whoever can write the files could have made them anew."
+        )
+    warnings = []
+    if unproven and checkpoints:
         warnings.append(
             f"Of the newest {unproven:,} records only the order is sealed; no signature stands behind them."
         )
@@ -90,9 +103,10 @@ def told(result: Verification) -> Proof:
     return Proof(
         whole=result.whole,
         summary=summary if result.whole else _broken(result),
-        transcript=tuple(_transcript(result)),
+        transcript=tuple(islice(transcript(result), _MOST)),
         keys=result.keys,
         warnings=tuple(warnings),
+        signed=checkpoints > 0,
     )
 
 
@@ -102,34 +116,3 @@ def _broken(result: Verification) -> str:
 
 def _counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
-
-
-def _transcript(result: Verification) -> Iterator[str]:
-    yield f"verified: {result.log}{', the files of the period' if result.limited else ''}"
-    yield f"keys: {', '.join(result.keys) or 'none'}"
-    for chain in result.chains:
-        yield _line(chain)
-    yield f"policy texts unchanged: {result.policies:,}"
-    for finding in result.findings[:_MOST]:
-        yield f"wrong: {finding}"
-    yield from _more(result.found - min(len(result.findings), _MOST), "wrong")
-    for note in result.notes[:_MOST]:
-        yield f"note: {note}"
-    yield from _more(len(result.notes) - _MOST, "notes")
-
-
-def _more(number: int, what: str) -> Iterator[str]:
-    if number > 0:
-        yield f"and {number:,} more {what}"
-
-
-def _line(chain: ChainResult) -> str:
-    tally = chain.tally
-    said = f"{chain.chain}: {_counted(tally.records, 'record')} in {_counted(tally.files, 'file')}"
-    if tally.records:
-        said += f", numbers {tally.first:,} to {chain.last:,}, {_counted(tally.checkpoints, 'checkpoint')}"
-    if chain.proven is not None:
-        said += f"; signed up to number {chain.proven.sequence:,} ({chain.proven.time})"
-    if chain.seal is not None:
-        said += f"; last seal {chain.seal}"
-    return said

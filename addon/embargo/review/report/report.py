@@ -1,10 +1,10 @@
 """All that a report says of a period, as one value."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from embargo.review.devices import Device
-from embargo.review.enforcement import Enforcement
+from embargo.review.enforcement import Enforcement, State
 from embargo.review.report.blind_spots import BlindSpot
 from embargo.review.report.catalogue_age import CatalogueAge
 from embargo.review.report.interventions import Interventions
@@ -42,6 +42,7 @@ class Report:
     blind_spots: tuple[BlindSpot, ...]
     unseen: tuple[str, ...]  # what the policy leaves unseen, in sentences
     losses: tuple[Loss, ...]
+    begins: datetime | None  # of the log: its first record; None: it has none
     broken: int  # lines of the log that could not be read
     devices: tuple[Device, ...]
     orders: tuple[Order, ...]
@@ -56,6 +57,20 @@ class Report:
     def edits_refused(self) -> tuple[Edit, ...]:
         """Those that never took effect."""
         return tuple(edit for edit in self.edits if not edit.accepted)
+
+    @property
+    def share_since(self) -> float | None:
+        """The share enforced of the time since the log begins; None where that is the whole period, or none of it."""
+        if self.begins is None or not self.period.start < self.begins < self.enforcement.end:
+            return None
+        enforced = sum(
+            (
+                max(each.end - max(each.begin, self.begins), timedelta())
+                for each in self.enforcement.site.of(State.ENFORCED)
+            ),
+            timedelta(),
+        )
+        return enforced / (self.enforcement.end - self.begins)
 
     @property
     def lost(self) -> int:

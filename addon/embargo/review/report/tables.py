@@ -52,8 +52,11 @@ def tables(report: Report) -> list[Table]:
         _table("enforcement", ("from", "until", "state", "lasted", "seconds", "why"), _stretches(report)),
         _table(
             "policies",
-            ("from", "until", "digest", "files"),
-            ((each.start, each.end, each.digest, " ".join(each.files)) for each in report.policies),
+            ("from", "until", "digest", "mode", "files"),
+            (
+                (each.start, each.end, each.digest, " ".join(each.modes), " ".join(each.files))
+                for each in report.policies
+            ),
         ),
         _table(
             "edits", ("time", "id", "accepted", "before", "after", "stricter", "milder", "problems"), _edits(report)
@@ -122,6 +125,7 @@ def _about(report: Report) -> Iterator[tuple[str, Value]]:
         (f"share {state.word}", share(shares[state])) for state in State if shares[state] or state is State.ENFORCED
     )
     yield "gaps", len(report.enforcement.gaps)
+    yield "log begins", report.begins
     yield "records lost", report.lost
     yield "unreadable lines", report.broken
     yield "seal", report.proof.summary

@@ -1,0 +1,44 @@
+"""What several chains tell of one another: deletions on record, copies, when sealing began."""
+
+from collections.abc import Sequence
+
+from embargo.journal.retention.tombstone import Tombstone, explanation
+from embargo.journal.seal.finding import Kind
+from embargo.journal.seal.walk import Walk
+
+
+def explain(walk: Walk, stones: Sequence[Tombstone]) -> None:
+    """The gaps of *walk* for which a tombstone stands are no findings."""
+    for gap in walk.disorder.gaps:
+        stone = explanation(stones, gap.first, gap.last)
+        if stone is None or gap.after is None or not gap.after.after(stone.seal.encode()):
+            continue
+        if not gap.moved and gap.finding.kind.tampering:
+            gap.finding.kind = Kind.DELETED
+            gap.finding.message = f"{{records}} deleted after their time; the last file was {stone.file}"
+            walk.tally.findings -= 1
+
+
+def tell_unsealed(walks: Sequence[Walk]) -> None:
+    """Lines of before sealing began are a note, where they are of before it."""
+    began = min((walk.sealed_since for walk in walks if walk.sealed_since), default=None)
+    for walk in walks:
+        count, last = walk.tally.unsealed, walk.stamp
+        if not count:
+            continue
+        if not walk.begun and began is not None and last > began:
+            why = f"none of its {count} records is sealed, though sealing had begun before the last of them"
+            walk.report_at(Kind.UNSEALED, walk.file, 1, None, None, why)
+        else:
+            why = f"{count} records are of before sealing began: nothing proves them"
+            walk.report_at(Kind.BEFORE, walk.file if not walk.begun else walk.chain, None, None, None, why)
+
+
+def find_copies(walks: Sequence[Walk]) -> None:
+    """A chain that begins with another's first record is a copy of it."""
+    seen: dict[bytes, str] = {}
+    for walk in walks:
+        if walk.first_seal is None:
+            continue
+        if (other := seen.setdefault(walk.first_seal, walk.chain)) != walk.chain:
+            walk.report_at(Kind.DUPLICATE, walk.file, None, None, None, f"the chain holds the records of chain {other}")

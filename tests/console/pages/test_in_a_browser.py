@@ -1,0 +1,196 @@
+"""Overview, log and record in Chromium: accessible, quiet, asking this host alone, by keyboard, without JavaScript."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Browser, Page, expect
+
+from console.a_week import a_week
+from console.in_a_browser import SIZES, Scheme, chromium, serving, watched
+from embargo.console.access.desk import KEY as DESK
+from embargo.console.access.rights import Role
+
+RECORD = "/record/019dc9a8-0000-7000-8000-0000000dbba1"  # one of the hostile ones
+WIDTHS = (320, 700, 720, 1020, 1030, 1230, 1240)  # 1280 at 400 % (WCAG 1.4.10); where layouts change
+PAGES = {
+    "overview": "/",
+    "log": "/log",
+    "log-unfolded": "/log?fold=no&q=class:blocked",
+    "no-rows": "/log?q=app:none",
+    "record": RECORD,
+}
+STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    return a_week(tmp_path_factory.mktemp("browser"), count=3)  # few rows: axe looks at each
+
+
+@pytest.fixture(scope="module")
+def base(app: Flask) -> Iterator[str]:
+    with serving(app) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+def violations(page: Page, *rules: str) -> list[str]:
+    """What axe finds, of *rules* alone where some are given."""
+    chosen = {"type": "rule", "values": list(rules)} if rules else {"type": "tag", "values": STANDARDS}
+    found = Axe().run(page, options={"runOnly": chosen, "resultTypes": ["violations"]}).response["violations"]
+    return [f"{each['id']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
+
+
+def overflow(page: Page) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_accessible(browser: Browser, app: Flask, base: str, scheme: Scheme, size: str) -> None:
+    with watched(browser, app, base, scheme=scheme, size=size) as session:
+        for name, path in PAGES.items():
+            page = session.open(path)
+            assert violations(page, *(("color-contrast",) if scheme == "dark" else ())) == [], name
+            assert overflow(page) <= 0, name
+            page.close()
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR, Role.ADMIN])
+def test_accessible_to_other_roles(browser: Browser, app: Flask, base: str, role: Role) -> None:
+    with watched(browser, app, base, role, size="phone") as session:
+        page = session.open(RECORD)
+        assert violations(page) == []
+        assert overflow(page) <= 0
+
+
+def test_no_width_is_too_narrow(browser: Browser, app: Flask, base: str) -> None:
+    with watched(browser, app, base, size="phone") as session:
+        for path in PAGES.values():
+            page = session.open(path)
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 640})
+                assert overflow(page) <= 0, (path, width)
+            page.close()
+
+
+def test_menus_open_on_the_screen(browser: Browser, app: Flask, base: str) -> None:
+    for size in SIZES:
+        with watched(browser, app, base, size=size) as session:
+            page = session.open("/log?fold=no")
+            for summary in page.locator("details.pop > summary:visible").all():
+                page.keyboard.press("Escape")
+                summary.click()
+                box = page.locator("details.pop[open] > .sheet").bounding_box()
+                assert box is not None
+                assert box["x"] >= 0 and box["x"] + box["width"] <= SIZES[size][0], summary.inner_text()
+                assert violations(page, "color-contrast", "label") == [], summary.inner_text()
+            page.keyboard.press("Escape")
+            expect(page.locator("details[open]")).to_have_count(0)
+            last = page.locator("details.cell > summary").last
+            last.click()
+            box = page.locator("details.cell[open] > .sheet").bounding_box()
+            assert box is not None and box["x"] + box["width"] <= SIZES[size][0]
+
+
+def test_keyboard(browser: Browser, app: Flask, base: str) -> None:
+    with watched(browser, app, base) as session:
+        page = session.open("/log?fold=no")
+        page.keyboard.press("Tab")
+        expect(page.locator(".skip")).to_be_focused()
+        page.keyboard.press("?")
+        expect(page.locator("#keys-help")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator("#keys-help")).to_be_hidden()
+        page.keyboard.press("j")
+        page.keyboard.press("j")
+        page.keyboard.press("k")
+        expect(page.locator("tbody tr").first).to_have_class("at")
+        page.keyboard.press("/")
+        expect(page.locator("#q")).to_be_focused()
+        page.keyboard.type("app:wechat j")  # letters are letters there
+        expect(page.locator("#q")).to_have_value("app:wechat j")
+        page.keyboard.press("Escape")
+        page.keyboard.press("e")
+        expect(page.locator("[data-export]")).to_be_focused()
+        page.keyboard.press("j")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/record/*")
+
+
+def test_keys_can_be_turned_off(browser: Browser, app: Flask, base: str) -> None:
+    with watched(browser, app, base) as session:
+        page = session.open("/log")
+        page.locator("details.pop", has_text="Times:").locator("summary").click()
+        page.get_by_label("Keys for single letters").uncheck()
+        page.get_by_label("dark", exact=True).check()
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")  # at once
+        page.get_by_role("button", name="Save").click()
+        page.keyboard.press("?")
+        expect(page.locator("#keys-help")).to_be_hidden()
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        page.keyboard.press("Escape")
+
+
+def test_times_of_the_browsers_zone(browser: Browser, app: Flask, base: str) -> None:
+    with watched(browser, app, base, timezone_id="Asia/Shanghai") as session:
+        session.context.add_cookies([{"name": "embargo_display", "value": "auto.browser.on", "url": base}])
+        page = session.open(RECORD)
+        shown = page.locator(".title time")
+        utc = shown.get_attribute("datetime") or ""
+        hour = (int(utc[11:13]) + 8) % 24
+        expect(shown).to_contain_text(f" {hour:02}:{utc[14:16]}")
+        expect(shown).to_contain_text("+08:00")
+
+
+def test_without_javascript(browser: Browser, app: Flask, base: str) -> None:
+    with watched(browser, app, base, java_script_enabled=False) as session:
+        page = session.open("/")
+        page.locator("a.tile.blocked").click()
+        expect(page.locator("#total")).to_contain_text("records")
+        page.locator("#q").fill("class:blocked -user:nobody")
+        page.get_by_role("button", name="Search").click()
+        expect(page.locator(".applied")).to_contain_text("-user:nobody")
+        page.locator("details.cell > summary").first.click()
+        page.get_by_role("link", name=re.compile("Filter it out")).first.click()
+        expect(page.locator(".applied")).to_contain_text("-app:")
+        page.goto(base + "/log?q=class:blocked")
+        page.locator("summary", has_text="Export").click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="CSV").click()
+        assert Path(download.value.path()).read_text().startswith("# filter: class:blocked")
+        page.locator("a.open").first.click()
+        expect(page.locator("h1")).to_be_visible()
+        page.get_by_label("fine").check()
+        page.get_by_role("button", name="Mark").click()
+        expect(page.get_by_role("status").filter(has_text="Marked as fine")).to_be_visible()
+
+
+def test_live_tail(browser: Browser, app: Flask, base: str) -> None:
+    """New rows wait while the pointer is on the table, and come in when it leaves by the button."""
+    desk = app.extensions[DESK]
+    with watched(browser, app, base) as session:
+        page = session.open("/log?q=action:log-in")
+        before = page.locator("tbody tr").count()
+        with app.test_request_context():
+            page.get_by_role("button", name="Start live tail").click()
+            expect(page.locator("[data-tail-state]")).to_have_text("live")
+            page.mouse.move(5, 5)
+            desk.record("log-in", account="somebody", details={"way": "test"})
+            if before:
+                expect(page.locator("tbody tr")).to_have_count(before + 1, timeout=10_000)
+                page.locator("tbody tr").first.hover()
+                desk.record("log-in", account="somebody", details={"way": "test"})
+                expect(page.get_by_role("button", name="1 new")).to_be_visible(timeout=10_000)
+                expect(page.locator("tbody tr")).to_have_count(before + 1)
+                page.get_by_role("button", name="1 new").click()
+                expect(page.locator("tbody tr")).to_have_count(before + 2)

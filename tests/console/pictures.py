@@ -1,0 +1,36 @@
+"""The pictures of the manual: `python tests/console/pictures.py` takes them anew, of the same week as the tests see."""
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "addon"), str(ROOT / "tests")]
+
+from console import a_week  # noqa: E402
+from console.in_a_browser import Scheme, chromium, serving, watched  # noqa: E402
+from embargo.console.access.rights import Role  # noqa: E402
+
+PICTURES: dict[str, tuple[str, Role, Scheme, tuple[int, int]]] = {  # name: (page, role, theme, pixels)
+    "console-overview": ("/", Role.AUDITOR, "light", (1180, 960)),
+    "console-log": ("/log?q=class:blocked+since:7d", Role.AUDITOR, "light", (1280, 620)),
+    "console-record": ("/record/019dc9a8-0000-7000-8000-000000001523", Role.ADMIN, "light", (1180, 900)),
+    "console-phone": ("/", Role.VIEWER, "dark", (375, 760)),
+}
+
+
+def main() -> None:
+    """Write all pictures to `docs/images`."""
+    a_week.HOSTILE = {}
+    with TemporaryDirectory() as directory, chromium() as browser:
+        app = a_week.a_week(Path(directory), count=1200)
+        with serving(app) as base:
+            for name, (path, role, scheme, (width, height)) in PICTURES.items():
+                with watched(browser, app, base, role, scheme=scheme) as session:
+                    page = session.open(path)
+                    page.set_viewport_size({"width": width, "height": height})
+                    page.screenshot(path=ROOT / "docs/images" / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
