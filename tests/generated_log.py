@@ -194,7 +194,9 @@ def generate(
         pass
 
 
-def written(directory: Path, records: int, *, per_file: int = _FILE, compressed: bool = True, **more: object) -> Iterator[Path]:
+def written(
+    directory: Path, records: int, *, per_file: int = _FILE, compressed: bool = True, **more: object
+) -> Iterator[Path]:
     """As `generate`; yields each file when it is whole."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     source = lines(records, **more)  # type: ignore[arg-type]

@@ -14,10 +14,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from rich.progress import Progress
+from tests.generated_log import END, written
 
 from embargo.journal.query import Query, parse_query, split_terms
 from embargo.journal.store import Dimension, Key, Store
-from tests.generated_log import END, written
 
 _ROUNDS = 20
 _MOST_FILLED = 2_000_000  # records; more are built at once
@@ -54,9 +54,7 @@ def measure(directory: Path, records: int, progress: Progress) -> Stored:
     began = time.process_time()
     again = store.rebuild(lambda done, total: progress.update(task, completed=done, total=total))
     rebuild = again.records / (time.process_time() - began)
-    answers = {
-        name: _timed(question, progress, name) for name, question in questions(store).items()
-    }
+    answers = {name: _timed(question, progress, name) for name, question in questions(store).items()}
     return Stored(again.records, ingest, rebuild, store.status().size, answers)
 
 

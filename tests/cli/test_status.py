@@ -56,6 +56,26 @@ def test_what_is_deleted_and_anchored(directory: Path) -> None:
     ]
 
 
+def test_what_was_not_refused_and_not_seen(directory: Path) -> None:
+    decided = {"verdict": "log", "app": "qq", "surface": "http", "shadow": True, "count": 4}
+    blind = [{"reason": "not-needed", "count": 7}, {"reason": "pinned", "count": 0}, {"reason": "nameless", "count": 1}]
+    more = {"decisions": [decided, decided | {"shadow": False, "count": 9}], "uninspected": blind}
+    with Answering(directory, 7, HEALTHY | more | {"heartbeat": "2026-11-24T08:05:00+00:00"}):
+        lines = run().output.splitlines()
+    start = lines.index("               4 would have been blocked, and were not")
+    assert lines[start + 1 : start + 3] == [
+        "  uninspected  7 not-needed, 1 nameless",
+        "  heartbeat    2026-11-24 08:05:00 UTC",
+    ]
+
+
+def test_no_pseudonyms_are_a_finding(directory: Path) -> None:
+    with Answering(directory, 7, HEALTHY | {"privacy": {"client": "pseudonym", "error": "no space left"}}):
+        result = run()
+    assert result.exit_code == 1
+    assert "makes no pseudonyms, so that records name no client: no space left" in result.output
+
+
 def test_endpoints_on_trial(directory: Path) -> None:
     with Answering(directory, 7, HEALTHY | {"policy": HEALTHY["policy"] | {"on_trial": 2}}):
         assert "(10 apps, 5 rules, 321 endpoints, 2 on trial)" in run().output

@@ -109,7 +109,7 @@ HOSTILE = {  # what it is: members of the event
     "plus": {"user": "+1+1", "target": "/-2+3"},
     "terminal": {"user": "\x1b[2J\x1b[31mred", "target": "/\x9b31m\x07"},
     "right to left": {"user": "\u202egnp.exe", "target": "/\u2066evil\u2069"},
-    "star": {"user": "a*"},
+    "star": {"user": "a*", "host": "*.qq.com", "sni": None},
     "quotes": {"user": 'it\'s "so" \\ '},
     "template": {"user": "{{ 1111*11 }}{% raw %}"},
     "long": {"host": "a" * 8192 + ".qq.com", "target": "/" + "b" * 8192, "sni": None},

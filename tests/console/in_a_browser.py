@@ -13,7 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from console.signed_in import signed_in
@@ -59,9 +59,14 @@ class Watched:
         page = self.context.new_page()
         page.on("console", lambda message: self._heard(message.type, message.text))
         page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
+        page.on("dialog", self._shown)
         page.on("request", lambda request: self._asked(request.url))
         page.goto(self.base + path)
         return page
+
+    def _shown(self, dialog: Dialog) -> None:
+        self.faults.append(f"a script that a record brought ran: {dialog.message}")
+        dialog.dismiss()
 
     def _heard(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):

@@ -12,9 +12,9 @@ from console.in_a_browser import Scheme, chromium, serving, watched  # noqa: E40
 from embargo.console.access.rights import Role  # noqa: E402
 
 PICTURES: dict[str, tuple[str, Role, Scheme, tuple[int, int]]] = {  # name: (page, role, theme, pixels)
-    "console-overview": ("/", Role.AUDITOR, "light", (1180, 960)),
+    "console-overview": ("/", Role.AUDITOR, "light", (1280, 1000)),
     "console-log": ("/log?q=class:blocked+since:7d", Role.AUDITOR, "light", (1280, 620)),
-    "console-record": ("/record/019dc9a8-0000-7000-8000-000000001523", Role.ADMIN, "light", (1180, 900)),
+    "console-record": ("/record/019dc9a8-0000-7000-8000-000000001523", Role.ADMIN, "light", (1280, 900)),
     "console-phone": ("/", Role.VIEWER, "dark", (375, 760)),
 }
 

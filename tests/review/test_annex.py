@@ -53,7 +53,11 @@ SAID = {  # case: (settings, said, not said)
     ),
     "records for nobody else": ({}, ["Records are sent to nobody"], ["to receivers"]),
     "records for a SIEM": (
-        {"log": LogSettings(sinks=(Sink(id="siem", to=Address(transport=Transport.FILE, path="/x"), filter="app:qq"),))},
+        {
+            "log": LogSettings(
+                sinks=(Sink(id="siem", to=Address(transport=Transport.FILE, path="/x"), filter="app:qq"),)
+            )
+        },
         ["- siem: to /x, as ecs, of these: app:qq"],
         ["sent to nobody"],
     ),

@@ -48,6 +48,8 @@ def test_who_it_was() -> None:
     assert (found.client, found.user) == (ip_address("10.0.0.7"), "bob")
     masked = recorded(Record(**{**members, "client": "10.0.0.0/24"}))  # type: ignore[arg-type]
     assert masked is not None and masked.client is None
+    truncated = recorded(Record(**{**members, "client": "10.0.0.0", "masked": True}))  # type: ignore[arg-type]
+    assert truncated is not None and truncated.client is None, "the first address of a network is nobody's"
 
 
 NOTHING: dict[str, dict[str, object]] = {

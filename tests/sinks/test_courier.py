@@ -1,5 +1,8 @@
 """A sink's way from the log files: in order, at least once, over failures, restarts, rotation and retention."""
 
+import contextlib
+import errno
+import importlib
 import json
 import threading
 from collections.abc import Callable, Sequence
@@ -12,15 +15,16 @@ import pytest
 from embargo.core.sink import Batch
 from embargo.journal.files import rotated_name
 from embargo.journal.rotation import compress
+from embargo.journal.spool import ChainSpool, Line
 from embargo.sinks import keep, status
-from embargo.sinks.courier import Courier
-from embargo.sinks.keep import BrokenCursor
+from embargo.sinks.courier import BATCH, Courier
+from embargo.sinks.keep import BrokenCursor, Cursor
 from embargo.sinks.letters import letters_of
 from embargo.sinks.message import BadFilter, Message
 from embargo.sinks.receiver import Delivery, Unreachable
 from recorded import until
 from sinks.inbox import Elasticsearch, served
-from sinks.spooled import NOW, identifier, sink, write
+from sinks.spooled import NOW, identifier, lines, sink, write
 
 
 class Inbox:
@@ -119,18 +123,84 @@ def test_what_is_never_taken_is_set_aside_and_holds_up_nothing(tmp_path: Path) -
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_single_record_is_blamed_only_beside_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bad", [1, 3], ids=["one", "several that follow each other"])
+def test_records_are_blamed_only_beside_others(tmp_path: Path, bad: int) -> None:
+    """What is refused as a whole waits for a record that is taken: it shows whose fault it is."""
     write(tmp_path, 1, 1)
 
-    def alone(messages: Sequence[Message]) -> Delivery:
-        assert len(messages) == 1
-        write(tmp_path, 2, 2)
-        raise Unreachable("400", alone=True)
+    def strict(messages: Sequence[Message]) -> Delivery:
+        wrong = [position for position, message in enumerate(messages) if message.id <= identifier(bad)]
+        if len(wrong) == len(messages):
+            write(tmp_path, 1 + len(messages), 1 + len(messages))
+            raise Unreachable("400", everything=True)
+        return Delivery(refused=tuple((position, "400") for position in wrong))
 
-    inbox = Inbox(alone, lambda messages: Delivery(refused=((0, "400"),)) if len(messages) == 2 else Delivery())
-    made = delivered(tmp_path, inbox, lambda: inbox.attempts == 2)
-    assert inbox.got == ids(2, 2)
-    assert made.progress.cursor.counts.dead == 1
+    inbox = Inbox(*[strict] * (bad + 1))
+    made = delivered(tmp_path, inbox, lambda: inbox.attempts == bad + 1)
+    assert inbox.got == ids(bad + 1, bad + 1)
+    assert made.progress.cursor.counts == keep.Counts(delivered=1, dead=bad)
+
+
+def test_a_receiver_that_takes_nothing_is_not_fed_without_end(tmp_path: Path) -> None:
+    write(tmp_path, 1, 1500)
+    sizes: list[int] = []
+
+    def nothing(messages: Sequence[Message]) -> Delivery:
+        sizes.append(len(messages))
+        raise Unreachable("400", everything=True)
+
+    inbox = Inbox(*[nothing] * 100)
+    delivered(tmp_path, inbox, lambda: len(inbox.got) == 1500)
+    assert max(sizes) <= BATCH
+
+
+FULL = {  # case: what cannot be written
+    "a dead letter": "letters.bury",
+    "the cursor": "keep.save",
+}
+
+
+@pytest.mark.parametrize("what", FULL.values(), ids=FULL)
+def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """What could not be noted is begun again, not passed over."""
+    write(tmp_path, 1, 1)
+    fails = [OSError(errno.ENOSPC, "no space left on device")]
+    module = importlib.import_module(f"embargo.sinks.{what.partition('.')[0]}")
+    original = getattr(module, what.partition(".")[2])
+
+    def full(*arguments: object) -> None:
+        if fails:
+            write(tmp_path, 2, 4)
+            raise fails.pop()
+        original(*arguments)
+
+    monkeypatch.setattr(module, what.partition(".")[2], full)
+    refusal = Delivery(refused=((0, "400"),)) if what == "letters.bury" else Delivery()
+    inbox = Inbox(lambda _: refusal)
+    made = delivered(tmp_path, inbox, lambda: inbox.got[-1:] == ids(4, 4))
+    assert sorted({*inbox.got}) == ids(1, 4)
+    assert made.progress.last_error is not None
+    assert "no space left on device" in made.progress.last_error
+    assert made.progress.cursor.counts.delivered == 4
+
+
+def test_a_log_that_cannot_be_read_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read of one chain before another failed is read again."""
+    write(tmp_path, 1, 3)
+    write(tmp_path, 1, 3, chain=2)
+    original = ChainSpool.read
+    calls: list[int] = []
+
+    def failing(self: ChainSpool, most: int) -> list[Line]:
+        calls.append(1)
+        if len(calls) == 3:  # both chains have been read once, one is asked for more
+            raise OSError(errno.EIO, "input/output error")
+        return original(self, most)
+
+    monkeypatch.setattr(ChainSpool, "read", failing)
+    inbox = Inbox()
+    made = delivered(tmp_path, inbox, lambda: len(inbox.got) == 6)
+    assert made.progress.cursor.counts.delivered == 6
 
 
 def test_stopped_in_the_middle_repeats_the_batch_and_loses_nothing(tmp_path: Path) -> None:
@@ -195,14 +265,16 @@ def test_a_filter_that_is_none(tmp_path: Path, text: str) -> None:
 
 def test_a_broken_line_is_counted_and_passed(tmp_path: Path) -> None:
     write(tmp_path, 1, 1)
+    (whole,) = lines(2, 2)
     with (tmp_path / "decisions.jsonl").open("ab") as target:
         target.write(b'{"@timestamp":broken\n')
+        target.write(whole.replace(b'"destination":{', b'"destination":{"mass":1e999,', 1))  # of which JSON has no number
     write(tmp_path, 2, 2)
     inbox = Inbox()
     made = courier(tmp_path, inbox)
     made.run(once=True)
     assert inbox.got == ids(1, 2)
-    assert made.progress.cursor.counts == keep.Counts(delivered=2, broken=1)
+    assert made.progress.cursor.counts == keep.Counts(delivered=2, broken=2)
 
 
 def test_rotation_and_retention(tmp_path: Path) -> None:
@@ -234,6 +306,47 @@ def test_a_cursor_that_is_broken_is_not_begun_anew(tmp_path: Path) -> None:
     (tmp_path / "sinks/siem.cursor.json").write_text("{")
     with pytest.raises(BrokenCursor, match=r"siem\.cursor\.json is no cursor"):
         courier(tmp_path, Inbox())
+
+
+DAMAGED = {  # case: what of a cursor is written over
+    "an offset that is a text": ("chains", [{"stem": "decisions", "number": 1, "first": 1, "offset": "9", "sequence": 1}]),
+    "an offset before the file": ("chains", [{"stem": "decisions", "number": 1, "first": 1, "offset": -9, "sequence": 1}]),
+    "a chain that is none": ("chains", [{"stem": ["x"], "number": 1, "first": 1, "offset": 9, "sequence": 1}]),
+    "a count that is a text": ("counts", {"delivered": "many"}),
+    "a count that is unknown": ("counts", {"lost": 1}),
+    "a time that is a number": ("newest", 5),
+    "another version": ("version", 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("member", "value"), DAMAGED.values(), ids=DAMAGED)
+def test_a_cursor_that_is_damaged(tmp_path: Path, member: str, value: object) -> None:
+    write(tmp_path, 1, 1)
+    courier(tmp_path, Inbox()).run(once=True)
+    path = tmp_path / "sinks/siem.cursor.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {member: value}))
+    with pytest.raises(BrokenCursor, match=r"siem\.cursor\.json is no cursor"):
+        courier(tmp_path, Inbox())
+
+
+def test_a_kill_while_the_cursor_is_written_leaves_one_file_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """Nothing after it runs."""
+
+    def killed(_descriptor: int) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", killed)
+        patch.setattr(Path, "unlink", lambda _path: None)
+        for _ in range(3):
+            with contextlib.suppress(Killed):
+                keep.save(tmp_path, "siem", Cursor())
+    assert len(list((tmp_path / "sinks").iterdir())) == 1
+    keep.save(tmp_path, "siem", Cursor())
+    assert [path.name for path in (tmp_path / "sinks").iterdir()] == ["siem.cursor.json"]
 
 
 def test_what_is_kept_is_ours_alone(tmp_path: Path) -> None:

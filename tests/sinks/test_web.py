@@ -93,11 +93,39 @@ def test_the_one_that_spoils_a_batch_is_found(elastic: Elasticsearch) -> None:
 def test_a_server_that_refuses_everything_gets_it_again(elastic: Elasticsearch) -> None:
     elastic.whole = lambda *_: (400, b"no handler found")
     to = bulk(elastic)
-    with pytest.raises(Unreachable, match="everything is refused: answers 400"):
+    with pytest.raises(Unreachable, match="everything is refused: answers 400") as refused:
         Web(to).deliver(messages(to))
+    assert refused.value.everything
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"items":[]}', b'{"errors":true,"items":[{"create":{}}]}', b"<html>"])
+def test_a_server_that_refuses_each_item_gets_it_again(elastic: Elasticsearch) -> None:
+    """As a wrong index or mapping does: one mended setting, and all of it arrives."""
+    elastic.item = lambda *_: (400, "invalid_index_name_exception")
+    to = bulk(elastic)
+    with pytest.raises(Unreachable, match="everything is refused: 400 invalid_index_name") as refused:
+        Web(to).deliver(messages(to))
+    assert refused.value.everything
+
+
+def test_an_answer_that_says_the_token_is_shown_without_it(elastic: Elasticsearch, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cr3t-t0k3n\n")
+    elastic.whole = lambda *_: (403, b"Authorization: ApiKey s3cr3t-t0k3n is not known")
+    to = bulk(elastic, token_file=str(tmp_path / "token"))
+    with pytest.raises(Unreachable, match="is not known") as refused:
+        Web(to).deliver(messages(to))
+    assert "s3cr3t" not in str(refused.value)
+
+
+def test_an_item_that_says_the_token_is_shown_without_it(elastic: Elasticsearch, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cr3t-t0k3n\n")
+    elastic.item = lambda found, _: (400, "no s3cr3t-t0k3n") if found == identifier(2) else None
+    to = bulk(elastic, token_file=str(tmp_path / "token"))
+    ((_, why),) = Web(to).deliver(messages(to)).refused
+    assert ("s3cr3t" in why, "no <redacted>" in why) == (False, True)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"items":[]}', b'{"errors":true,"items":[{"create":{}}]}', b"<html>",
+          b'{"errors":true,"items":[{"create":{"status":1e999}}]}'])
 def test_an_answer_that_is_none(elastic: Elasticsearch, body: bytes) -> None:
     elastic.whole = lambda *_: (200, body)
     to = bulk(elastic)

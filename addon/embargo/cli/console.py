@@ -5,18 +5,22 @@ import signal
 import ssl
 import sys
 import threading
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 import click
 
+from embargo.cli.console_place import address, certified, hosts, is_loopback
 from embargo.cli.options import log_option, policy_option
 from embargo.cli.output import printable
 from embargo.paths import runtime_directory, state_directory
 
 if TYPE_CHECKING:
+    from embargo.console.access.desk import Desk
+    from embargo.console.ingest import Ingest
+    from embargo.console.server import Server
     from embargo.console.settings import OpenIdConnect, ProxySignIn
 
 PORT = 8090
@@ -159,7 +163,7 @@ def command(
 
     if (tls_certificate is None) != (tls_key is None):
         raise click.UsageError("--tls-certificate and --tls-key go together.")
-    if not _is_loopback(host) and tls_certificate is None and not trusted:
+    if not is_loopback(host) and tls_certificate is None and not trusted:
         raise click.UsageError(
             f"--host {host} lets others reach the console, and what they send could be read on the way: add "
             "--tls-certificate and --tls-key, or --trusted-proxy with the address of the proxy that speaks TLS for it."
@@ -172,7 +176,7 @@ def command(
         runtime=runtime_directory(),
         access=AccessSettings(
             secure=secure,
-            hosts=_hosts(host, host_names, tls_certificate),
+            hosts=hosts(host, host_names, tls_certificate),
             proxy=_proxy(trusted, user_header, groups_header),
             direct=tls_certificate is not None,
             oidc=_provider(
@@ -214,14 +218,27 @@ def _serve(
     except OSError as failure:
         where = failure.filename or f"{host}:{port}"
         _fail(f"{where}: {failure.strerror or failure}")
-    url = _url(settings, host, server.bind_addr[1], names)
-    desk = app.extensions[KEY]
+    try:
+        known = certified(certificate) if certificate is not None else []
+        _announce(app.extensions[KEY], address(settings, host, server.bind_addr[1], names or tuple(known)))
+        _until_told(server, Ingest(settings.log) if fills else None)
+    except BaseException:
+        server.stop()  # its threads would keep the process alive
+        raise
+
+
+def _announce(desk: "Desk", url: str) -> None:
+    """Say where it is, and how to become its first admin."""
     desk.database.set_url(url)
     click.echo(f"the console is at {url}")
-    if not desk.accounts.any_admin() and not settings.access.roles:
+    if not desk.accounts.any_admin() and not desk.settings.access.roles:
         link = f"{url}link/{desk.links.make(None, desk.now())}"
         click.echo(f"nobody is admin yet; this link makes the first one, once, within the hour:\n{link}")
-    ingest = Ingest(settings.log) if fills else None
+    sys.stdout.flush()
+
+
+def _until_told(server: "Server", ingest: "Ingest | None") -> None:
+    """Serve until SIGTERM or SIGINT."""
     stopped = threading.Event()
 
     def stop(_number: int, _frame: Any) -> None:
@@ -242,38 +259,10 @@ def _serve(
         _fail("the server ended by itself")
 
 
-def _hosts(host: str, names: tuple[str, ...], certificate: Path | None) -> tuple[str, ...]:
-    """What the Host header may be: in lower case, addresses of IPv6 in brackets."""
-    found = ["localhost", "127.0.0.1", "[::1]", *(name.lower().rstrip(".") for name in names)]
-    try:
-        if not (address := ip_address(host)).is_unspecified:
-            found.append(f"[{address.compressed}]" if address.version == 6 else str(address))
-    except ValueError:
-        found.append(host.lower())
-    if certificate is not None:
-        found += _certified(certificate)
-    return tuple(dict.fromkeys(found))
-
-
-def _certified(certificate: Path) -> list[str]:
-    """The names and addresses that *certificate* is for, without wildcards."""
-    from cryptography import x509
-
-    try:
-        found = x509.load_pem_x509_certificate(certificate.read_bytes())
-        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, OSError, x509.ExtensionNotFound):
-        return []  # what is wrong with it the server says
-    addresses = names.get_values_for_type(x509.IPAddress)
-    return [
-        *(name.lower() for name in names.get_values_for_type(x509.DNSName) if "*" not in name),
-        *(f"[{address.compressed}]" if address.version == 6 else str(address) for address in addresses),
-    ]
-
-
 def _proxy(
     trusted: tuple[IPv4Network | IPv6Network, ...], user_header: str | None, groups_header: str | None
 ) -> "ProxySignIn | None":
+    from embargo.console.access.detour import can_tell
     from embargo.console.settings import ProxySignIn
 
     if not trusted:
@@ -286,6 +275,11 @@ def _proxy(
     for network in trusted:
         if network.prefixlen == 0:
             raise click.UsageError(f"--trusted-proxy {network} is everybody: name the proxy's address.")
+    if user_header and any(network.is_loopback for network in trusted) and not can_tell():
+        raise click.UsageError(
+            "--user-header from a proxy on this machine needs Linux: elsewhere it cannot be told from a client that "
+            "comes through the proxy that the console watches."
+        )
     if groups_header and not user_header:
         raise click.UsageError("--groups-header goes with --user-header.")
     return ProxySignIn(networks=trusted, user_header=user_header, groups_header=groups_header)
@@ -307,7 +301,7 @@ def _provider(
     if issuer is None or client is None:
         raise click.UsageError("--oidc-issuer and --oidc-client-id go together.")
     parts = urlsplit(issuer)
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         raise click.UsageError(f"--oidc-issuer {issuer} is not https: whoever is on the way could sign in as anybody.")
     return OpenIdConnect(
         issuer=issuer,
@@ -318,23 +312,6 @@ def _provider(
         groups_claim=groups_claim,
         ca=ca,
     )
-
-
-def _url(settings: Any, host: str, port: int, names: tuple[str, ...]) -> str:
-    if settings.access.secure and not settings.access.direct:
-        return f"https://{names[0] if names else 'localhost'}/"  # the proxy's, whose port we do not know
-    shown = names[0] if names else "localhost" if host in ("0.0.0.0", "::") else host
-    shown = f"[{shown}]" if ":" in shown else shown
-    return f"{'https' if settings.access.secure else 'http'}://{shown}:{port}/"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _fail(message: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The records of `embargo log` as text: in columns for people, as they are written, as CSV; nothing in them is harmful."""
+"""The records of `embargo log` as text: in columns, as they are written, as CSV; nothing in them does harm."""
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,9 +32,7 @@ class Printer:
         """Raises UnknownField."""
         self._form = form
         self._named = bool(fields)
-        self._columns: Mapping[str, Column] = (
-            chosen(fields) if fields else SHOWN if form is Form.TABLE else EXPORTED
-        )
+        self._columns: Mapping[str, Column] = chosen(fields) if fields else SHOWN if form is Form.TABLE else EXPORTED
 
     def lines(self, entries: Iterable[Entry], *, certain: bool, header: bool = True) -> Iterator[str]:
         """The entries as text; *certain*: all are known, so that columns can fit them."""

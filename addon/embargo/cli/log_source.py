@@ -7,7 +7,6 @@ read: what was asked for stands in most of their lines.
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import batched
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 _PATIENCE = 5.0  # seconds to wait for another process that fills the store
 _SHOWN_FROM = 32 << 20  # bytes to read from which on a bar shows how far it is
-_BATCH = 2000  # rows whose lines are read at once
 
 
 class Source:
@@ -54,22 +52,21 @@ class Source:
 
     def _stored(self, store: "Store", limit: int | None) -> Iterator[Entry]:
         gone = 0
-        for rows in batched(store.rows(self._query, store.snapshot(), limit), _BATCH):
-            for _, line in store.lines(rows):
-                entry = None
-                if line is not None:
-                    with suppress(BrokenRecord):
-                        entry = Entry(Record.parse(line), line)
-                if entry is None:
-                    gone += 1
-                else:
-                    yield entry
+        for _, line in store.lines(store.rows(self._query, store.snapshot(), limit)):
+            entry = None
+            if line is not None:
+                with suppress(BrokenRecord):
+                    entry = Entry(Record.parse(line), line)
+            if entry is None:
+                gone += 1
+            else:
+                yield entry
         if gone:
             click.echo(f"warning: {gone} records are no longer in the log's files", err=True)
 
 
 def opened(log: Path, patience: float = _PATIENCE) -> "Store | None":
-    """The store of *log*, with all that is in the log now; None where there can be none, which is told where it matters.
+    """The store of *log*, with all that is in the log now; None where there can be none, told where it matters.
 
     Raises OSError where the log cannot be read.
     """

@@ -28,9 +28,7 @@ def export_subject(log: Path, subject: str, query: Query, path: Path) -> None:
 
     def record(outcome: Outcome, records: int | None = None) -> None:
         details = {"subject": subject, "terms": str(query), "records": records}
-        audit.record(
-            log, ConsoleUsed(time=utc_now(), action="export", outcome=outcome, user=user, details=details)
-        )
+        audit.record(log, ConsoleUsed(time=utc_now(), action="export", outcome=outcome, user=user, details=details))
 
     record(Outcome.UNKNOWN)  # nothing leaves that is not recorded
     try:

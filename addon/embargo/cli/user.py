@@ -39,7 +39,7 @@ def add(name: str, role: str, by_proxy: bool, log: Path) -> None:
 
     Example: embargo user add alice --role auditor
     """
-    from embargo.console.access.accounts import Source, checked
+    from embargo.console.access.accounts import Source, checked, folded
     from embargo.console.access.rights import Role
 
     with _accounts() as accounts:
@@ -48,7 +48,7 @@ def add(name: str, role: str, by_proxy: bool, log: Path) -> None:
             _fail(f"there is an account {name!r} already")
         source = Source.PROXY if by_proxy else Source.LOCAL
         _record(log, "account-added", name, {"role": role, "source": source.value})
-        account = accounts.add(name, Role(role), source, _now(), name if by_proxy else None)
+        account = accounts.add(name, Role(role), source, _now(), folded(name) if by_proxy else None)
         click.echo(f"added {printable(account.name)}, {role}")
         if not by_proxy:
             _link(accounts.database, account, log)

@@ -17,6 +17,7 @@ from embargo.console.api import blueprint as api
 from embargo.console.api import catalogue, exceptions, records, state
 from embargo.console.settings import ConsoleSettings
 from embargo.journal.store import NoPlace, UnknownVersion
+from embargo.paths import runtime_directory
 from embargo.policy.problem import PolicyError
 
 _VIEWS = (catalogue, exceptions, records, state, oidc)  # imported for the routes that they add to their blueprints
@@ -50,7 +51,7 @@ def create_app(settings: ConsoleSettings) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     headers.install(app, secure=access.secure)
     guard.install(app)
-    proxy.install(app, access)
+    proxy.install(app, access, settings.runtime or runtime_directory())
     oidc.install(app, access.oidc)
     app.view_functions["static"] = requires(Right.ANYONE)(cast(Callable[..., Response], app.view_functions["static"]))
     for blueprint in (

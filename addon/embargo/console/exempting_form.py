@@ -10,6 +10,7 @@ from ipaddress import ip_address
 from embargo.console.access.accounts import Account
 from embargo.console.selection import instant
 from embargo.console.settings import ConsoleSettings
+from embargo.core.address import Network
 from embargo.core.rules import Basis, Rule
 from embargo.journal.audit import login_user
 from embargo.journal.query import BadTerm
@@ -81,7 +82,7 @@ def wishes(record: Record, *, everyone: bool, masked: bool = False) -> Wishes | 
     whom = []
     if record.user is not None:
         whom.append(Choice("user", "this user" if masked else f"the user {record.user}"))
-    if _is_address(record.client):
+    if _is_address(record.client) and not record.masked:
         whom.append(Choice("client", "this client" if masked else f"the client {record.client}"))
     if everyone:
         whom.append(Choice("everyone", "everyone"))
@@ -178,15 +179,22 @@ def carry_out(file: LockedFile, plan: Plan, settings: ConsoleSettings, account: 
 
 def whom(rule: Rule) -> str:
     """For whom *rule* is, in words."""
-    named = [*sorted(rule.users), *(str(network) for network in rule.clients), *(group.id for group in rule.groups)]
-    return ", ".join(named) or "everyone"
+    named = [*sorted(rule.users), *map(_network, rule.clients), *(group.id for group in rule.groups)]
+    left_out = [f"not {group.id}" for group in rule.not_groups]
+    return ", ".join([*named, *left_out] if named else ["everyone", *left_out])
 
 
 def what(rule: Rule) -> str:
     """What *rule* is about, in words."""
-    apps = "all apps" if rule.apps.all else ", ".join(sorted(rule.apps.ids))
+    named = [*sorted(rule.apps.ids), *(f"apps named in {order}" for order in rule.apps.named_in)]
+    named += [f"apps of {vendor}" for vendor in sorted(rule.apps.vendors)]
+    apps = "all apps" if rule.apps.all else ", ".join(named)
     hosts = ", ".join(f"{pattern.kind.key}:{pattern.text}" for pattern in rule.hosts)
     return f"{hosts} of {apps}" if hosts else apps
+
+
+def _network(network: Network) -> str:
+    return str(network.network_address) if network.num_addresses == 1 else str(network)
 
 
 def _is_address(text: str | None) -> bool:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-from embargo.console.background import Background, Told, background
+from flask import current_app
+
+from embargo.console.background import Background, Told
 from embargo.console.context import settings
 from embargo.console.sign_offs import sign_offs
 from embargo.journal.seal.keys import known_keys
@@ -12,7 +14,7 @@ from embargo.journal.seal.result import Verification
 from embargo.journal.seal.verification import Verifier
 from embargo.journal.seal.tally import Head
 
-_NAME = "seal"
+_KEY = "embargo-sealing"
 _FRESH = 20.0  # seconds
 
 
@@ -55,20 +57,19 @@ class _Sealing:
 
 def seal(patience: float | None = None) -> tuple[Told[Verification], Progress]:
     """What is known of it, and how far a running verification is."""
-    found = _sealings()
+    found = _sealing()
     told = found.background.told() if patience is None else found.background.told(patience)
     return told, found.progress
 
 
-_SEALINGS = "embargo-sealing"
-
-
-def _sealings() -> _Sealing:
-    from flask import current_app
-
-    known: dict[str, _Sealing] = current_app.extensions.setdefault(_SEALINGS, {})
-    if _NAME not in known:
-        heads = [Head(pin.chain, pin.sequence, pin.seal, f"the sign-off of {each.until:%Y-%m-%d}")
-                 for each in sign_offs() for pin in each.pins if pin.seal]  # fmt: skip
-        known.setdefault(_NAME, _Sealing(heads))
-    return known[_NAME]
+def _sealing() -> _Sealing:
+    if _KEY not in current_app.extensions:
+        heads = [
+            Head(pin.chain, pin.sequence, pin.seal, f"the sign-off of {each.time:%Y-%m-%d %H:%M}")
+            for each in sign_offs()
+            for pin in each.pins
+            if pin.seal
+        ]
+        current_app.extensions.setdefault(_KEY, _Sealing(heads))
+    found: _Sealing = current_app.extensions[_KEY]
+    return found

@@ -37,6 +37,7 @@ COLUMNS: Mapping[str, tuple[str, str | None]] = {  # by name: heading, and key o
 }
 PRESETS = (("last hour", timedelta(hours=1)), ("24 hours", timedelta(days=1)), ("7 days", timedelta(days=7)),
            ("30 days", timedelta(days=30)), ("a year", timedelta(days=365)))  # fmt: skip
+_TEXTS = frozenset({"user", "rule", "endpoint", "method"})  # whose values `*` and `=` mean something in
 _LONGEST = 4_000  # characters of a filter: more than anybody writes, less than a URL may hold
 
 
@@ -139,7 +140,7 @@ class Selection:
     def _beside(self, kept: str, spelt: str) -> str:
         if "log_path" not in g:
             g.log_path = url_for("log.show")
-        text = f"{kept} {_written(spelt)}".lstrip()
+        text = f"{kept} {written(spelt)}".lstrip()
         return f"{g.log_path}?{urlencode([('q', text), *self.hidden()])}"
 
     def without(self, spelt: str) -> "Selection":
@@ -187,7 +188,7 @@ class Selection:
             yield from (("column", name) for name in self.columns)
 
     def _of(self, terms: list[str]) -> "Selection":
-        text = " ".join(map(_written, terms))
+        text = " ".join(map(written, terms))
         query = parse_query(terms, self.now)
         return replace(self, query=query, text=text, after=None, before=None)
 
@@ -207,7 +208,7 @@ class Selection:
 
 def term(key: str, value: str) -> str:
     """The term for exactly *value*."""
-    if key == "host" or (key in ("user", "rule", "endpoint") and ("*" in value or value.startswith("="))):
+    if key == "host" or (key in _TEXTS and ("*" in value or value.startswith(("=", "//")))):
         return f"{key}:={value}"
     if key == "client":
         try:
@@ -225,14 +226,15 @@ def _key(spelt: str) -> str:
     return key if colon else ""
 
 
-def _written(spelt: str) -> str:
+def written(spelt: str) -> str:
+    """A term as it stands in a search box."""
     return shlex.quote(spelt) if any(letter in " \t\r\n'\"\\" for letter in spelt) else spelt
 
 
 @lru_cache(maxsize=256)
 def _kept(text: str, key: str) -> str:
     """*text* without the terms of which one of *key* takes the place."""
-    return " ".join(_written(each) for each in split_terms(text) if _key(each) != key)
+    return " ".join(written(each) for each in split_terms(text) if _key(each) != key)
 
 
 def _key_of(text: str) -> Key | None:

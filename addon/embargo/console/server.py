@@ -9,6 +9,7 @@ are dropped, since WSGI takes `X_Remote_User` for `X-Remote-User`, and a proxy i
 import logging
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from typing import Any
 from cheroot import wsgi
 from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest
 from cheroot.ssl.builtin import BuiltinSSLAdapter
+
+from embargo.console.access.proxy import CONNECTION
 
 _LOG = logging.getLogger("embargo.console")
 THREADS = 24  # of which `AccessSettings.tails` serve live views at most
@@ -123,6 +126,10 @@ class _Connection(HTTPConnection):
     RequestHandlerClass = _Request
     waited_for = False  # until it sent something
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.known: dict[str, bool] = {}  # what the application finds out of it
+
     def close(self) -> None:
         super().close()
         if (left := getattr(self.wfile, "_write_buf", None)) is not None:
@@ -134,6 +141,8 @@ class _Gateway(wsgi.Gateway_10):
         environ: dict[str, Any] = super().get_environ()  # type: ignore[no-untyped-call]
         environ["wsgi.input"] = _Body(environ["wsgi.input"], self.req.server.deadlines, self.req.conn.socket)
         environ["SERVER_SOFTWARE"] = "embargo"
+        environ["SERVER_PORT"] = str(self.req.conn.socket.getsockname()[1])
+        environ[CONNECTION] = self.req.conn.known
         return environ
 
 
@@ -189,8 +198,8 @@ class Server(wsgi.Server):
             self._connections.put(conn)  # type: ignore[attr-defined]  # which its stubs leave out
 
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
-        """Tell what we do wrong; what clients do is no news."""
-        if level >= logging.ERROR:
+        """Tell what we do wrong; what clients do, to TLS and to connections, is no news."""
+        if level >= logging.ERROR and not isinstance(sys.exc_info()[1], OSError):
             _LOG.error("%s", msg, exc_info=traceback)
 
     def run(self) -> None:

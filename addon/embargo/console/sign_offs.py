@@ -4,27 +4,31 @@ It holds the end of each chain of the log at that moment, sequence and seal: so 
 what was there, though it be of that period, and nobody can put something under the auditor's word unseen.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from embargo.console.context import now, store
+from embargo.console.news import SIGNED_OFF
 from embargo.journal.files import STEMS, LogFile, log_files
 from embargo.journal.livefile import last_record
 from embargo.journal.query import parse_query
+from embargo.journal.reader import Reader
 from embargo.journal.record import BrokenRecord, Record
-from embargo.journal.seal.chain import START, chain_name
+from embargo.journal.seal.chain import START, chain_name, seal_of
 from embargo.journal.store.late import End
 from embargo.journal.store.rows import Row
 from embargo.journal.verdict_class import CLASSES
 
-SIGNED_OFF = "period-signed-off"  # event.action
 LONGEST_NOTE = 2000  # characters
 MOST_LATE = 200  # records that are told one by one
 _MOST = 1000  # sign-offs that are read
+_LONGEST_LINE = 1 << 20  # bytes of a record
 _TRIES = 20  # looks at a file that is being written
 
 
@@ -65,7 +69,8 @@ class SignOff:
     since: datetime
     until: datetime
     note: str
-    counts: Mapping[str, int]  # by class, as they were
+    rows: int  # records of the period, as they were
+    counts: Mapping[str, int]  # of them the decisions by class
     pins: tuple[Pin, ...]
 
     @property
@@ -95,11 +100,14 @@ def pins(log: Path) -> tuple[Pin, ...]:
     return tuple(pin for _, file in sorted(newest.items()) if (pin := _pin(log, file)) is not None)
 
 
-def details(since: datetime, until: datetime, counts: Mapping[str, int], pinned: tuple[Pin, ...]) -> dict[str, Any]:
+def details(
+    since: datetime, until: datetime, rows: int, counts: Mapping[str, int], pinned: tuple[Pin, ...]
+) -> dict[str, Any]:
     """What the record of a sign-off says."""
     return {
         "since": since,
         "until": until,
+        "rows": rows,
         "counts": tuple(f"{name} {counts.get(name, 0)}" for name in CLASSES),
         "chains": tuple(map(str, pinned)),
     }
@@ -142,6 +150,55 @@ def _sign_off(record: Record) -> SignOff:
         since=datetime.fromisoformat(told["since"]).astimezone(UTC),
         until=datetime.fromisoformat(told["until"]).astimezone(UTC),
         note=record.reason or "",
+        rows=int(told.get("rows", 0)),
         counts={name: int(count) for name, count in counts.items()},
         pins=tuple(map(Pin.read, told.get("chains", ()))),
     )
+
+
+class Standing(StrEnum):
+    """How a pin fares today."""
+
+    THERE = "there, and the same"
+    CHANGED = "another record stands there now"
+    GONE = "no longer in the log: deleted after its retention, or removed"
+    UNSEALED = "it was not sealed"
+
+
+def standing(log: Path, pin: Pin) -> Standing:
+    """Whether the record at which a chain ended is still in the log directory *log*. Raises OSError."""
+    if not pin.seal:
+        return Standing.UNSEALED
+    of_chain = [file for file in log_files(log, pin.stem) if file.number == pin.number]
+    before = [file for file in of_chain if file.rotated is not None and file.first <= pin.sequence]
+    live = [file for file in of_chain if file.rotated is None]
+    for file in (*before[-1:], *live):
+        found = _seal_in(log, file, pin)
+        if found is not None:
+            return Standing.THERE if found == pin.seal else Standing.CHANGED
+    return Standing.GONE
+
+
+def _seal_in(log: Path, file: LogFile, pin: Pin) -> str | None:
+    """The seal of the record with the pin's sequence in *file*; None where it is not in it."""
+    wanted = f'"sequence":{pin.sequence},'.encode()
+    if not file.compressed:
+        with file.path.open("rb") as opened:
+            start = max(0, pin.offset - _LONGEST_LINE)
+            opened.seek(start)
+            lines = opened.read(pin.offset - start).splitlines(keepends=True)
+        if lines and wanted in lines[-1] and _sequence(lines[-1]) == pin.sequence:
+            return (seal_of(lines[-1]) or b"").decode("ascii")
+    for line in Reader(log, (file.stem,)).lines(file):
+        if wanted in line and _sequence(line) == pin.sequence:
+            return (seal_of(line if line.endswith(b"\n") else line + b"\n") or b"").decode("ascii")
+    return None
+
+
+def _sequence(line: bytes) -> int | None:
+    """The record's own: a checkpoint names another's, too."""
+    try:
+        found = json.loads(line)["event"]["sequence"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return found if type(found) is int else None

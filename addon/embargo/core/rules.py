@@ -212,7 +212,6 @@ class LogSettings:
     sinks: tuple[Sink, ...] = ()  # where records go besides
     anchors: tuple[Sink, ...] = ()  # where the checkpoints of the seal go, each under an id of its place
 
-
     def kept_for(self, *, audit: bool) -> float:
         """Seconds for which files are kept: those of the audit chain, or of decisions."""
         return self.retention if not audit or self.audit_retention is None else self.audit_retention

@@ -258,7 +258,8 @@ class Last:
 
 def last_record(file: LogFile) -> Last | None:
     """The last record of a file of a chain; None where none can be read in it. Raises OSError."""
-    with file.path.open("rb") as opened:
+    descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would be waited for
+    with os.fdopen(descriptor, "rb") as opened:
         if not file.compressed:
             return _last(opened.fileno(), os.fstat(opened.fileno()).st_size)
         return _last_compressed(opened.fileno())

@@ -13,7 +13,7 @@
 | `class:would-block` | counted as that: `blocked`, `would-block`, `logged`, `allowed`, `shared` |
 | `trial:alipay`, `trial:domain:x.example` | that an endpoint on trial, of that app or that one, would judge stricter |
 | `surface:tls`, `role:cdn`, `endpoint:domain:qq.com` | judged there; by an endpoint of that role; by that endpoint |
-| `authority:eo-13971`, `authority:eo-13971:stayed` | of apps that this order names; in that state; `order:` is the same |
+| `authority:eo-13971`, `authority:eo-13971:stayed` | of apps that this order names; in that state; or `order:` |
 | `policy:5f5f` | under the policy whose digest begins so |
 | `method:post`, `status:451` | of that method; answered with that status |
 | `category:configuration` | of changes to what is enforced: policies, exceptions; also `network`, `web`, `process` |

@@ -109,6 +109,7 @@ class Record:
     authorities: tuple[tuple[str, str | None], ...] = ()  # id and state
     mismatch: bool = False
     anonymous: bool = False
+    masked: bool = False  # `client` is no address of theirs: a network's first, or a pseudonym
     break_glass: str | None = None  # id of the break-glass that it is about, or that alone let the flow through
     connection: str | None = None
     client: str | None = None  # literal address, or what stands for one
@@ -240,6 +241,7 @@ def _read(document: Document) -> Record:
         authorities=tuple((entry["id"], entry.get("state")) for entry in ours.get("authority", ())),
         mismatch=_flag(ours, "mismatch") or False,
         anonymous=_flag(ours, "anonymous") or False,
+        masked=_flag(ours, "masked") or False,
         break_glass=_text(ours.get("break_glass", _NONE), "id"),
         connection=_text(ours, "connection"),
         client=_text(source, "ip") or _text(source, "address"),

@@ -101,12 +101,12 @@ def _exact_apps(term: str, value: str) -> tuple[str, Test]:
 
 
 def _host(term: str, value: str) -> tuple[str, Test]:
+    if value.startswith("="):  # as it is written: what was refused as malformed is found, too
+        return value, lambda record: value[1:] in record.hosts
     if "*" in value:
         spelt = value.lower().removesuffix(".")
         pattern = re.compile(glob(spelt))
         return spelt, lambda record: any(pattern.match(host) is not None for host in record.hosts)
-    if value.startswith("="):  # as it is written: what was refused as malformed is found, too
-        return value, lambda record: value[1:] in record.hosts
     try:
         wanted = canonical(value).text
     except MalformedHost as malformed:

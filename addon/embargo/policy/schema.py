@@ -16,9 +16,9 @@ from embargo.policy.fields import (
     BasisWord,
     BatchWord,
     CalendarDay,
+    CheckpointAge,
     ClientWord,
     Contact,
-    CheckpointAge,
     Count,
     DayWord,
     DecryptWord,
@@ -105,7 +105,7 @@ class AnchorForm(Model):
     syslog: Text | None = Field(None, description="Send them to the syslog server HOST:PORT, over TCP.")
     http: WebAddress | None = Field(None, description="POST them to this URL, one JSON object a line.")
     tls: Switch | None = Field(None, description="Of syslog: whether inside TLS; false by default.")
-    token_file: AbsoluteFile | None = Field(None, description="Of http: a file with what the Authorization header says.")
+    token_file: AbsoluteFile | None = Field(None, description="Of http: a file with what Authorization says.")
     ca_file: AbsoluteFile | None = Field(None, description="The receiver's CA (PEM); by default the system's.")
     certificate: AbsoluteFile | None = Field(None, description="Our own certificate (PEM), for a receiver that asks.")
     key_file: AbsoluteFile | None = Field(None, description="Its key; by default in the same file.")

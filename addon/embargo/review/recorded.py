@@ -53,7 +53,7 @@ def recorded(record: Record) -> Recorded | None:
     return Recorded(
         request=request,
         time=record.time,
-        client=_address(record.client),
+        client=_address(record.client) if not record.masked else None,
         user=record.user,
         user_agent=record.user_agent,
         surface=surface,

@@ -27,7 +27,7 @@ _MOST_TEXT = 4 * 1024 * 1024  # bytes of a batch; receivers take 5 MB and more a
 _POLL = 0.25  # seconds between looks for new lines
 _PAUSES = (0.5, 60.0)  # seconds: the first pause after a failure, and the longest
 _logger = logging.getLogger(__name__)
-_MOST_ALONE = 20  # lines by which a batch grows whose only message is refused
+_MORE = 20  # lines by which a batch grows of which everything is refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +98,7 @@ class Courier:
                     done = self._step(once=once)
                 except OSError as failure:  # of the log, or of what we keep
                     self._failed(f"{failure.filename or self._log}: {failure.strerror or failure}")
+                    self._rewind()
                     if once or self._wait():
                         return
                     continue
@@ -138,7 +139,7 @@ class Courier:
                 if once or self._wait():
                     self._rewind()
                     return False
-                if failure.alone and (further := self._spool.read(_MOST_ALONE)):
+                if failure.everything and len(pending) < BATCH and (further := self._spool.read(_MORE)):
                     lines += further
                     fresh = self._composer.messages(line.raw for line in further)
                     filtered += len(further) - len(fresh)

@@ -3,10 +3,8 @@
 `NAME.cursor.json` is replaced by rename after each batch that is done; so a crash repeats a batch at most.
 """
 
-import contextlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +15,8 @@ from embargo.journal.spool import Chain, Place
 from embargo.paths import private_directory
 
 DIRECTORY = "sinks"  # below the log
+_VERSION = 1  # of a cursor file
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class BrokenCursor(ValueError):
@@ -55,26 +55,46 @@ def load(log: Path, name: str) -> Cursor:
     """
     path = log / DIRECTORY / f"{name}.cursor.json"
     try:
-        found = json.loads(path.read_bytes())
-        places = {
-            (entry["stem"], entry["number"]): Place(
-                first=entry["first"], offset=entry["offset"], sequence=entry["sequence"]
-            )
-            for entry in found["chains"]
-        }
-        return Cursor(places=places, counts=Counts(**found["counts"]), newest=found["newest"])
+        return _cursor(json.loads(path.read_bytes()))
     except FileNotFoundError:
         return Cursor()
-    except (ValueError, KeyError, TypeError) as broken:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as broken:
         raise BrokenCursor(
             f"{path} is no cursor ({broken}); without it the sink begins at the oldest record"
         ) from broken
 
 
+def _cursor(found: dict[str, Any]) -> Cursor:
+    """Raises ValueError, KeyError, TypeError, AttributeError for what is none: a wrong place would lose records."""
+    if found["version"] != _VERSION:
+        raise ValueError(f"version {found['version']!r} is not known")
+    places = {
+        (_text(entry["stem"]), _count(entry["number"])): Place(
+            first=_count(entry["first"]), offset=_count(entry["offset"]), sequence=_count(entry["sequence"])
+        )
+        for entry in found["chains"]
+    }
+    counts = Counts(**{name: _count(number) for name, number in found["counts"].items()})
+    newest = found["newest"]
+    return Cursor(places=places, counts=counts, newest=None if newest is None else _text(newest))
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
 def save(log: Path, name: str, cursor: Cursor) -> None:
     """Replace the cursor of the sink *name*, confirmed by the disk. Raises OSError."""
     document = {
-        "version": 1,
+        "version": _VERSION,
         "chains": [
             {"stem": stem, "number": number, "first": place.first, "offset": place.offset, "sequence": place.sequence}
             for (stem, number), place in sorted(cursor.places.items())
@@ -86,18 +106,16 @@ def save(log: Path, name: str, cursor: Cursor) -> None:
 
 
 def replace_file(path: Path, document: Mapping[str, Any]) -> None:
-    """Put *document* in place of *path* (mode 600), whole or not at all. Raises OSError."""
-    descriptor, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as target:
-            target.write(encoded(document) + "\n")
-            target.flush()
-            os.fsync(target.fileno())
-        Path(fresh).rename(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(fresh).unlink()
-        raise
+    """Put *document* in place of *path* (mode 600), whole or not at all. Raises OSError.
+
+    For the one process that delivers: a kill leaves a file beside it, which the next one takes.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    with os.fdopen(os.open(fresh, _FLAGS, 0o600), "w", encoding="ascii") as target:
+        target.write(encoded(document) + "\n")
+        target.flush()
+        os.fsync(target.fileno())
+    fresh.rename(path)
 
 
 def more(counts: Counts, **by: int) -> Counts:

@@ -60,8 +60,12 @@ class Composer:
             except BrokenRecord:
                 self.broken += 1
                 continue
-            if self._query.matches(record):
+            if not self._query.matches(record):
+                continue
+            try:
                 found.append(self.message(record))
+            except ValueError:  # a number that JSON cannot say, such as 1e999
+                self.broken += 1
         return found
 
     def message(self, record: Record) -> Message:

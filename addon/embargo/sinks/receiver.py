@@ -26,9 +26,9 @@ class Delivery:
 class Unreachable(Exception):
     """Nothing is known to have arrived, and the same batch is to be sent again. Says why, in one line."""
 
-    def __init__(self, why: str, *, alone: bool = False) -> None:
+    def __init__(self, why: str, *, everything: bool = False) -> None:
         super().__init__(shown(why))
-        self.alone = alone  # a single message was refused: others beside it would show whose fault it is
+        self.everything = everything  # each message was refused: others beside them would show whose fault it is
 
 
 class Receiver(Protocol):

@@ -71,7 +71,7 @@ class Web:
             why = why or found.why
         if refused and not delivered:
             # it takes nothing at all: not the records are wrong, but the address, the form or the server
-            raise Unreachable(f"everything is refused: {refused[0][1]}", alone=len(messages) == 1)
+            raise Unreachable(f"everything is refused: {refused[0][1]}", everything=True)
         return Delivery(again=tuple(sorted(again)), why=why, refused=tuple(sorted(refused)))
 
     def idle(self) -> None:

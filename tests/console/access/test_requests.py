@@ -216,6 +216,12 @@ class TestProxy:
         (found,) = log_ins(tmp_path)
         assert "belongs to another account" in found["event"]["reason"]
 
+    def test_case_makes_nobody_another(self, tmp_path: Path) -> None:
+        app = self.app(tmp_path)
+        for name in ("Carol", "carol", "CAROL"):
+            assert self.ask(app, "192.0.2.1", X_Remote_User=name, X_Remote_Groups="embargo-audit") == 200
+        assert len(desk_of(app).accounts.all()) == 1
+
     def test_without_groups_the_role_is_the_one_given_here(self, tmp_path: Path) -> None:
         app = self.app(tmp_path)
         assert self.ask(app, "192.0.2.1", X_Remote_User="carol") == 303

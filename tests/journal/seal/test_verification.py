@@ -18,6 +18,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from embargo.journal.files import LogFile
 from embargo.journal.reader import Reader
 from embargo.journal.record import Encoder
 from embargo.journal.seal import keys
@@ -497,6 +498,70 @@ def test_a_key_that_nobody_introduces(tmp_path: Path) -> None:
     assert verify(log, [old, keys.public_key(log)]).whole
 
 
+PLANTED: dict[str, tuple[Spoil, tuple[str, str]]] = {  # case: (what somebody puts there, what is found)
+    "a pipe as a live file": (lambda log: os.mkfifo(log / "decisions.9.jsonl"), ("unreadable", "decisions.9.jsonl")),
+    "a device": (lambda log: (log / "decisions.9.jsonl").symlink_to("/dev/zero"), ("unreadable", "decisions.9.jsonl")),
+    "a directory": (lambda log: (log / "decisions.9.jsonl").mkdir(), ("unreadable", "decisions.9.jsonl")),
+    "a pipe as a rotated file": (
+        lambda log: os.mkfifo(log / "decisions.9-20261124T101512Z-1.jsonl"),
+        ("unreadable", "decisions.9-20261124T101512Z-1.jsonl"),
+    ),
+    "a pipe as a policy": (
+        lambda log: ((log / "policies" / DIGEST).unlink(), os.mkfifo(log / "policies" / DIGEST)),
+        ("policy-missing", f"{A}:1"),
+    ),
+    "a line without end": (
+        lambda log: (log / "decisions.9.jsonl").write_bytes(b"x" * (20 << 20) + b"\n"),
+        ("inserted", "decisions.9.jsonl:1"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("plant", "expected"), PLANTED.values(), ids=PLANTED)
+def test_what_is_planted_holds_up_nothing(plant: Spoil, expected: tuple[str, str], log: Path) -> None:
+    plant(log)
+    assert expected in said(verified(log).findings)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(10**400) | st.just(-1),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+ACTIONS = ("seal-checkpoint", "log-deleted", "seal-unsigned", "policy-load")
+MEMBERS = ("chain", "sequence", "seal", "records", "age", "cause", "key", "signature", "public", "introduced_by",
+           "introduction", "first", "last", "file", "accounted", "since", "until")  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
+@given(data=st.data())
+def test_whatever_stands_in_a_record_verify_says_something(data: st.DataObject, small: Path) -> None:
+    """Law: a line with any members, sealed by whoever has no key, ends no verification."""
+    path = small / LIVE
+    before = path.read_bytes()
+    key = keys.key_id(keys.public_key(small))
+    details = {name: data.draw(VALUES) for name in data.draw(st.sets(st.sampled_from(MEMBERS)))}
+    if data.draw(st.booleans()):
+        details |= {"chain": "decisions", "sequence": 1, "seal": "0" * 64, "records": 1, "age": 1, "cause": "age",
+                    "key": key, "signature": "AAAA"} | details  # fmt: skip
+    members: dict[str, object] = {
+        "@timestamp": "2026-11-24T10:16:00.000Z",
+        "event": {"action": data.draw(st.sampled_from(ACTIONS)), "sequence": data.draw(st.just(17) | VALUES)},
+        "rule": data.draw(VALUES),
+        "embargo": data.draw(st.just({"checkpoint": details}) | st.just({"tombstone": details}) | VALUES),
+    }
+    for name in data.draw(st.sets(st.sampled_from(sorted(members)), max_size=1)):
+        members[name] = data.draw(VALUES)
+    line = json.dumps(members | {"embargo": members.pop("embargo")}, separators=(",", ":")).encode() + b"\n"
+    last = seal_of(before.splitlines(keepends=True)[-1])
+    assert last is not None
+    path.write_bytes(before + (sealed([line], last)[0] if line.endswith(b"}}\n") else line))
+    try:
+        assert json.dumps(dict(verified(small).document()))
+    finally:
+        path.write_bytes(before)
+
+
 # --- again and again
 
 
@@ -519,6 +584,29 @@ def test_what_is_new_alone_is_read_again(tmp_path: Path) -> None:
     assert verifier.run().chains == verified(log).chains
     edit(log / LIVE, lambda found: [*found[:-1], forged(99)])
     assert not verifier.run().whole
+
+
+@pytest.mark.parametrize("rotations", [1, 2])
+@pytest.mark.parametrize("zst", [False, True], ids=["plain", "compressed"])
+def test_a_rotation_while_the_files_are_looked_for(rotations: int, zst: bool, tmp_path: Path) -> None:
+    """The live file is open when its directory is listed: there it is, too, under another name, and more behind it."""
+    log = tmp_path / "log"
+    process = Process(log).write(7)
+    verifier = Verifier(log, [keys.public_key(log)])
+    listed, looks = verifier._listed, 0
+
+    def listed_late() -> list[LogFile]:
+        nonlocal looks
+        looks += 1
+        for _ in range(rotations if looks == 2 else 0):
+            process.write(2).rotate(zst=zst).write(3)
+        return listed()
+
+    verifier._listed = listed_late  # type: ignore[method-assign]
+    assert verifier.run().whole
+    result = verifier.run()
+    assert result.whole
+    assert result.chains == verified(log).chains
 
 
 SPOILED_BETWEEN: dict[str, Spoil] = {
@@ -547,6 +635,14 @@ def test_a_part_of_the_time(log: Path) -> None:
     until = verified(log, until=TIME + timedelta(seconds=5))
     assert [chain.tally.files for chain in until.chains] == [1, 1, 1]
     assert until.whole
+
+
+def test_a_part_that_is_not_signed_yet(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    Process(log).write(12).rotate().write(2)
+    result = verified(log, since=TIME + timedelta(seconds=60))
+    assert result.whole, [str(finding) for finding in result.findings]
+    assert result.chains[0].chained == 2
 
 
 # --- a real writer, killed

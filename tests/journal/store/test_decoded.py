@@ -45,7 +45,14 @@ JSON = st.recursive(
 )
 PLACES = [
     *(("@timestamp",), ("event",), ("event", "id"), ("event", "sequence"), ("event", "category"), ("rule", "id")),
-    *(("source",), ("source", "ip"), ("user", "name"), ("url", "domain"), ("destination", "domain"), ("related", "hosts")),
+    *(
+        ("source",),
+        ("source", "ip"),
+        ("user", "name"),
+        ("url", "domain"),
+        ("destination", "domain"),
+        ("related", "hosts"),
+    ),
     *(("http", "response"), ("http", "request", "method"), ("tls", "client"), ("embargo",), ("embargo", "app")),
     *(("embargo", "authority"), ("embargo", "trial"), ("embargo", "shared"), ("embargo", "connection"), ("dns",)),
 ]

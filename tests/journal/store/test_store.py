@@ -1,6 +1,5 @@
 """Numbers and rows of the store are those of the log, whatever is asked (laws), and however the files change."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +20,7 @@ from embargo.journal.reader import Reader
 from embargo.journal.record import Encoder, Record
 from embargo.journal.rotation import compress
 from embargo.journal.store import Busy, Dimension, Gone, Key, Row, Store, UnknownVersion
+from nobody import as_nobody, public_directory
 from recorded import BLOCK, EVENTS, OBSERVER, TIME, judged
 from sample import endpoint
 
@@ -33,7 +33,12 @@ USERS = ("alice", "Alice", "bob", "=x", "a*e", "Straße", None)
 APPS = (("wechat",), ("qq",), ("wechat", "qq"), ("alipay",), ())
 DECISIONS = tuple(
     BLOCK._replace(verdict=verdict, would=would, apps=apps, endpoint=endpoint("qq.com", role, shared=shared))
-    for verdict, would in ((Verdict.BLOCK, None), (Verdict.LOG, None), (Verdict.LOG, Verdict.BLOCK), (Verdict.ALLOW, None))
+    for verdict, would in (
+        (Verdict.BLOCK, None),
+        (Verdict.LOG, None),
+        (Verdict.LOG, Verdict.BLOCK),
+        (Verdict.ALLOW, None),
+    )
     for apps in APPS
     for role, shared in ((Role.API, False), (Role.CDN, True))
 )
@@ -246,9 +251,14 @@ def same_as_anew(store: Store) -> None:
 def state(store: Store) -> dict[str, list[tuple[object, ...]]]:
     """All counts, with values in place of the numbers that stand for them."""
     queries = {
+        "by_class": "SELECT level, bucket, class, n FROM by_class ORDER BY 1, 2, 3",
         "by_kind": "SELECT level, bucket, text, n FROM by_kind JOIN kind ON kind.id = kind ORDER BY 1, 2, 3",
-        "by_who": "SELECT level, bucket, class, client, user, n FROM by_who JOIN who ON who.id = who ORDER BY 1, 2, 3, 4, 5",
-        "by_names": "SELECT level, bucket, class, text, n FROM by_names JOIN names ON names.id = names ORDER BY 1, 2, 3, 4",
+        "by_who": (
+            "SELECT level, bucket, class, client, user, n FROM by_who JOIN who ON who.id = who ORDER BY 1, 2, 3, 4, 5"
+        ),
+        "by_names": (
+            "SELECT level, bucket, class, text, n FROM by_names JOIN names ON names.id = names ORDER BY 1, 2, 3, 4"
+        ),
         "by_device": (
             "SELECT level, bucket, client, user, text, n, shared, calls, browser, agent, first, last FROM by_device "
             "JOIN who ON who.id = who JOIN appset ON appset.id = appset ORDER BY 1, 2, 3, 4, 5"
@@ -376,7 +386,9 @@ def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     store.catch_up()
     store.rebuild()
     store.catch_up()
-    modes = {path.name: path.stat().st_mode & 0o777 for path in store.place.directory.iterdir() if not path.is_symlink()}
+    modes = {
+        path.name: path.stat().st_mode & 0o777 for path in store.place.directory.iterdir() if not path.is_symlink()
+    }
     assert set(modes.values()) == {0o600}, modes
     assert store.place.directory.stat().st_mode & 0o777 == 0o700
 
@@ -413,17 +425,28 @@ def test_readers_go_on_while_it_is_built_anew(tmp_path: Path) -> None:
     assert len(list(store.place.directory.glob("decisions-*.sqlite"))) == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_who_may_not_write_there_has_his_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = tmp_path / "log"
-    log.mkdir()
-    (log / "decisions.jsonl").write_bytes(line(0))
-    log.chmod(0o500)
-    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
-    store = Store.open(log)
-    store.catch_up()
-    assert store.count(Query(), store.snapshot()) == 1
-    assert store.place.directory.is_relative_to(tmp_path / "state")
+def test_who_may_not_write_there_has_his_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below the state directory; where that is closed too, it is said that there is no place."""
+    with public_directory() as place:
+        log, state = place / "log", place / "state"
+        log.mkdir(mode=0o755)
+        (log / "decisions.jsonl").write_bytes(line(0))
+        (log / "decisions.jsonl").chmod(0o644)
+        state.mkdir()
+        state.chmod(0o777)
+        log.chmod(0o555)
+        monkeypatch.setenv("STATE_DIRECTORY", str(state / "embargo"))
+
+        def count() -> str:
+            store = Store.open(log)
+            store.catch_up()
+            inside = store.place.directory.is_relative_to(state)
+            return f"{store.count(Query(), store.snapshot())} {inside}"
+
+        assert as_nobody(count) == "1 True"
+        assert not (log / "store").exists()
+        monkeypatch.setenv("STATE_DIRECTORY", str(log / "none"))
+        assert as_nobody(count).startswith("refused: ")
 
 
 # --- single records
@@ -445,9 +468,7 @@ def test_heartbeats_and_changes(store: Store, records: list[Record]) -> None:
         each.document["embargo"]["heartbeat"] for each in records if each.action == "heartbeat"
     ]
     assert not list(store.heartbeats(since=TIME + timedelta(days=1)))
-    assert [each.id for each in store.changes()] == [
-        each.id for each in records if "configuration" in each.categories
-    ]
+    assert [each.id for each in store.changes()] == [each.id for each in records if "configuration" in each.categories]
 
 
 def test_status(store: Store) -> None:

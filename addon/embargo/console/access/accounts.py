@@ -129,6 +129,11 @@ def canonical(name: str) -> str:
     return unicodedata.normalize("NFKC", name).strip()
 
 
+def folded(name: str) -> str:
+    """*name* for whoever takes no notice of case, as reverse proxies and the directories behind them do."""
+    return canonical(name).casefold()
+
+
 def checked(name: str) -> str:
     """*name* in canonical form. Raises Refused where it is no name."""
     name = canonical(name)

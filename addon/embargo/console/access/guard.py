@@ -62,6 +62,8 @@ def local_path(target: str | None) -> str | None:
 def _guard() -> Response | None:
     _host_is_ours()
     g.account = None
+    if proxy.by_detour():
+        raise Forbidden("nobody comes to this console through the proxy that it watches: go past it")
     if proxy.passed_by():
         raise Forbidden("come by the proxy that stands before this console: this way is not encrypted")
     view = current_app.view_functions.get(request.endpoint or "")

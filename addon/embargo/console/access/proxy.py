@@ -7,12 +7,14 @@ and are taken out of every other request before anything reads them.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+from pathlib import Path
 from typing import Any, cast
 
 from flask import request
 
-from embargo.console.access.accounts import Account, Refused, Source
+from embargo.console.access.accounts import Account, Refused, Source, folded
 from embargo.console.access.desk import desk
+from embargo.console.access.detour import through_proxy
 from embargo.console.access.rights import Role
 from embargo.console.settings import AccessSettings
 
@@ -20,7 +22,9 @@ type Environment = dict[str, Any]
 type Application = Callable[[Environment, Callable[..., Any]], Iterable[bytes]]
 
 _FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
-_USER, _GROUPS, PASSED_BY = "embargo.user", "embargo.groups", "embargo.passed-by"  # in the WSGI environment
+# in the WSGI environment
+_USER, _GROUPS, PASSED_BY, DETOUR = "embargo.user", "embargo.groups", "embargo.passed-by", "embargo.detour"
+CONNECTION = "embargo.connection"  # what is known of the connection, a dictionary that the server keeps for it
 _ORDER = (Role.ADMIN, Role.OPERATOR, Role.AUDITOR, Role.VIEWER)
 
 
@@ -35,8 +39,9 @@ class Vouched:
 class Forwarding:
     """WSGI: takes the client's address and the user's name from a named proxy, and out of all other requests."""
 
-    def __init__(self, application: Application, settings: AccessSettings) -> None:
+    def __init__(self, application: Application, settings: AccessSettings, runtime: Path) -> None:
         proxy = settings.proxy
+        self._runtime = runtime
         self._application = application
         self._secure = settings.secure
         self._alone = proxy is not None and not settings.direct
@@ -55,7 +60,8 @@ class Forwarding:
         if self._secure:
             environ["wsgi.url_scheme"] = "https"  # as the browser sees it
         peer = environ.get("REMOTE_ADDR", "")
-        trusted = self._trusted(peer)
+        environ[DETOUR] = self._detour(environ)
+        trusted = self._trusted(peer) and not environ[DETOUR]
         environ[PASSED_BY] = self._alone and not trusted and not _is_loopback(peer)
         if trusted:
             environ["REMOTE_ADDR"] = self._client(forwarded.get("HTTP_X_FORWARDED_FOR", ""), peer)
@@ -64,6 +70,16 @@ class Forwarding:
             if groups is not None:
                 environ[_GROUPS] = groups
         return self._application(environ, start_response)
+
+    def _detour(self, environ: Environment) -> bool:
+        """Whether it came through the proxy that we watch; asked once a connection."""
+        known: dict[str, bool] = environ.get(CONNECTION, {})
+        if "detour" not in known:
+            theirs, ours = str(environ.get("REMOTE_PORT", "")), str(environ.get("SERVER_PORT", ""))
+            known["detour"] = (
+                theirs.isdecimal() and ours.isdecimal() and through_proxy(self._runtime, int(theirs), int(ours))
+            )
+        return known["detour"]
 
     def _trusted(self, address: str) -> bool:
         try:
@@ -116,7 +132,7 @@ def account(word: Vouched) -> Account | None:
     try:
         if role is None:
             raise Refused("no group of this user has a role")
-        found = desk().accounts.vouched(Source.PROXY, word.name, word.name, role, desk().now())
+        found = desk().accounts.vouched(Source.PROXY, folded(word.name), word.name, role, desk().now())
         if found.disabled:
             raise Refused("the account is disabled")
     except Refused as refused:
@@ -136,9 +152,14 @@ def _role(word: Vouched) -> Role | None:
     return None if word.groups is None else role_of(word.groups)
 
 
-def install(app: Any, settings: AccessSettings) -> None:
-    """Set the reading of proxies' headers before *app*."""
-    app.wsgi_app = Forwarding(cast(Application, app.wsgi_app), settings)
+def install(app: Any, settings: AccessSettings, runtime: Path) -> None:
+    """Set the reading of proxies' headers before *app*; *runtime* has the sockets of the proxies that it watches."""
+    app.wsgi_app = Forwarding(cast(Application, app.wsgi_app), settings, runtime)
+
+
+def by_detour() -> bool:
+    """Whether the request came through the proxy that the console watches."""
+    return bool(request.environ.get(DETOUR))
 
 
 def passed_by() -> bool:

@@ -2,7 +2,21 @@
 
 from flask import Blueprint
 
-from embargo.console.pages import display, export, log, overview, record, tail
+from embargo.console.pages import (
+    apps,
+    devices,
+    display,
+    exceptions,
+    export,
+    health,
+    log,
+    overview,
+    policy,
+    record,
+    reviews,
+    tail,
+    trying,
+)
 
 PAGES: tuple[Blueprint, ...] = (
     display.blueprint,
@@ -11,4 +25,11 @@ PAGES: tuple[Blueprint, ...] = (
     tail.blueprint,
     export.blueprint,
     record.blueprint,
+    apps.blueprint,
+    devices.blueprint,
+    policy.blueprint,
+    trying.blueprint,
+    health.blueprint,
+    exceptions.blueprint,
+    reviews.blueprint,
 )

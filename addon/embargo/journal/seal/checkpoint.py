@@ -17,6 +17,7 @@ from embargo.journal.event import SealCheckpoint
 from embargo.journal.seal import keys
 
 ACTION = "seal-checkpoint"
+_MOST = 1e12  # records or seconds between two; more is none of ours
 _SEAL = re.compile(r"[0-9a-f]{64}")
 
 
@@ -76,5 +77,7 @@ def read(document: Mapping[str, Any], time: datetime) -> SealCheckpoint | None:
         and type(found.sequence) is int
         and type(found.records) is int
         and type(found.age) in (int, float)
+        and 0 < found.records < _MOST
+        and 0 < found.age < _MOST
     )
     return found if formed and _SEAL.fullmatch(found.seal) else None

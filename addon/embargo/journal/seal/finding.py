@@ -31,6 +31,7 @@ class Kind(StrEnum):
     CLOCK = "clock"  # it was set back
     LATE = "signed-late"  # records that another process signed, after the one that wrote them had gone
     KEY_CHANGED = "key-changed"  # to one that the old key introduces
+    KEY_UNUSABLE = "key-unusable"  # a process could not sign, and said so
     POLICY_UNKNOWN = "policy-unknown"  # a text that only a command named
     UNPROVEN = "unproven"  # records that are not signed yet
 
@@ -43,7 +44,7 @@ class Kind(StrEnum):
 _NOTES = frozenset(
     (
         *(Kind.TORN, Kind.BEFORE, Kind.DELETED, Kind.CLOCK, Kind.LATE, Kind.KEY_CHANGED, Kind.POLICY_UNKNOWN),
-        Kind.UNPROVEN,
+        *(Kind.UNPROVEN, Kind.KEY_UNUSABLE),
     )
 )
 

@@ -1,9 +1,10 @@
 """A line of the log as verification takes it: its place, its number, its claim. Nothing of it is believed."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+import msgspec
 
 from embargo.journal.seal.chain import content_of, seal_after, seal_of
 
@@ -25,8 +26,8 @@ class Line:
     def document(self) -> dict[str, Any] | None:
         """It as JSON; None where it is no JSON object."""
         try:
-            found = json.loads(self.raw)
-        except (ValueError, RecursionError):
+            found = msgspec.json.decode(self.raw)
+        except (ValueError, RecursionError):  # msgspec's own is a ValueError
             return None
         return found if isinstance(found, dict) else None
 

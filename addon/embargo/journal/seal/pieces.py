@@ -1,8 +1,12 @@
 """The files of a chain as verification reads them: whole lines, block by block, plain or compressed, from any place."""
 
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
 from typing import IO
 
 import zstandard
@@ -104,14 +108,23 @@ def _blocks(piece: Piece, advance: Callable[[int], None]) -> Iterator[bytes]:
         yield from _blocks_of(source, piece, advance)
 
 
+def open_regular(path: Path) -> BufferedReader:
+    """*path*, open for reading. Raises OSError, also where it is no regular file: a pipe would be waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is no regular file", str(path))
+    return open(path, "rb", opener=lambda *_: descriptor)
+
+
 def _opened(piece: Piece) -> IO[bytes]:
     try:
-        return piece.file.path.open("rb")
+        return open_regular(piece.file.path)
     except FileNotFoundError:
         whole = piece.file.path.with_name(piece.file.path.name + ".zst")  # compressed since it was listed
         if piece.file.compressed or not whole.exists():
             raise
-        return whole.open("rb")
+        return open_regular(whole)
 
 
 def _blocks_of(plain: IO[bytes], piece: Piece, advance: Callable[[int], None]) -> Iterator[bytes]:

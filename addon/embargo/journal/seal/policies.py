@@ -6,6 +6,7 @@ from hashlib import file_digest
 from pathlib import Path
 
 from embargo.journal.seal.finding import Finding, Kind
+from embargo.journal.seal.pieces import open_regular
 
 _DIGEST = re.compile(rb"[0-9a-f]{64}")
 
@@ -44,7 +45,7 @@ class Policies:
     def _wrong(self, digest: str) -> Kind | None:
         path = self._directory / digest
         try:
-            with path.open("rb") as text:
+            with open_regular(path) as text:
                 status = path.stat()
                 stamp = (status.st_size, status.st_mtime_ns)
                 if self._known.get(digest) == stamp:

@@ -33,6 +33,7 @@ class Signed:
         self.proven: Proven | None = None
         self.chained = 0  # records behind the last checkpoint
         self.checkpoints = 0  # that hold
+        self.entered = False  # the walk began in the middle: what is signed before it is not known
         self.rotated_at = -1  # sequence of the last checkpoint that a rotation made
         self._chain = chain
         self._trust = trust
@@ -91,7 +92,7 @@ class Signed:
         # commands write the audit chain, some perhaps without the key: what they leave waits for one that has it
         audit = self._chain.partition(".")[0] == AUDIT_STEM
         late = seconds(last, self._since) > self._promised.age + _SLACK_AGE
-        never = self.proven is None  # a process signs its first records at once
+        never = self.proven is None and not self.entered  # a process signs its first records at once
         if (not audit and (late or never)) or self.chained > self._promised.records + _SLACK_RECORDS:
             return (
                 Kind.UNSIGNED,

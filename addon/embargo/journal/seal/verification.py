@@ -23,7 +23,7 @@ from embargo.journal.retention.tombstone import Tombstone, tombstone_of
 from embargo.journal.seal.across import explain, find_copies, tell_unsealed
 from embargo.journal.seal.chain import chain_name
 from embargo.journal.seal.finding import Finding, Kind
-from embargo.journal.seal.pieces import Damaged, Piece, pieces
+from embargo.journal.seal.pieces import Damaged, Piece, open_regular, pieces
 from embargo.journal.seal.policies import Policies
 from embargo.journal.seal.result import ChainResult, Verification
 from embargo.journal.seal.tally import Head
@@ -118,7 +118,7 @@ class Verifier:
         for file in self._listed():
             if file.rotated is None:
                 try:
-                    source = opened.enter_context(file.path.open("rb"))
+                    source = opened.enter_context(open_regular(file.path))
                 except FileNotFoundError:
                     continue
                 except OSError as failure:

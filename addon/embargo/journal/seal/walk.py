@@ -38,7 +38,6 @@ class Walk:
         self.signed = Signed(chain, trust, self.report)
         self.disorder = Disorder(self)
         self.begun = False  # a sealed record has come
-        self.entered = False  # the walk began in the middle
         self.file = ""
         self.number = 0  # of the last line in it
         self.rest = b""  # what stands in it behind the last line feed
@@ -57,7 +56,7 @@ class Walk:
 
     def enter(self, sequence: int, seal: bytes) -> None:
         """Begins behind a record that is not read."""
-        self.sequence, self.seal, self.begun, self.entered = sequence, seal, True, True
+        self.sequence, self.seal, self.begun, self.signed.entered = sequence, seal, True, True
 
     def begin(self, file: str, first: int | None) -> None:
         """The lines that follow are those of *file*, whose first record has the number *first* by its name."""
@@ -155,6 +154,8 @@ class Walk:
             self.signed.checkpoint(line, self.sequence, previous, stamp.decode("ascii", "replace"))
         elif line.action == "log-deleted":
             self.tombstones.append(line)
+        elif line.action == "seal-unsigned":
+            self.report(Kind.KEY_UNUSABLE, line, self.sequence, self.sequence, "a process could not sign, and said why")
         self._digests(line)
 
     def stand(self, line: Line, number: int, *, gap: bool) -> None:

@@ -1,4 +1,4 @@
-"""How many rows a selection has, by kind, client, host or time: from the counts kept, where they are exact, else counted.
+"""How many rows a selection has, by kind, client, host or time: as kept, where that is exact, else counted.
 
 Exact means: whole hours, days or spans, of which what came after the snapshot is taken off again. What is left at the
 edges of a period is counted in an index.
@@ -19,6 +19,8 @@ from embargo.journal.store.spans import DAY, HOUR, LENGTHS, SPAN, Piece, coverin
 
 _LIFT = 1 << 56  # microseconds: more than from the first year to 1970
 _record = schema.record.c
+_WHO = (schema.by_who, schema.by_who.c.who, _record.who)
+_NAMES = (schema.by_names, schema.by_names.c.names, _record.names)
 _TABLES: Mapping[str, tuple[Table, ColumnElement[int]]] = {
     "who": (schema.by_who, schema.by_who.c.who),
     "names": (schema.by_names, schema.by_names.c.names),
@@ -43,6 +45,26 @@ class Counting:
         if not selection.only_kinds:
             return self._counted(selection, _record.kind)
         return self._kept(selection)
+
+    def by_class(self, selection: Selection) -> Counter[int]:
+        """Rows by class."""
+        found: Counter[int] = Counter()
+        if selection.nothing:
+            return found
+        everything = replace(selection, kinds=None, whos=None, names=None)
+        kinds = replace(everything, kinds=selection.kinds)
+        if everything.only_kinds and self._whole_classes(kinds) is not None:
+            for numbers, others, kept in (
+                (selection.names, selection.whos, _NAMES),
+                (selection.whos, selection.names, _WHO),
+            ):
+                if numbers is not None and others is None:
+                    for (_, number), n in self._by(kinds, *kept, numbers=numbers).items():
+                        found[number] += n
+                    return found
+        for kind, n in self.by_kind(selection).items():
+            found[self._lexicon.kinds[kind].class_number] += n
+        return found
 
     def by_time(self, selection: Selection, length: int) -> Counter[tuple[int, int]]:
         """Rows by bucket (of *length* microseconds, from 1970) and class."""
@@ -79,11 +101,11 @@ class Counting:
 
     def by_who(self, selection: Selection) -> Counter[tuple[int, int]]:
         """Rows by who and class."""
-        return self._by(selection, schema.by_who, schema.by_who.c.who, _record.who)
+        return self._by(selection, *_WHO)
 
     def by_names(self, selection: Selection) -> Counter[tuple[int, int]]:
         """Rows by names and class."""
-        return self._by(selection, schema.by_names, schema.by_names.c.names, _record.names)
+        return self._by(selection, *_NAMES)
 
     def by_extra(self, selection: Selection) -> Counter[tuple[int, int]]:
         """Rows by extra and class."""
@@ -92,28 +114,38 @@ class Counting:
     # --- ways
 
     def _by(
-        self, selection: Selection, table: Table, key: ColumnElement[int], column: ColumnElement[int]
+        self,
+        selection: Selection,
+        table: Table,
+        key: ColumnElement[int],
+        column: ColumnElement[int],
+        numbers: frozenset[int] | None = None,
     ) -> Counter[tuple[int, int]]:
+        """Rows by *column*, which *table* has as *key*, and class; of *numbers* alone."""
         if selection.nothing:
             return Counter()
         classes = self._whole_classes(selection)
         if classes is None:
             return self._classed(self._counted(selection, column, _record.kind))
         found: Counter[tuple[int, int]] = Counter()
-        for piece in self._pieces(selection, DAY):
+        pieces_ = self._pieces(selection, DAY)
+        for piece in pieces_:
             within = _within_time(selection, piece)
+            if numbers is not None:
+                within = replace(within, whos=numbers) if column is _record.who else replace(within, names=numbers)
             if piece.level < 0:
                 counted = self._classed(self._counted(within, column, _record.kind))
             else:
+                wanted = [] if numbers is None else [among(key, numbers)]
                 rows = self._connection.execute(
                     select(key, table.c["class"], func.sum(table.c.n))
-                    .where(*_within(table, piece))
-                    .group_by(key, table.c["class"])
+                    .where(*_within(table, piece), *wanted)
+                    .group_by(table.c["class"], key)
                 )
                 counted = Counter({(value, number): n for value, number, n in rows if number in classes})
                 counted.subtract(self._classed(self._later(within, column, _record.kind)))
             found.update(counted) if piece.sign > 0 else found.subtract(counted)
-        return +found
+        return found if self._newest() and all(piece.sign > 0 for piece in pieces_) else +found
 
     def _whole_classes(self, selection: Selection) -> frozenset[int] | None:
         """The classes of the selection's kinds, where it takes all kinds of each and asks for nothing else."""
@@ -180,7 +212,8 @@ class Counting:
         return self._grouped(conditions, columns)
 
     def _grouped(self, conditions: list[ColumnElement[bool]], columns: tuple[ColumnElement[Any], ...]) -> Counter[Any]:
-        rows = self._connection.execute(select(*columns, func.count()).where(*conditions).group_by(*columns))
+        keys = [column + 0 for column in columns]  # the index is chosen by what is looked for, not by what it is sorted
+        rows = self._connection.execute(select(*keys, func.count()).where(*conditions).group_by(*keys))
         if len(columns) == 1:
             return Counter({row[0]: row[1] for row in rows})
         return Counter({tuple(map(int, row[:-1])): row[-1] for row in rows})
@@ -198,8 +231,7 @@ class Counting:
         }
         if not estimates:
             return "time"
-        best = min(estimates, key=lambda name: estimates[name])
-        return best
+        return min(estimates, key=lambda name: estimates[name])
 
     def total(self, selection: Selection) -> int:
         """About how many rows there are in the spans that the period touches."""
@@ -235,5 +267,8 @@ def _within_time(selection: Selection, piece: Piece) -> Selection:
 
 def _within(table: Table, piece: Piece) -> Iterator[ColumnElement[bool]]:
     yield table.c.level == piece.level
-    yield table.c.bucket >= piece.begin
-    yield table.c.bucket < piece.end
+    if piece.end == piece.begin + 1:
+        yield table.c.bucket == piece.begin  # so that the rest of the key is in order, and grouping needs no sorting
+    else:
+        yield table.c.bucket >= piece.begin
+        yield table.c.bucket < piece.end

@@ -113,7 +113,7 @@ def _wider_devices(devices: Devices, by: int) -> Devices:
 
 
 def tidy(connection: Connection, interned: Interned, begin: int, end: int) -> None:
-    """After rows between *begin* and *end* (microseconds) went: no empty counts, and no device seen too early or late."""
+    """After rows between *begin* and *end* (microseconds) went: no empty counts, no device seen too early or late."""
     for table, lowest in ((by_class, HOUR), (by_kind, HOUR), (by_who, DAY), (by_names, DAY), (by_device, DAY)):
         for level in range(lowest, AGE + 1):
             empty = [table.c.n == 0] if table is not by_device else [table.c.n == 0, table.c.shared == 0]

@@ -1,4 +1,4 @@
-"""What each client had to do with each app, over a period: what tells an installed app from a visited site, and its end.
+"""What each client had to do with each app, over a period: what tells an installed app from a visited site.
 
 Counted by day and span of 32 days as records come, so that a year takes no scan. Whole days in UTC.
 """
@@ -57,9 +57,7 @@ def devices(
     period = query.between(
         None if selection.begin == LEAST else instant(begin), None if selection.end == MOST else instant(end)
     ).without(*(term.key for term in query.terms if term.key not in ("client", "user", "app")))
-    made = [
-        _device(period, client, app, seen, days.get((client, app), 0)) for (client, app), seen in found.items()
-    ]
+    made = [_device(period, client, app, seen, days.get((client, app), 0)) for (client, app), seen in found.items()]
     return sorted(made, key=lambda device: (device.last, device.client, device.app), reverse=True)
 
 

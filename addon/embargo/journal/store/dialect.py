@@ -42,7 +42,6 @@ def engine(path: Path, *, writing: bool, building: bool = False) -> Engine:
         run("PRAGMA case_sensitive_like=ON")
         run(f"PRAGMA cache_size=-{_CACHE if writing else _READ_CACHE}")
         run(f"PRAGMA mmap_size={_MAPPED}")
-        run("PRAGMA temp_store=MEMORY")
         if building:
             run("PRAGMA journal_mode=MEMORY")
             run("PRAGMA synchronous=OFF")
@@ -112,5 +111,3 @@ def changes(connection: Connection) -> int:
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     return driver.total_changes
-
-

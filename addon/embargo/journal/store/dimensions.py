@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from heapq import nlargest
 
 from sqlalchemy import Connection, select
 
@@ -69,6 +70,8 @@ _OF_EXTRA: Mapping[Dimension, Callable[[Extra], Values]] = {
     Dimension.METHOD: lambda extra: _some(extra.method),
     Dimension.STATUS: lambda extra: _some(None if extra.status is None else str(extra.status)),
 }
+_NONE: tuple[int | None, ...] = (None,)
+_MANY = 2000  # sets of names from which on all are read rather than looked up
 _PLAIN = frozenset(
     {Dimension.ROLE, Dimension.SURFACE, Dimension.VERDICT, Dimension.WOULD, Dimension.CLASS, Dimension.CATEGORY}
     | {Dimension.OUTCOME, Dimension.POLICY}
@@ -109,26 +112,31 @@ def _add(found: Counts, values: Iterable[str], cls: int, n: int) -> None:
         found[value][cls] += n
 
 
-def _top_hosts(
-    counting: Counting, connection: Connection, query: Query, selection: Selection, limit: int
-) -> list[Top]:
+def _top_hosts(counting: Counting, connection: Connection, query: Query, selection: Selection, limit: int) -> list[Top]:
     counted = counting.by_names(selection)
-    members: defaultdict[int, list[int]] = defaultdict(list)
+    members: defaultdict[int, list[int | None]] = defaultdict(list)
     table = schema.names_member.c
+    wanted = {names for names, _ in counted}
+    statement = select(table.host, table.names)
     for host, names in connection.execute(
-        select(table.host, table.names).where(among(table.names, {names for names, _ in counted}))
+        statement if len(wanted) > _MANY else statement.where(among(table.names, wanted))
     ):
         members[names].append(host)
-    by_host: defaultdict[int | None, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
+    weights: defaultdict[int | None, int] = defaultdict(int)
+    for (names, _), n in counted.items():
+        for host in members.get(names, _NONE):
+            weights[host] += n
+    best = nlargest(limit + 1, weights.items(), key=lambda item: item[1])
+    by_host: dict[int | None, defaultdict[int, int]] = {host: defaultdict(int) for host, _ in best}
     for (names, cls), n in counted.items():
-        for host in members[names] or (None,):
-            by_host[host][cls] += n
-    best = sorted(by_host.items(), key=lambda item: -_weight(item[1]))[: limit + 1]
-    wanted = {host for host, _ in best if host is not None}
-    named = connection.execute(select(schema.host.c.id, schema.host.c.name).where(among(schema.host.c.id, wanted)))
+        for host in members.get(names, _NONE):
+            if host in by_host:
+                by_host[host][cls] += n
+    hosts = {host for host, _ in best if host is not None}
+    named = connection.execute(select(schema.host.c.id, schema.host.c.name).where(among(schema.host.c.id, hosts)))
     names_of = {row[0]: row[1] for row in named}
     found: Counts = defaultdict(lambda: defaultdict(int))
-    for host, classes in best:
+    for host, classes in by_host.items():
         found[None if host is None else names_of[host]] = classes
     return _ranked(query, Dimension.HOST, found, limit)
 

@@ -83,7 +83,7 @@ class Ingester:
         self._done = self._total = 0
 
     def run(self, progress: Progress | None = None) -> Caught:
-        """One pass over all files. Raises OSError where the directory cannot be listed, and what the database raises."""
+        """One pass over all files. Raises OSError where the directory cannot be listed, and the database's errors."""
         caught = Caught()
         with self._engine.begin() as connection:
             self._load(connection)
@@ -111,7 +111,9 @@ class Ingester:
         The live ones are opened before the rotated ones are listed: so a rotation in between is seen twice and counted
         once, and never missed.
         """
-        live = [found for file in listed(self._directory) if file.rotated is None and (found := self._open(file, stack))]
+        live = [
+            found for file in listed(self._directory) if file.rotated is None and (found := self._open(file, stack))
+        ]
         held = {source.inode for source in live}
         by_name = {(file.name, file.inode, file.size): file for file in self._files.values() if file.whole}
         present: set[int] = set()
@@ -124,9 +126,7 @@ class Ingester:
                 status = None
             if status is not None and status.st_ino in held:
                 continue
-            if status is not None and (
-                known := by_name.get((log_file.path.name, status.st_ino, status.st_size))
-            ):
+            if status is not None and (known := by_name.get((log_file.path.name, status.st_ino, status.st_size))):
                 present.add(known.id)
                 continue
             if (source := self._open(log_file, stack)) is not None:

@@ -12,7 +12,28 @@ NO_CLASS = len(CLASSES)  # the number of what is no decision
 
 _PRODUCT = re.compile(r"([A-Za-z][A-Za-z0-9_. -]*?)/[0-9A-Za-z.+_-]+|\([^()]*\)")
 _BROWSERS = frozenset(
-    ["mozilla", "applewebkit", "gecko", "firefox", "chrome", "safari", "version", "mobile", "edg", "edga", "edgios", "opr", "crios", "fxios", "chromium", "headlesschrome", "ubuntu", "samsungbrowser", "like_gecko", "khtml"]
+    [
+        "mozilla",
+        "applewebkit",
+        "gecko",
+        "firefox",
+        "chrome",
+        "safari",
+        "version",
+        "mobile",
+        "edg",
+        "edga",
+        "edgios",
+        "opr",
+        "crios",
+        "fxios",
+        "chromium",
+        "headlesschrome",
+        "ubuntu",
+        "samsungbrowser",
+        "like_gecko",
+        "khtml",
+    ]
 )
 
 

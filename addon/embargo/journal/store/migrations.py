@@ -54,5 +54,3 @@ def migrate(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
         step(connection)
     if int(found) != newest:
         connection.execute(meta.update().where(meta.c.key == "version").values(value=str(newest)))
-
-

@@ -116,9 +116,7 @@ class Place:
     @contextmanager
     def locked(self, patience: float) -> Iterator[None]:
         """The right to fill the store, for which it waits up to *patience* seconds. Raises Busy, OSError."""
-        descriptor = os.open(
-            self.directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-        )
+        descriptor = os.open(self.directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             deadline = time.monotonic() + patience
             while True:

@@ -5,7 +5,8 @@ endpoint, order, …), *who* (client and user), its *names*, and *extra* (policy
 set of ids, found in small tables, and every index of `record` ends in the sort key. The text of a record is not here:
 `file`, `offset` and `length` say where it stands in the log.
 
-The `by_…` tables are counts for whole hours, days, spans of 32 and ages of 1024 days, kept in the same transaction as the rows.
+The `by_…` tables are counts for whole hours, days, spans of 32 and ages of 1024 days, kept in the transaction that
+writes the rows.
 """
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint

@@ -87,7 +87,9 @@ class Selection:
         if self.not_connections:
             found.append((record.connection + 0).not_in(self.not_connections))
         if self.identifiers is not None:
-            found.append(or_(false(), *(and_(record.id_high == h, record.id_low == low) for h, low in self.identifiers)))
+            found.append(
+                or_(false(), *(and_(record.id_high == h, record.id_low == low) for h, low in self.identifiers))
+            )
         found += [~and_(record.id_high == h, record.id_low == low) for h, low in self.not_identifiers]
         return found
 
@@ -158,11 +160,11 @@ def _host_condition(term: Term) -> ColumnElement[bool]:
     name, value = schema.host.c.name, term.value
     if term.key == "":
         return name.contains(value.lower(), autoescape=True)
+    if value.startswith("="):
+        return name == value[1:]
     if "*" in value:
         escaped = value.replace("/", "//").replace("%", "/%").replace("_", "/_").replace("*", "%")
         return name.like(escaped, escape="/")
-    if value.startswith("="):
-        return name == value[1:]
     return or_(name == value, name.endswith("." + value, autoescape=True))
 
 

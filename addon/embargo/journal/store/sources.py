@@ -17,7 +17,7 @@ import zstandard
 
 from embargo.journal.files import STEMS, LogFile, log_files
 
-_BLOCK = 1 << 22  # bytes read at once
+_BLOCK = 1 << 20  # bytes read at once
 _LONGEST_FIRST_LINE = 1 << 20  # bytes
 
 
@@ -37,7 +37,7 @@ class Source:
             head = self.opened.read(_LONGEST_FIRST_LINE)
         else:
             with suppress(zstandard.ZstdError):
-                reader = _decompressed(self.opened)
+                reader = decompressed(self.opened)
                 head = b""
                 while b"\n" not in head and len(head) < _LONGEST_FIRST_LINE and (more := reader.read(1 << 16)):
                     head += more
@@ -53,7 +53,7 @@ class Source:
                 left -= len(block)
                 yield block
             return
-        reader = _decompressed(self.opened)
+        reader = decompressed(self.opened)
         skipped = 0
         while block := reader.read(_BLOCK):
             begin = max(0, position - skipped)
@@ -62,7 +62,8 @@ class Source:
                 yield block[begin:] if begin else block
 
 
-def _decompressed(opened: IO[bytes]) -> "zstandard.ZstdDecompressionReader":
+def decompressed(opened: IO[bytes]) -> "zstandard.ZstdDecompressionReader":
+    """A reader of the uncompressed bytes of *opened*, which it leaves open."""
     return zstandard.ZstdDecompressor().stream_reader(opened, read_across_frames=True, closefd=False)
 
 

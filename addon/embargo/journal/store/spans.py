@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 SECOND = 1_000_000  # microseconds
 HOUR, DAY, SPAN, AGE = 0, 1, 2, 3  # levels
-LENGTHS = tuple(seconds * SECOND for seconds in (3_600, 86_400, 32 * 86_400, 1024 * 86_400))  # each a multiple of the last
+LENGTHS = tuple(
+    seconds * SECOND for seconds in (3_600, 86_400, 32 * 86_400, 1024 * 86_400)
+)  # each a multiple of the last
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -45,7 +47,10 @@ def pieces(begin: int, end: int, lowest: int, all_from: int, all_to: int) -> lis
     if left_out * 4 >= all_to - all_from:
         return list(covering(begin, end, lowest))
     outside = [*covering(all_from, begin, lowest), *covering(end, all_to, lowest)]
-    return [Piece(AGE, whole[0] // LENGTHS[AGE], whole[1] // LENGTHS[AGE]), *(replace(each, sign=-1) for each in outside)]
+    return [
+        Piece(AGE, whole[0] // LENGTHS[AGE], whole[1] // LENGTHS[AGE]),
+        *(replace(each, sign=-1) for each in outside),
+    ]
 
 
 def covering(begin: int, end: int, lowest: int, highest: int = AGE) -> Iterator[Piece]:

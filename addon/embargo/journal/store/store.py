@@ -1,12 +1,11 @@
 """The store: one face to all that is asked of it.
 
 Every number comes from one place (`Counting`, `Paging` over one `Selection`), in one transaction, up to one *snapshot*:
-the highest row that counts. So numbers and rows of one snapshot agree, whatever is written meanwhile; but for rows whose
-files retention deletes, which are gone from both.
+the highest row that counts. So numbers and rows of one snapshot agree, whatever is written meanwhile; rows whose files
+retention deletes are gone from both.
 """
 
 import os
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -23,13 +22,13 @@ from embargo.journal.store.counting import Counting
 from embargo.journal.store.devices import devices
 from embargo.journal.store.dimensions import Dimension, tops
 from embargo.journal.store.ingest import Caught, Ingester, Progress
-from embargo.journal.store.late import End, late_keys
 from embargo.journal.store.kinds import class_of
+from embargo.journal.store.late import End, late_keys
 from embargo.journal.store.lexicon import Lexicon
 from embargo.journal.store.migrations import VERSION, check, migrate
 from embargo.journal.store.paging import Paging
 from embargo.journal.store.place import Place
-from embargo.journal.store.reading import Gone, lines
+from embargo.journal.store.reading import Gone, Known, known, lines
 from embargo.journal.store.rows import Cell, Device, Heartbeat, Key, Page, Row, StoreStatus, Top
 from embargo.journal.store.selection import Selection, select_by
 from embargo.journal.store.sightings import sightings
@@ -111,7 +110,7 @@ class Store:
         return self._ingester.run(progress)
 
     def rebuild(self, progress: Progress | None = None, patience: float = _PATIENCE) -> Caught:
-        """Builds the store anew from the files; the old one answers until the new one is whole. Raises as `catch_up`."""
+        """Builds the store anew from the files; the old one answers until it is whole. Raises as `catch_up`."""
         with self.place.locked(patience):
             return self._build(progress)
 
@@ -225,7 +224,8 @@ class Store:
     def classes(self, query: Query, snapshot: int) -> dict[VerdictClass | None, int]:
         """How many rows *query* has, by class; None: what is no decision. Classes without rows are left out."""
         with self._asked(query) as (connection, lexicon, selection):
-            return _by_class(Counting(connection, lexicon, snapshot).by_kind(selection), lexicon)
+            counted = Counting(connection, lexicon, snapshot).by_class(selection)
+            return {class_of(number): n for number, n in counted.items()}
 
     def page(
         self,
@@ -272,13 +272,16 @@ class Store:
         with self._asked(query) as (connection, lexicon, selection):
             counted = Counting(connection, lexicon, snapshot).by_time(selection, length)
         return [
-            Cell(instant(at * length), bucket, class_of(number), n, query) for (at, number), n in sorted(counted.items())
+            Cell(instant(at * length), bucket, class_of(number), n, query)
+            for (at, number), n in sorted(counted.items())
         ]
 
     def top(self, query: Query, snapshot: int, dimension: Dimension, limit: int = 10) -> list[Top]:
         """The values of *dimension* that come most often, each with the query that has its rows."""
         with self._asked(query) as (connection, lexicon, selection):
-            return tops(Counting(connection, lexicon, snapshot), connection, lexicon, query, selection, dimension, limit)
+            return tops(
+                Counting(connection, lexicon, snapshot), connection, lexicon, query, selection, dimension, limit
+            )
 
     # --- records
 
@@ -308,8 +311,11 @@ class Store:
 
     def lines(self, rows: Iterable[Row]) -> Iterator[tuple[Row, bytes | None]]:
         """Each of *rows* with its line as it is written, without line feed; None where it is gone."""
+        yield from lines(self._known, self.log, rows)
+
+    def _known(self, file: int) -> Known | None:
         with self._connect() as connection:
-            yield from lines(connection, self.log, rows)
+            return known(connection, file)
 
     def neighbours(self, record: Record | Row, around: timedelta = timedelta(minutes=5), limit: int = 50) -> Page:
         """What the same client did *around* that time, and what is of the same connection, newest first."""
@@ -397,9 +403,7 @@ class Store:
             files = schema.file.c
             known = {
                 (row.name, row.inode): row
-                for row in connection.execute(
-                    select(files.name, files.inode, files.size, files.position, files.whole)
-                )
+                for row in connection.execute(select(files.name, files.inode, files.size, files.position, files.whole))
             }
         behind = 0
         for file in listed(self.log):
@@ -427,10 +431,3 @@ class Store:
             newest=None if newest is None else instant(newest),
             notices=tuple(self.notices),
         )
-
-
-def _by_class(counted: Counter[int], lexicon: Lexicon) -> dict[VerdictClass | None, int]:
-    found: defaultdict[VerdictClass | None, int] = defaultdict(int)
-    for kind, n in counted.items():
-        found[lexicon.kinds[kind].verdict_class] += n
-    return dict(found)
