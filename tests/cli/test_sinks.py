@@ -109,7 +109,7 @@ def test_retry(log: Path, tmp_path: Path) -> None:
         sinks("run", "--once", "--log", log, "--policy", path)
         refused = sinks("retry", "a", "--log", log, "--policy", path)
         assert (refused.exit_code, refused.output) == (
-            1, "a: 0 delivered, 1 refused; 400 mapper_parsing_exception: because\n",
+            1, "a: 0 delivered, 1 refused; everything is refused: 400 mapper_parsing_exception: because\n",
         )  # fmt: skip
         elastic.item = lambda *_: None
         mended = sinks("retry", "a", "--log", log, "--policy", path, "--json")

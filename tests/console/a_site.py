@@ -198,7 +198,13 @@ def _files(log: Path) -> None:
                 "enforced": ["ab" * 32],
                 "counts": {"refused": 41, "answered": 1},
                 "findings": [
-                    {"app": "temu", "endpoint": "domain:temu.com", "way": "http", "outcome": "answered", "detail": "200"}
+                    {
+                        "app": "temu",
+                        "endpoint": "domain:temu.com",
+                        "way": "http",
+                        "outcome": "answered",
+                        "detail": "200",
+                    }
                 ],
                 "unasked": [],
             }

@@ -268,7 +268,7 @@ def test_a_broken_line_is_counted_and_passed(tmp_path: Path) -> None:
     (whole,) = lines(2, 2)
     with (tmp_path / "decisions.jsonl").open("ab") as target:
         target.write(b'{"@timestamp":broken\n')
-        target.write(whole.replace(b'"destination":{', b'"destination":{"mass":1e999,', 1))  # of which JSON has no number
+        target.write(whole.replace(b'"destination":{', b'"destination":{"mass":1e999,', 1))  # JSON cannot say it back
     write(tmp_path, 2, 2)
     inbox = Inbox()
     made = courier(tmp_path, inbox)

@@ -1,9 +1,11 @@
 """The process that delivers: it follows the policy, one fault stops no other sink, and a kill loses nothing."""
 
+import errno
 import json
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +95,64 @@ def test_a_dead_receiver_is_told_and_stops_no_other(log: Path, tmp_path: Path, r
     assert (told()["state"], told()["lag_records"]) == ("waiting", 3)
     assert told()["lag_seconds"] >= 0
     assert [line for line in running.said if line.startswith("a: ")] == ["a: 127.0.0.1:9: Connection refused"]
+
+
+NOT_WRITTEN = {"the status": "embargo.sinks.status.publish", "dead letters": "embargo.sinks.letters.forget"}
+
+
+@pytest.mark.parametrize("what", NOT_WRITTEN.values(), ids=NOT_WRITTEN)
+def test_a_full_disk_ends_no_delivery(
+    log: Path, tmp_path: Path, running: Running, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    policy(tmp_path / "p.yaml", a=f"{{to: {tmp_path / 'a.log'}}}")
+    with monkeypatch.context() as full:
+
+        def refused(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "no space left on device", "status.json")
+
+        full.setattr(what, refused)
+        for _ in range(3):
+            running.dispatch.look()
+            running.dispatch._forget_from = None
+        until(lambda: lines(tmp_path / "a.log") == 3)
+        said = [line for line in running.said if "no space left" in line]
+        assert said == ["status.json: no space left on device; deliveries go on"]
+    running.dispatch.look()
+    assert (status.read(log) or {})["sinks"][0]["name"] == "a"
+
+
+def test_a_sink_that_goes_and_comes_back_goes_on(log: Path, tmp_path: Path, running: Running) -> None:
+    path = policy(tmp_path / "p.yaml", a=f"{{to: {tmp_path / 'a.log'}}}")
+    running.dispatch.look()
+    until(lambda: lines(tmp_path / "a.log") == 3)
+    policy(path, renamed=f"{{to: {tmp_path / 'b.log'}}}")
+    running.dispatch.look()
+    write(log, 4, 5)
+    until(lambda: lines(tmp_path / "b.log") == 5)  # a sink of another name begins at the oldest record
+    policy(path, a=f"{{to: {tmp_path / 'a.log'}, format: cef}}")
+    running.dispatch.look()
+    until(lambda: lines(tmp_path / "a.log") == 5)
+    assert len(running.dispatch._running) == 1
+
+
+def test_who_asks_does_not_keep_the_one_that_delivers_from_beginning(log: Path) -> None:
+    with only_one(log):
+        pass
+    asked = threading.Event()
+
+    def asking() -> None:
+        while not asked.is_set():
+            status.running(log)
+
+    thread = threading.Thread(target=asking)
+    thread.start()
+    try:
+        for _ in range(200):
+            with only_one(log):
+                pass
+    finally:
+        asked.set()
+        thread.join()
 
 
 def test_one_process_a_log(log: Path) -> None:

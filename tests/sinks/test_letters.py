@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from embargo.journal.record import Record
-from embargo.sinks.letters import bury, forget, letters_of, retry
+from embargo.sinks.letters import Busy, bury, forget, letters_of, retry
 from embargo.sinks.message import Composer
 from embargo.sinks.receiver import Unreachable
 from sinks.spooled import NOW, identifier, lines, sink
@@ -41,7 +41,39 @@ def test_what_is_taken_goes_and_what_is_refused_stays(log: Path) -> None:
 
     assert retry(log, "siem", deliver, 2) == (2, 1)
     assert kept(log) == [identifier(2)]
-    assert sorted(path.name for path in (log / "sinks").iterdir()) == [".letters.lock", "siem.dead.jsonl"]
+    assert sorted(path.name for path in (log / "sinks").iterdir()) == [
+        ".letters.lock", ".retry.lock", "siem.dead.jsonl",
+    ]  # fmt: skip
+
+
+def test_one_trial_at_a_time(log: Path) -> None:
+    """A second one would take letters that the first then removes."""
+
+    def second(_records: Sequence[Record]) -> list[int]:
+        with pytest.raises(Busy, match="are being sent again already"):
+            retry(log, "siem", lambda _: (), 500)
+        return [0, 1, 2]
+
+    assert retry(log, "siem", second, 500) == (0, 3)
+    assert kept(log) == [identifier(number) for number in (1, 2, 3)]
+
+
+def test_forgotten_while_they_are_tried_again(log: Path) -> None:
+    def slow(_records: Sequence[Record]) -> list[int]:
+        assert forget(log, NOW + timedelta(days=1)) == 3
+        return [1]
+
+    assert retry(log, "siem", slow, 500) == (2, 1)
+    assert kept(log) == [identifier(2)]
+
+
+def test_none_is_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embargo.sinks.letters._MOST", 1)  # each file is full with its first letter
+    for message in Composer(sink("/x"), NOW).messages(lines(1, 4)):
+        bury(tmp_path, "siem", message, "400", NOW)
+    handed: list[str] = []
+    assert retry(tmp_path, "siem", lambda records: handed.extend(record.id for record in records) or (), 500) == (4, 0)
+    assert sorted(handed) == [identifier(number) for number in (1, 2, 3, 4)]
 
 
 def test_what_was_not_reached_stays(log: Path) -> None:

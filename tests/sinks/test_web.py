@@ -124,8 +124,17 @@ def test_an_item_that_says_the_token_is_shown_without_it(elastic: Elasticsearch,
     assert ("s3cr3t" in why, "no <redacted>" in why) == (False, True)
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"items":[]}', b'{"errors":true,"items":[{"create":{}}]}', b"<html>",
-          b'{"errors":true,"items":[{"create":{"status":1e999}}]}'])
+NO_ANSWERS = {  # case: what stands where an answer to a bulk request should
+    "nothing": b"",
+    "a list": b"[]",
+    "too few items": b'{"items":[]}',
+    "an item without a status": b'{"errors":true,"items":[{"create":{}}]}',
+    "a status that is no number": b'{"errors":true,"items":[{"create":{"status":1e999}}]}',
+    "a page": b"<html>",
+}
+
+
+@pytest.mark.parametrize("body", NO_ANSWERS.values(), ids=NO_ANSWERS)
 def test_an_answer_that_is_none(elastic: Elasticsearch, body: bytes) -> None:
     elastic.whole = lambda *_: (200, body)
     to = bulk(elastic)

@@ -1,13 +1,17 @@
 """What operators ask for and what admins answer: wishes for an exception, read from the audit chain."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from embargo.console.context import now, store
+from flask import url_for
+
+from embargo.console.context import account, now, store
 from embargo.console.exempting_form import Form
 from embargo.console.marking import ASKED
+from embargo.console.masking import masked, pseudonym
 from embargo.journal.query import parse_query
 from embargo.journal.record import BrokenRecord, Record
 
@@ -68,15 +72,36 @@ def requests() -> tuple[Request, ...]:
             )
         else:
             found.append(_request(record, told))
-    return tuple(
-        Request(**{name: getattr(each, name) for name in each.__slots__ if name != "answer"}, answer=answers.get(each.id))
-        for each in found
-    )
+    return tuple(replace(each, answer=answers.get(each.id)) for each in found)
 
 
 def request_of(identifier: str) -> Request | None:
     """The wish whose record has that id."""
     return next((each for each in requests() if each.id == identifier), None)
+
+
+def is_own(asked: Request) -> bool:
+    """Whether who is asking now asked for it."""
+    who = account()
+    return who is not None and asked.by.casefold() == who.name.casefold()
+
+
+def name_of(user: str) -> str:
+    """A user as who is asking may see it; oneself always."""
+    who = account()
+    own = who is not None and user.casefold() == who.name.casefold()
+    return pseudonym("user", user) if masked() and user and not own else user
+
+
+def shown(asked: Request) -> Mapping[str, Any]:
+    """A wish for a template."""
+    return {
+        "asked": asked,
+        "by": name_of(asked.by),
+        "own": is_own(asked),
+        "record_url": url_for("record.show", identifier=asked.record) if asked.record else None,
+        "answer_by": name_of(asked.answer.by) if asked.answer is not None else "",
+    }
 
 
 def _records() -> Iterator[Record]:

@@ -20,7 +20,7 @@ _PAGES = (  # blueprint and name; those that are not registered do not show
     ("reviews", "Reviews"),
     ("users", "Users"),
 )
-_PART_OF = {"record": "log", "export": "log", "trying": "policy"}  # pages without an entry of their own
+_PART_OF = {"record": "log", "export": "log", "trying": "policy", "answering": "exceptions"}  # pages without an entry of their own
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from embargo.console.context import settings
 from embargo.console.sign_offs import sign_offs
 from embargo.journal.seal.keys import known_keys
 from embargo.journal.seal.result import Verification
-from embargo.journal.seal.verification import Verifier
 from embargo.journal.seal.tally import Head
+from embargo.journal.seal.verification import Verifier
 
 _KEY = "embargo-sealing"
 _FRESH = 20.0  # seconds

@@ -1,4 +1,4 @@
-"""The stretch of time that a page counts, chosen by `?span=30d`: whole hours up to now, since those are counted already."""
+"""The stretch of time that a page counts, chosen by `?span=30d`: whole hours up to now, which are counted already."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -42,12 +42,12 @@ def tried(
     try:
         return _asked(
             {
-                "policy": [os.path.abspath(path) for path in policy],
+                "policy": [str(path.absolute()) for path in policy],
                 "log": str(log),
                 "now": moment.isoformat(),
                 "days": days,
                 "text": base64.b64encode(text).decode("ascii"),
-                "file": os.path.abspath(file) if file is not None else None,
+                "file": str(file.absolute()) if file is not None else None,
                 "revision": revision,
             },
             limit,

@@ -74,7 +74,10 @@ def answer(asked: Mapping[str, Any]) -> dict[str, Any]:
                 new = _of_text(base64.b64decode(asked["text"]), Path(asked["file"]), paths, old.loaded)
             return _told(old, new, Path(asked["log"]), moment, int(asked["days"]))
     except PolicyError as broken:
-        return {"problems": [_problem(each) for each in broken.problems[:_MOST_PROBLEMS]], "count": len(broken.problems)}
+        return {
+            "problems": [_problem(each) for each in broken.problems[:_MOST_PROBLEMS]],
+            "count": len(broken.problems),
+        }
     except (RevisionError, OSError) as failure:
         return {"refused": str(failure)}
 

@@ -41,7 +41,7 @@ def _bulk_answer(body: bytes, count: int) -> Delivery:
             return _NO_VERDICT
         items = [next(iter(item.values())) for item in answer["items"]]
         statuses = [int(item["status"]) for item in items]
-    except (ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError) as broken:
+    except (ValueError, KeyError, TypeError, AttributeError, StopIteration, OverflowError, RecursionError) as broken:
         raise Unreachable("the answer is none to a bulk request") from broken
     if len(items) != count:
         raise Unreachable(f"the answer tells of {len(items)} records, {count} were sent")

@@ -17,9 +17,13 @@ from embargo.journal.record import BrokenRecord, Record
 from embargo.sinks import keep
 from embargo.sinks.message import Message
 
-_MOST = 64 * 1024 * 1024  # bytes of a file; one older is kept
-_LOCK = ".letters.lock"
+_MOST = 64 * 1024 * 1024  # bytes of a file; the older ones are numbered, and kept as long as the log
+_LOCK, _TRIAL_LOCK = ".letters.lock", ".retry.lock"
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Busy(Exception):
+    """Another process sends the dead letters of this log again."""
 
 
 def letters_of(log: Path, name: str) -> Path:
@@ -34,7 +38,7 @@ def bury(log: Path, name: str, message: Message, why: str, now: datetime) -> Non
     with _locked(log):
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_size >= _MOST:
-                path.rename(path.with_name(f"{name}.dead.1.jsonl"))
+                path.rename(path.with_name(f"{name}.dead.{1 + max(map(_number, _older(path)), default=0)}.jsonl"))
         _write(path, [line.encode("ascii") + b"\n"], os.O_APPEND)
 
 
@@ -62,12 +66,19 @@ def forget(log: Path, before: datetime) -> int:
 
 def retry(log: Path, name: str, deliver: Callable[[Sequence[Record]], Iterable[int]], batch: int) -> tuple[int, int]:
     """Hand the dead letters of *name* to *deliver*, *batch* at a time, which says which of them stay; how many went
-    and how many stay. What *deliver* raises ends it: what was not handed over stays. Raises OSError.
+    and how many stay. What *deliver* raises ends it: what was not handed over stays. Raises Busy, OSError.
     """
+    with _locked(log, _TRIAL_LOCK, fcntl.LOCK_NB):
+        return _retried(log, name, deliver, batch)
+
+
+def _retried(
+    log: Path, name: str, deliver: Callable[[Sequence[Record]], Iterable[int]], batch: int
+) -> tuple[int, int]:
     path = letters_of(log, name)
     under_way = path.with_name(f"{name}.again.jsonl")
     with _locked(log):
-        for each in (path.with_name(f"{name}.dead.1.jsonl"), path):
+        for each in (*_older(path), path):
             if each.exists():
                 _write(under_way, each.read_bytes().splitlines(keepends=True), os.O_APPEND)
                 each.unlink()
@@ -88,8 +99,17 @@ def retry(log: Path, name: str, deliver: Callable[[Sequence[Record]], Iterable[i
         with _locked(log):
             if stay:
                 _write(path, stay, os.O_APPEND)
-            under_way.unlink()
+            under_way.unlink(missing_ok=True)  # as where its letters have been forgotten meanwhile
     return len(letters) - len(stay), len(stay)
+
+
+def _older(path: Path) -> list[Path]:
+    """The full files beside *path*, the oldest first."""
+    return sorted(path.parent.glob(path.name.removesuffix("jsonl") + "[0-9]*.jsonl"), key=_number)
+
+
+def _number(path: Path) -> int:
+    return int(path.suffixes[-2].removeprefix("."))
 
 
 def _record(letter: bytes) -> Record | None:
@@ -114,10 +134,14 @@ def _write(path: Path, lines: Iterable[bytes], how: int) -> None:
 
 
 @contextlib.contextmanager
-def _locked(log: Path) -> Iterator[None]:
-    descriptor = os.open(keep.directory_of(log) / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+def _locked(log: Path, name: str = _LOCK, how: int = 0) -> Iterator[None]:
+    """Raises Busy, where *how* is not to wait."""
+    descriptor = os.open(keep.directory_of(log) / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | how)
+        except BlockingIOError as taken:
+            raise Busy(f"the dead letters of {log} are being sent again already") from taken
         yield
     finally:
         os.close(descriptor)

@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 from embargo import __version__
 from embargo.core.sink import Sink
+from embargo.journal.privacy import REDACTED
 from embargo.sinks.batches import FORMS
 from embargo.sinks.message import Message
 from embargo.sinks.receiver import PATIENCE, Delivery, Unreachable, secret, shown, tls_context
 
 _OF_THE_BATCH = frozenset({400, 413, 422})  # malformed, too large: some message in it is
 _LONGEST_ANSWER = 32 * 1024 * 1024  # bytes
+_SECRET = 8  # characters: what is shorter is no secret, and may stand in any answer
 _STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
 
 
@@ -39,11 +41,12 @@ class Web:
             self._path = f"{before}{self._form.path}{mark}{query}"
         self._patience = patience
         self._connection: http.client.HTTPConnection | None = None
+        self._token = b""  # of the newest request, without its scheme
 
     def deliver(self, messages: Sequence[Message]) -> Delivery:
         """Send them in one request, in several where one is refused as a whole. Raises Unreachable."""
         refused: list[tuple[int, str]] = []
-        delivered = 0
+        answered = False
         again: list[int] = []
         why = ""
         parts = [(0, len(messages))]
@@ -59,18 +62,18 @@ class Web:
                     refused.append((start, str(blamed)))
                 continue
             except Unreachable as failure:
-                if not delivered:
+                if not answered:
                     raise
                 again += range(start, end)
                 again += [position for part in parts for position in range(*part)]
                 why = str(failure)
                 break
-            delivered += end - start
+            answered = True
             again += [start + position for position in found.again]
             refused += [(start + position, said) for position, said in found.refused]
             why = why or found.why
-        if refused and not delivered:
-            # it takes nothing at all: not the records are wrong, but the address, the form or the server
+        if len(refused) == len(messages):
+            # it takes nothing at all: not the records are wrong, but the address, the index or the server
             raise Unreachable(f"everything is refused: {refused[0][1]}", everything=True)
         return Delivery(again=tuple(sorted(again)), why=why, refused=tuple(sorted(refused)))
 
@@ -94,8 +97,10 @@ class Web:
 
     def _exchange(self, body: bytes) -> Response:
         headers = {"Content-Type": self._form.media, "User-Agent": f"embargo/{__version__}", "Accept": "*/*"}
+        self._token = b""
         if self._sink.token_file is not None:
             token = secret(self._sink.token_file)
+            self._token = token.rpartition(" ")[2].encode("ascii")
             headers["Authorization"] = token if " " in token else f"{self._form.scheme} {token}"
         kept = self._connection is not None
         try:
@@ -123,6 +128,8 @@ class Web:
                 raise ValueError("the answer is too long")
             if response.will_close:
                 self.close()
+            if len(self._token) >= _SECRET:  # an answer is told in errors and dead letters
+                answer = answer.replace(self._token, REDACTED.encode("ascii"))
             return Response(response.status, answer)
 
     def _connected(self) -> http.client.HTTPConnection:

@@ -3,6 +3,7 @@
 from flask import Blueprint
 
 from embargo.console.pages import (
+    answering,
     apps,
     devices,
     display,
@@ -31,5 +32,6 @@ PAGES: tuple[Blueprint, ...] = (
     trying.blueprint,
     health.blueprint,
     exceptions.blueprint,
+    answering.blueprint,
     reviews.blueprint,
 )

@@ -158,9 +158,7 @@ def _numbers(counted: Counted, query: Query, top: Top | None) -> tuple[Number, .
     return counted.of_classes(top.query if top is not None else query, top.classes if top is not None else {})
 
 
-def _endpoint(
-    entry: Entry, app: App, query: Query, counted: Counted, tops: Mapping[str | None, Top]
-) -> EndpointRow:
+def _endpoint(entry: Entry, app: App, query: Query, counted: Counted, tops: Mapping[str | None, Top]) -> EndpointRow:
     trial = None
     if entry.endpoint.shadow and entry.source is None:
         trial = counted.number(query.and_(f"trial:={app.id}").and_(f"trial:={entry.endpoint}"), "on trial")
@@ -193,7 +191,9 @@ def _charts(held: Sequence[Held], span: Span, query: Query, counted: Counted) ->
     rows = [_lane(each, span.since, span.until) for each in held]
     title = f"The orders over the traffic of {span.label}"
     yield lanes("orders-now", title, start, end, rows, STATES, traffic=bars, zone=zone_name(zone))
-    first = min((each.authority.timeline.changes[0][0] for each in held if each.authority.timeline.changes), default=None)
+    first = min(
+        (each.authority.timeline.changes[0][0] for each in held if each.authority.timeline.changes), default=None
+    )
     if first is not None and first < span.since:
         whole = [_lane(each, first, span.until) for each in held]
         yield lanes("orders-ever", "The orders since their first date", first.astimezone(UTC), end, whole, STATES)
@@ -212,4 +212,3 @@ def _page_url(span: Span, begin: int, given: Mapping[str, str | None]) -> str:
     name = None if span.name == span.usual else span.name
     values: dict[str, Any] = {**given, "span": name, "from": max(0, begin) or None}
     return url_for("apps.show", **values)
-

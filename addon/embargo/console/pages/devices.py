@@ -34,7 +34,11 @@ _STATES: Mapping[str, tuple[str, Callable[[Device], bool]]] = {
     "silent": ("silent", lambda each: each.silent),
 }
 _ORDERS: Mapping[str, tuple[str, Callable[[Device], Any], bool]] = {  # label, key, whether the greatest comes first
-    "": ("installed first", lambda each: (each.presence is Presence.VISITED, each.client, each.user or "", each.app), False),
+    "": (
+        "installed first",
+        lambda each: (each.presence is Presence.VISITED, each.client, each.user or "", each.app),
+        False,
+    ),
     "last": ("last seen", lambda each: each.last, True),
     "first": ("first seen", lambda each: each.first, True),
     "attempts": ("attempts", lambda each: each.attempts, True),
@@ -157,9 +161,7 @@ def _every(asked: Asked, counted: Counted) -> list[Device]:
         query = counted.query("verdict:*", "client:*", since=asked.span.since, until=asked.span.until)
         end = min(asked.span.until, now())
         gaps = gaps_within(asked.span.since, end)
-        found = devices(
-            store().sightings(query, counted.snapshot), end, quiet=timedelta(days=asked.quiet), gaps=gaps
-        )
+        found = devices(store().sightings(query, counted.snapshot), end, quiet=timedelta(days=asked.quiet), gaps=gaps)
         kept.keep(key, found)
     return found
 

@@ -1,28 +1,26 @@
-"""The exceptions: which hold and for how long, who asked and who approved, their use, their end; and the wishes that
-wait for an admin. Everything is done by `review.exempting`, as `embargo except` does it, and recorded."""
+"""The exceptions: which hold and for how long, who asked and who approved, their use, their end; and what is asked for.
+
+Ending one is done by `review.exempting`, as `embargo except end` does it. `pages.answering` answers what is asked for.
+"""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from embargo.console import exempting_form as exempting
 from embargo.console.access.accounts import Account
-from embargo.console.access.desk import desk
 from embargo.console.access.rights import Right, requires
-from embargo.console.asked import ANSWERED, GRANTED, REFUSED, Request, request_of, requests
+from embargo.console.asked import ANSWERED, name_of, requests, shown
 from embargo.console.context import account, may, now, policy, settings, store
 from embargo.console.counting import WORDS, Counted, Number
-from embargo.console.exempting_form import Form, NotPossible, carry_out, planned, refusal
+from embargo.console.exempting_form import NotPossible
 from embargo.console.freshness import refresh
 from embargo.console.masking import masked, pseudonym
-from embargo.console.pages.display import display
-from embargo.console.pages.record import found as record_of
 from embargo.core.rules import Rule
 from embargo.journal.audit import login_user
 from embargo.journal.record import BrokenRecord, Record
@@ -30,7 +28,7 @@ from embargo.policy.layers import exceptions_file
 from embargo.policy.problem import Mistake, PolicyError
 from embargo.policy.replacement import LockedFile, NotWritten, locked
 from embargo.review.exceptions import Standing, State, UnknownException, standings
-from embargo.review.exempting import NotGranted, Plan, Wish, end, make
+from embargo.review.exempting import NotGranted, Plan, end, make
 from embargo.review.report.wording import lasting
 
 blueprint = Blueprint("exceptions", __name__)
@@ -110,67 +108,6 @@ def end_now(identifier: str) -> Response | tuple[str, int]:
     return redirect(url_for("exceptions.show"), 303)
 
 
-@blueprint.get("/exceptions/requests/<identifier>")
-@requires(Right.EXCEPTION_GRANT)
-def wish(identifier: str) -> str:
-    """What somebody asked for, with the form that grants it."""
-    refresh()
-    asked = _asked(identifier)
-    return _request_page(asked, asked.form())
-
-
-@blueprint.post("/exceptions/requests/<identifier>")
-@requires(Right.EXCEPTION_GRANT)
-def preview(identifier: str) -> str | tuple[str, int]:
-    """What granting it would open."""
-    refresh()
-    asked, form = _asked(identifier), Form.read(request.form)
-    try:
-        wanted = _wanted(asked, form)
-        with planned(settings(), wanted, now()) as (file, plan):
-            told = _told(plan, str(file.path))
-    except NotPossible as refused:
-        return _request_page(asked, form, str(refused)), 422
-    fixed = replace(form, long="until", until=wanted.until.isoformat())  # so that what is granted is what was seen
-    return _request_page(asked, form, plan=told, fields=fixed.fields())
-
-
-@blueprint.post("/exceptions/requests/<identifier>/grant")
-@requires(Right.EXCEPTION_GRANT)
-def grant(identifier: str) -> Response | tuple[str, int]:
-    """Write the exception: in the name of who asked, approved by who grants."""
-    refresh()
-    asked, form = _asked(identifier), Form.read(request.form)
-    try:
-        wanted = _wanted(asked, form)
-        with planned(settings(), wanted, now()) as (file, plan):
-            if (why := refusal(plan)) is not None:
-                raise NotPossible(why)
-            trouble = carry_out(file, plan, settings(), _account())
-    except NotPossible as refused:
-        return _request_page(asked, form, str(refused)), 422
-    _answer(asked, GRANTED, form.reason, plan.rule.id)
-    if trouble is not None:
-        flash(trouble, "warning")
-    flash(f"{plan.rule.id} is written; the proxies follow within two seconds.", "done")
-    return redirect(url_for("exceptions.show"), 303)
-
-
-@blueprint.post("/exceptions/requests/<identifier>/refuse")
-@requires(Right.EXCEPTION_GRANT)
-def refuse(identifier: str) -> Response | tuple[str, int]:
-    """Say no."""
-    refresh()
-    asked, reason = _asked(identifier), _line(request.form.get("reason", ""))
-    if asked.answer is not None:
-        return _request_page(asked, asked.form(), _answered(asked)), 422
-    if not reason:
-        return _request_page(asked, asked.form(), "say why: who asked reads it"), 422
-    _answer(asked, REFUSED, reason)
-    flash("Refused; who asked sees it here.", "done")
-    return redirect(url_for("exceptions.show"), 303)
-
-
 def _page(problem: str | None = None) -> str:
     moment, counted = now(), Counted.now(now())
     known = policy()
@@ -184,8 +121,8 @@ def _page(problem: str | None = None) -> str:
         over=over[::-1][:_MOST],
         more=len(over) - _MOST,
         words=list(WORDS.values()),
-        requests=[_shown(each) for each in requests() if each.answer is None],
-        answered=[_shown(each) for each in requests() if each.answer is not None][:_MOST],
+        requests=[shown(each) for each in requests() if each.answer is None],
+        answered=[shown(each) for each in requests() if each.answer is not None][:_MOST],
         history=list(_history(counted)),
         history_url=counted.url(counted.query(*_HISTORY)),
         masked=masked(),
@@ -218,24 +155,14 @@ def _whom(rule: Rule) -> str:
     if not masked():
         return exempting.whom(rule)
     named = [pseudonym("user", user) for user in sorted(rule.users)]
-    named += [pseudonym("client", str(network.network_address)) if network.num_addresses == 1
-              else pseudonym("client", str(network)) for network in rule.clients]
+    named += [
+        pseudonym("client", str(network.network_address))
+        if network.num_addresses == 1
+        else pseudonym("client", str(network))
+        for network in rule.clients
+    ]
     named += [group.id for group in rule.groups]
     return ", ".join(named) or "everyone"
-
-
-def _shown(asked: Request) -> Mapping[str, Any]:
-    return {
-        "asked": asked,
-        "by": _name(asked.by),
-        "own": _same(asked.by, _account().name),
-        "record_url": url_for("record.show", identifier=asked.record) if asked.record else None,
-        "answer_by": _name(asked.answer.by) if asked.answer is not None else "",
-    }
-
-
-def _name(user: str) -> str:
-    return pseudonym("user", user) if masked() and user and not _same(user, _account().name) else user
 
 
 def _history(counted: Counted) -> Iterator[Happened]:
@@ -255,80 +182,18 @@ def _happened(record: Record) -> Happened:
     told = told if isinstance(told, dict) else {}
     word = str(told.get("answer", _WORDS.get(record.action, record.action)))
     approved, ticket = told.get("approved_by"), told.get("ticket")
-    note = [f"approved by {_name(str(approved))}"] if approved else []
+    note = [f"approved by {name_of(str(approved))}"] if approved else []
     note += [f"ticket {ticket}"] if ticket else []
     return Happened(
         time=record.time,
         url=url_for("record.show", identifier=record.id),
         word=word,
         failed=record.outcome == "failure",
-        by=_name(record.user or ""),
+        by=name_of(record.user or ""),
         rule=str(told.get("id") or told.get("exception") or told.get("what") or record.rule or ""),
         reason=record.reason or "",
         note=", ".join(note),
     )
-
-
-def _asked(identifier: str) -> Request:
-    found = request_of(identifier)
-    if found is None:
-        abort(404, f"Nobody asked for anything in a record {identifier[:64]!r}.")
-    return found
-
-
-def _wanted(asked: Request, form: Form) -> Wish:
-    """What is granted: in the name of who asked, approved by who is asking now. Raises NotPossible."""
-    who = _account()
-    if asked.answer is not None:
-        raise NotPossible(_answered(asked))
-    if _same(asked.by, who.name):
-        raise NotPossible("you asked for it yourself: another admin has to grant it")
-    found = exempting.wish(form, record_of(asked.record), who, now(), display().typed)
-    return replace(found, author=asked.by, approved_by=who.name)
-
-
-def _answered(asked: Request) -> str:
-    assert asked.answer is not None, "whoever asks has looked"
-    return f"{asked.answer.by} has {GRANTED if asked.answer.granted else REFUSED} it already"
-
-
-def _answer(asked: Request, answer: str, reason: str, exception: str | None = None) -> None:
-    try:
-        details = {"request": asked.id, "answer": answer, "exception": exception}
-        desk().record(ANSWERED, target=asked.by, reason=reason or None, details=details)
-    except OSError as failure:
-        if answer == REFUSED:
-            raise
-        flash(f"The answer could not be recorded: {failure.strerror or failure}.", "warning")
-
-
-def _request_page(asked: Request, form: Form, problem: str | None = None, **given: Any) -> str:
-    record = record_of(asked.record)
-    known: dict[str, Any] = {"plan": None, "fields": [], **given}
-    return render_template(
-        "request.html",
-        record=record,
-        form=form,
-        problem=problem,
-        wishes=exempting.wishes(record, everyone=True),
-        **_shown(asked),
-        **known,
-    )
-
-
-def _told(plan: Plan, path: str) -> dict[str, Any]:
-    return {
-        "rule": plan.rule,
-        "what": exempting.what(plan.rule),
-        "whom": exempting.whom(plan.rule),
-        "against": plan.against,
-        "opened": plan.opened,
-        "kept": plan.kept,
-        "failed": plan.failed,
-        "obstacles": exempting.obstacles(plan),
-        "refused": refusal(plan),
-        "file": path,
-    }
 
 
 @contextmanager
@@ -345,10 +210,6 @@ def _ending(identifier: str, who: Account) -> Iterator[tuple[LockedFile, Plan]]:
         raise NotPossible(str(refused)) from refused
     except PolicyError as refused:
         raise NotPossible(f"the policy does not load: {refused.problems[0]}") from refused
-
-
-def _same(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
 
 
 def _line(text: str) -> str:

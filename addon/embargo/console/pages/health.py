@@ -139,7 +139,9 @@ def _proxy(status: Status) -> Proxy:
         since=_instant(own.get("since")),
         started=_instant(status.answer.get("started")),
         heartbeat=_instant(status.answer.get("heartbeat")),
-        refused=tuple(map(_problem, problems)) if isinstance(problems, Sequence) and not isinstance(problems, str) else (),
+        refused=tuple(map(_problem, problems))
+        if isinstance(problems, Sequence) and not isinstance(problems, str)
+        else (),
         refused_at=_instant(refused.get("time")),
         anchors=tuple(each for each in anchors if isinstance(each, Mapping)) if isinstance(anchors, list) else (),
     )
@@ -154,7 +156,8 @@ def _problem(told: object) -> str:
 
 def _shares(found: Mapping[str, Enforcement]) -> list[tuple[str, str, int, str]]:
     return [
-        (name, share(each.site.share), len(each.gaps), url_for("health.show", span=name)) for name, each in found.items()
+        (name, share(each.site.share), len(each.gaps), url_for("health.show", span=name))
+        for name, each in found.items()
     ]
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 from markupsafe import Markup
@@ -146,10 +147,8 @@ def file(number: int) -> str:
         digest=known.digest,
         lines=lines,
         words=list(WORDS.values()),
-        previous=url_for("policy.file", number=number, **{"from": begin - _LINES or None}) if begin else None,
-        following=url_for("policy.file", number=number, **{"from": begin + _LINES})
-        if begin + _LINES < len(text)
-        else None,
+        previous=_part(number, begin - _LINES) if begin else None,
+        following=_part(number, begin + _LINES) if begin + _LINES < len(text) else None,
         snapshot=counted.snapshot,
     )
 
@@ -218,7 +217,7 @@ def _rule(
     newest = store().page(query, counted.snapshot, limit=1).rows if top is not None and number <= _MOST_ASKED else ()
     at = layers.get(rule.layer)
     begin = (rule.line - 1) // _LINES * _LINES
-    url = url_for("policy.file", number=at, _anchor=f"L{rule.line}", **{"from": begin or None}) if at is not None else None
+    url = _part(at, begin, f"L{rule.line}") if at is not None else None
     return RuleRow(
         number=number,
         rule=rule,
@@ -229,6 +228,12 @@ def _rule(
         numbers=counted.of_classes(top.query if top is not None else query, top.classes if top is not None else {}),
         last=newest[0].time if newest else None,
     )
+
+
+def _part(file: int, begin: int, anchor: str | None = None) -> str:
+    """The address of a part of a file in force."""
+    values: dict[str, Any] = {"number": file, "from": begin or None, "_anchor": anchor}
+    return url_for("policy.file", **values)
 
 
 def _history(counted: Counted) -> Iterator[Version]:

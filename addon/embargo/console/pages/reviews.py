@@ -81,7 +81,9 @@ def show() -> str:
 @requires(Right.SIGN_OFF)
 def sign() -> Answer | tuple[str, int]:
     """Sign a period off."""
-    note = "\n".join(" ".join(line.split()) for line in request.form.get("note", "").splitlines()).strip()[:LONGEST_NOTE]
+    note = "\n".join(" ".join(line.split()) for line in request.form.get("note", "").splitlines()).strip()[
+        :LONGEST_NOTE
+    ]
     if not refresh(patience=30.0):
         return _page("the log is still being read; try again in a moment"), 503
     try:
@@ -94,9 +96,7 @@ def sign() -> Answer | tuple[str, int]:
     counted = Counted.now(now())
     found = store().classes(counted.query(since=since, until=until), counted.snapshot)
     counts = {str(name): count for name, count in found.items() if name is not None}
-    desk().record(
-        SIGNED_OFF, reason=note or None, details=details(since, until, sum(found.values()), counts, pinned)
-    )
+    desk().record(SIGNED_OFF, reason=note or None, details=details(since, until, sum(found.values()), counts, pinned))
     flash("Signed off; that stands in the sealed log, with the end of each of its chains.", "done")
     return redirect(url_for("reviews.show"), 303)
 

@@ -70,7 +70,7 @@ def _page(
 ) -> str:
     known = loaded()
     if found is not None and "refused" in found:
-        found, problem = None, str(found["refused"])
+        problem, found = str(found["refused"]), None
     patch = found.get("patch") if found is not None else None
     return render_template(
         "policy_try.html",

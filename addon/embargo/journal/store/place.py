@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from embargo.paths import private_directory, state_directory
+from embargo.paths import state_directory
 
 NAME = "decisions.sqlite"
 _LOCK = "lock"
@@ -42,20 +42,20 @@ class Place:
             return cls._made(log / "store", log)
         digest = hashlib.sha256(os.fsencode(log.resolve())).hexdigest()[:16]
         try:
-            private_directory(state_directory())
+            state_directory().mkdir(mode=0o700, parents=True, exist_ok=True)
             return cls._made(state_directory() / "store" / digest, None)
         except OSError as failure:
-            raise NoPlace(failure.errno, failure.strerror, failure.filename) from failure
+            raise NoPlace(f"the store of {log} can be kept nowhere: {failure}") from failure
 
     @classmethod
     def _made(cls, directory: Path, owner: Path | None) -> "Place":
-        if owner is not None and not os.access(owner, os.R_OK | os.W_OK | os.X_OK) and not directory.is_dir():
+        if owner is not None and not _usable(owner) and not directory.is_dir():
             raise PermissionError(str(owner))
         directory.mkdir(mode=0o700, parents=owner is None, exist_ok=True)
         status = directory.stat()
         if status.st_uid != os.geteuid() and os.geteuid() != 0:
             raise PermissionError(str(directory))
-        if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+        if not _usable(directory):
             raise PermissionError(str(directory))
         place = cls(directory)
         if owner is not None:
@@ -136,6 +136,10 @@ def remove(database: Path) -> None:
     """Removes *database* and what lies beside it."""
     for beside in _BESIDE:
         database.with_name(database.name + beside).unlink(missing_ok=True)
+
+
+def _usable(directory: Path) -> bool:
+    return os.access(directory, os.R_OK | os.W_OK | os.X_OK, effective_ids=True)
 
 
 def _number(path: Path) -> int:

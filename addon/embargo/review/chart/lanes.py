@@ -5,7 +5,7 @@ Where traffic is given it is drawn above the lanes on the same axis, with a line
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import accumulate
 from textwrap import wrap
 
@@ -18,6 +18,7 @@ from embargo.review.chart.scale import bounds, instant, name_of, named, short
 from embargo.review.chart.timeline import Bucket, columns, instant_mark, top_of, used
 
 _LINE, _BAR, _APART, _BELOW, _TRAFFIC = 16, 18, 12, 24, 90  # pixels: a line of text, a bar, between lanes, under all
+_WITHOUT_HOURS = timedelta(days=4)  # beyond which instants are named without their hour (`scale.name_of`)
 _LONGEST_LINE = 42  # letters that stand side by side on a phone
 
 
@@ -157,7 +158,8 @@ def _traffic(
 
 def _instants(start: datetime, end: datetime, level: float) -> Iterator[Markup]:
     yield void("line", class_="chart-axis", x1="0%", x2="100%", y1=pixels(level), y2=pixels(level))
-    for time in named(bounds(start, end)) or [start]:
+    most = 4 if end - start > _WITHOUT_HOURS else 3  # names with an hour are longer
+    for time in named(bounds(start, end), most) or [start]:
         place = _place(time, start, end)
         yield from instant_mark(name_of(time, end - start), place, level)
 
