@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -82,8 +83,45 @@ def test_a_file_in_the_log_itself(log: Path, tmp_path: Path) -> None:
     assert not (log / "audit.jsonl").exists()
 
 
+@pytest.mark.parametrize("arguments", [("test",), ("retry", "a")], ids=" ".join)
+def test_nothing_is_put_into_the_log_itself(log: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    path = policy(tmp_path / "p.yaml", a=f"{{to: {log / 'decisions.jsonl'}}}")
+    before = (log / "decisions.jsonl").read_bytes()
+    result = sinks(*arguments, "--log", log, "--policy", path)
+    assert (result.exit_code, "lies in the log itself" in result.output) == (1, True)
+    assert (log / "decisions.jsonl").read_bytes() == before
+
+
+def test_one_that_cannot_begin_stops_no_other(log: Path, tmp_path: Path) -> None:
+    (log / "sinks").mkdir()
+    (log / "sinks/a.cursor.json").mkdir()  # a cursor that cannot be read
+    path = policy(tmp_path / "p.yaml", a="{to: 'tcp://127.0.0.1:9'}", b=f"{{to: {tmp_path / 'b.log'}}}")
+    result = sinks("run", "--once", "--log", log, "--policy", path)
+    assert (result.exit_code, "a: " in result.stderr, "b: 3 delivered" in result.stderr) == (1, True, True)
+    told = {each["name"]: each["state"] for each in json.loads(sinks("status", "--json", "--log", log).output)["sinks"]}
+    assert told == {"a": "refused", "b": "stopped"}
+
+
+HINDERED = {  # case: what stands in the way of sending dead letters again
+    "a directory in their place": lambda log: (log / "sinks/a.dead.jsonl").mkdir(parents=True),
+    "a link in the lock's place": lambda log: (
+        (log / "sinks").mkdir(), (log / "sinks/.retry.lock").symlink_to(log / "decisions.jsonl"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("hinder", HINDERED.values(), ids=HINDERED)
+def test_retry_tells_what_hinders_it(log: Path, tmp_path: Path, hinder: Callable[[Path], object]) -> None:
+    path = policy(tmp_path / "p.yaml", a=f"{{to: {tmp_path / 'a.log'}}}")
+    hinder(log)
+    result = sinks("retry", "a", "--log", log, "--policy", path)
+    assert result.exit_code == 1
+    assert str(log / "sinks") in result.output
+    assert isinstance(result.exception, SystemExit)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-@pytest.mark.parametrize("arguments", [("run", "--once"), ("retry", "a")])
+@pytest.mark.parametrize("arguments", [("run", "--once"), ("retry", "a"), ("test",)])
 def test_root_leaves_nothing_in_the_log_of_another(log: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     path = policy(tmp_path / "p.yaml", a=f"{{to: {tmp_path / 'a.log'}}}")
     os.chown(log, 65534, 65534)

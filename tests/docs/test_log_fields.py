@@ -149,7 +149,18 @@ CONSOLE: dict[str, dict[str, Detail]] = {  # action: what its record says beside
     "export": {"filter": "app:alipay", "form": "csv", "rows": 12},
     "unmask": {},
     "record-marked": {"record": "019dc9a8-0000-7000-8000-000000000001", "mark": "question"},
-    "period-signed-off": {"since": NOW, "until": NOW, "rows": 12},
+    "period-signed-off": {
+        "since": NOW,
+        "until": NOW,
+        "rows": 12,
+        "counts": ("blocked 12",),
+        "chains": (f"decisions 1 12 {'ab' * 32} 4711",),
+    },
+    "exception-answered": {
+        "request": "019dc9a8-0000-7000-8000-000000000001",
+        "answer": "granted",
+        "exception": "except-20261124-alipay",
+    },
     "exception-asked": {
         "record": "019dc9a8-0000-7000-8000-000000000001",
         "what": "app:alipay",

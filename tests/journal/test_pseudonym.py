@@ -89,6 +89,30 @@ def test_forgotten_keys_resolve_nothing_and_their_numbers_do_not_come_back(tmp_p
     assert resolve(old, keys, [ip_address("10.1.2.3")]) is None
 
 
+@pytest.mark.parametrize("forget", [False, True])
+def test_the_number_of_a_lost_key_does_not_come_back(tmp_path: Path, forget: bool) -> None:
+    """Else the same pseudonym would stand for two clients."""
+    ensure_key(tmp_path, NOW)
+    rotate(tmp_path, NOW, forget=forget)
+    (tmp_path / "privacy" / "client-keys.json").unlink()
+    assert ensure_key(tmp_path, NOW).number == 3
+    assert rotate(tmp_path, NOW, forget=True).number == 4
+
+
+def test_a_key_that_others_can_read_makes_no_pseudonyms(tmp_path: Path) -> None:
+    clock = [0.0]
+    pseudonyms = Pseudonyms(tmp_path, lambda: NOW, lambda: clock[0])
+    before = pseudonyms.of("10.1.2.3")
+    file = tmp_path / "privacy" / "client-keys.json"
+    file.chmod(0o644)
+    with pytest.raises(UnusableKeys, match="chmod 600"):
+        read_keys(tmp_path)
+    assert Pseudonyms(tmp_path, lambda: NOW).of("10.1.2.3") is None
+    clock[0] = 6.0
+    assert pseudonyms.of("10.1.2.3") == before, "what runs already goes on, and says so"
+    assert "others can read it" in (pseudonyms.error or "")
+
+
 def test_a_new_key_is_taken_up_while_it_runs(tmp_path: Path) -> None:
     clock = [0.0]
     pseudonyms = Pseudonyms(tmp_path, lambda: NOW, lambda: clock[0])
@@ -114,6 +138,7 @@ BROKEN = {
 def test_a_file_that_is_none_of_ours_makes_no_pseudonyms(tmp_path: Path, text: str) -> None:
     (tmp_path / "privacy").mkdir()
     (tmp_path / "privacy" / "client-keys.json").write_text(text)
+    (tmp_path / "privacy" / "client-keys.json").chmod(0o600)
     with pytest.raises(UnusableKeys):
         read_keys(tmp_path)
     pseudonyms = Pseudonyms(tmp_path, lambda: NOW)

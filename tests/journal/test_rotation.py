@@ -91,7 +91,10 @@ def test_a_part_without_its_file_goes(tmp_path: Path) -> None:
 
 
 def test_what_a_rotation_never_used_goes(tmp_path: Path) -> None:
-    (tmp_path / ".decisions.jsonl.7.new").touch()
+    for name, age in (("7", 2), ("8", 0)):
+        (tmp_path / f".decisions.jsonl.{name}.new").touch()
+        instant = (NOW - timedelta(hours=age)).timestamp()
+        os.utime(tmp_path / f".decisions.jsonl.{name}.new", (instant, instant))
     keep(tmp_path, "decisions", SETTINGS, NOW, delete)
     assert not names(tmp_path)
 

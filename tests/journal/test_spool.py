@@ -196,9 +196,27 @@ def test_places_are_values() -> None:
     assert Place(first=1, offset=2, sequence=3) == Place(first=1, offset=2, sequence=3)
 
 
+@pytest.mark.parametrize("compressed", [False, True], ids=["plain", "compressed"])
+def test_a_clock_that_is_set_back_between_rotations(tmp_path: Path, writer: Writer, compressed: bool) -> None:
+    """The order of a chain's files is that of their records, whatever their names say of the time."""
+    writer.write(3)
+    place = ChainSpool(tmp_path, CHAIN).read(2)[-1].place
+    for hours, first in ((2, 1), (1, 4)):
+        writer.live.rename(tmp_path / rotated_name("decisions.jsonl", START + timedelta(hours=hours), first))
+        writer.write(3)
+    if compressed:
+        for path in list(tmp_path.glob("decisions-*")):
+            compress(path)
+    for begin, expected in ((None, [*range(1, 10)]), (place, [*range(3, 10)])):
+        spool = ChainSpool(tmp_path, CHAIN, begin)
+        assert (sequences(spool.read(10)), spool.missing) == (expected, 0)
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["from its beginning", "from behind the damage"])
 @pytest.mark.parametrize("damage", ["cut", "overwritten"])
-def test_a_damaged_file_holds_up_nothing(tmp_path: Path, writer: Writer, damage: str) -> None:
+def test_a_damaged_file_holds_up_nothing(tmp_path: Path, writer: Writer, damage: str, begun: bool) -> None:
     writer.write(2000)
+    place = ChainSpool(tmp_path, CHAIN).read(1900)[-1].place if begun else Place(first=1, offset=0, sequence=0)
     writer.rotate()
     writer.compress()
     writer.write(2)
@@ -206,7 +224,7 @@ def test_a_damaged_file_holds_up_nothing(tmp_path: Path, writer: Writer, damage:
     data = bytearray(path.read_bytes())
     data = data[: len(data) // 2] if damage == "cut" else data[:20] + b"\0" * 400 + data[420:]
     path.write_bytes(data)
-    spool = ChainSpool(tmp_path, CHAIN, Place(first=1, offset=0, sequence=0))
+    spool = ChainSpool(tmp_path, CHAIN, place)
     found = [sequence for sequence in sequences(spool.read(10_000)) if sequence is not None]
     assert found[-2:] == [2001, 2002]
-    assert len(found) + spool.missing == 2002
+    assert len(found) + spool.missing == 2002 - place.sequence

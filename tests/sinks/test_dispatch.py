@@ -1,11 +1,12 @@
 """The process that delivers: it follows the policy, one fault stops no other sink, and a kill loses nothing."""
 
 import errno
+import fcntl
 import json
+import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,24 +136,17 @@ def test_a_sink_that_goes_and_comes_back_goes_on(log: Path, tmp_path: Path, runn
     assert len(running.dispatch._running) == 1
 
 
-def test_who_asks_does_not_keep_the_one_that_delivers_from_beginning(log: Path) -> None:
+def test_who_asks_does_not_keep_the_one_that_delivers_from_beginning(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`status.running` holds the lock for an instant."""
     with only_one(log):
         pass
-    asked = threading.Event()
-
-    def asking() -> None:
-        while not asked.is_set():
-            status.running(log)
-
-    thread = threading.Thread(target=asking)
-    thread.start()
-    try:
-        for _ in range(200):
-            with only_one(log):
-                pass
-    finally:
-        asked.set()
-        thread.join()
+    asking = os.open(log / "sinks/lock", os.O_RDONLY)
+    fcntl.flock(asking, fcntl.LOCK_SH)
+    monkeypatch.setattr("time.sleep", lambda _: os.close(asking))
+    with only_one(log):
+        assert status.running(log)
 
 
 def test_one_process_a_log(log: Path) -> None:

@@ -133,10 +133,11 @@ def command(
         arguments += ["--set", f"embargo_policy={path}"]
     if block_page is not None:
         arguments += ["--set", f"embargo_block_page={block_page}"]
-    if not console_url and not no_console:
+    if not no_console:
         from embargo.enforce.process.pages import is_loopback, shown_address
 
-        if is_loopback(console[0]):  # elsewhere it is reached by TLS and a name, which nobody has told us
+        arguments += ["--set", f"embargo_services={shown_address(console)}"]
+        if not console_url and is_loopback(console[0]):  # elsewhere it has TLS and a name, which nobody has told us
             console_url = f"http://{shown_address(console)}"
     if console_url:
         arguments += ["--set", f"embargo_console={console_url}"]

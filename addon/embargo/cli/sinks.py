@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,10 @@ def _say(line: str) -> None:
 
 def _once(sinks: tuple[Any, ...], log: Path, stop: threading.Event) -> int:
     from embargo.sinks import status
-    from embargo.sinks.courier import Courier, IntoTheLog
+    from embargo.sinks.courier import Courier
     from embargo.sinks.keep import BrokenCursor
     from embargo.sinks.message import BadFilter
+    from embargo.sinks.receivers import IntoTheLog
 
     failed = False
     documents = []
@@ -100,8 +102,9 @@ def _once(sinks: tuple[Any, ...], log: Path, stop: threading.Event) -> int:
             continue
         try:
             courier = Courier(sink, log)
-        except (BadFilter, BrokenCursor, IntoTheLog) as refused:
+        except (BadFilter, BrokenCursor, IntoTheLog, OSError) as refused:
             _say(f"{sink.id}: {refused}")
+            documents.append(status.refused_document(sink, str(refused)))
             failed = True
             continue
         before = courier.progress.cursor.counts
@@ -193,10 +196,11 @@ def retry(name: str, policy: tuple[Path, ...], log: Path, as_json: bool) -> None
 
     from embargo.journal.record import Record
     from embargo.sinks.courier import BATCH
+    from embargo.sinks.letters import Busy
     from embargo.sinks.letters import retry as again
     from embargo.sinks.message import BadFilter, Composer
     from embargo.sinks.receiver import Unreachable
-    from embargo.sinks.receivers import receiver_of
+    from embargo.sinks.receivers import IntoTheLog, receiver_of
 
     sinks = {sink.id: sink for sink in loaded_policy(policy).settings.log.sinks}
     if name not in sinks:
@@ -204,22 +208,26 @@ def retry(name: str, policy: tuple[Path, ...], log: Path, as_json: bool) -> None
     if not log.is_dir():
         raise click.UsageError(f"{log}: no such log directory")
     _as_its_owner(log)
-    receiver = receiver_of(sinks[name])
     refusals: list[str] = []
 
-    def deliver(records: Sequence[Record]) -> list[int]:
-        delivery = receiver.deliver([composer.message(record) for record in records])
+    def deliver(records: Sequence[Record]) -> Sequence[int]:
+        try:
+            delivery = receiver.deliver([composer.message(record) for record in records])
+        except Unreachable as failure:
+            if not failure.everything:
+                raise
+            refusals.append(str(failure))
+            return range(len(records))
         refusals.extend(filter(None, (delivery.why, *(why for _, why in delivery.refused))))
         return [*delivery.again, *(position for position, _ in delivery.refused)]
 
     gone = stay = 0
     try:
         composer = Composer(sinks[name], utc_now())
-        gone, stay = again(log, name, deliver, BATCH)
-    except (Unreachable, BadFilter) as failure:
+        with closing(receiver_of(sinks[name], log)) as receiver:
+            gone, stay = again(log, name, deliver, BATCH)
+    except (Unreachable, BadFilter, IntoTheLog, Busy, OSError) as failure:
         refusals.append(str(failure))
-    finally:
-        receiver.close()
     error = refusals[0] if refusals else None
     if as_json:
         echo_json({"name": name, "delivered": gone, "refused": stay, "error": error})
@@ -232,8 +240,9 @@ def retry(name: str, policy: tuple[Path, ...], log: Path, as_json: bool) -> None
 @command.command()
 @click.argument("names", nargs=-1, metavar="[SINK]...")
 @policy_option
+@log_option
 @json_option
-def test(names: tuple[str, ...], policy: tuple[Path, ...], as_json: bool) -> None:
+def test(names: tuple[str, ...], policy: tuple[Path, ...], log: Path, as_json: bool) -> None:
     """Send one record to each sink, or to those that are named, and say what came of it.
 
     The record's action is sink-test; it stands in no log and counts nowhere. A file gets a line. Exit 1 where one is
@@ -241,25 +250,25 @@ def test(names: tuple[str, ...], policy: tuple[Path, ...], as_json: bool) -> Non
     """
     from embargo.sinks.message import BadFilter, Composer, trial
     from embargo.sinks.receiver import Unreachable
-    from embargo.sinks.receivers import receiver_of
+    from embargo.sinks.receivers import IntoTheLog, receiver_of
 
     sinks = {sink.id: sink for sink in loaded_policy(policy).settings.log.sinks}
     for name in names:
         if name not in sinks:
             raise click.UsageError(f"{name!r} is no sink of the policy; its sinks: {', '.join(sinks) or 'none'}")
+    if log.is_dir():
+        _as_its_owner(log)
     results: list[Any] = []
     for name in names or [name for name, sink in sinks.items() if sink.enabled]:
         sink = sinks[name]
         record = trial(uuid7(), utc_now(), socket.gethostname(), __version__)
-        receiver = receiver_of(sink)
         try:
             composer = Composer(sink, utc_now())
-            delivery = receiver.deliver([composer.message(record)])
+            with closing(receiver_of(sink, log)) as receiver:
+                delivery = receiver.deliver([composer.message(record)])
             error = delivery.why or next((why for _, why in delivery.refused), None)
-        except (Unreachable, BadFilter) as failure:
+        except (Unreachable, BadFilter, IntoTheLog) as failure:
             error = str(failure)
-        finally:
-            receiver.close()
         proven = {"udp": "sent; UDP proves nothing", "tcp": "sent", "tls": "sent"}.get(sink.to.transport, "taken")
         results.append({"name": name, "to": str(sink.to), "id": record.id, "ok": error is None, "error": error})
         if not as_json:

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from embargo.console import context, headers, pages
 from embargo.console.access import desk, guard, oidc, own_page, proxy, sign_in_page, users_page
+from embargo.console.access.database import Unusable
 from embargo.console.access.rights import Right, requires
 from embargo.console.api import blueprint as api
 from embargo.console.api import catalogue, exceptions, records, state
@@ -65,6 +66,7 @@ def create_app(settings: ConsoleSettings) -> Flask:
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(PolicyError, _no_policy)
     app.register_error_handler(context.Busy, _busy)
+    app.register_error_handler(Unusable, _no_accounts)
     app.register_error_handler(NoPlace, _no_store)
     app.register_error_handler(UnknownVersion, _no_store)
     app.register_error_handler(Exception, _failed)
@@ -101,6 +103,11 @@ def _busy(error: context.Busy) -> Response:
 
 def _no_store(error: Exception) -> Response:
     return _refused(ServiceUnavailable(f"the store cannot be used: {error}"))
+
+
+def _no_accounts(error: Unusable) -> Response:
+    _LOG.error("%s", error)  # whoever is not signed in need not know where it lies
+    return _refused(ServiceUnavailable("the database of accounts cannot be used: the console's own log says why"))
 
 
 def _failed(error: Exception) -> Response:

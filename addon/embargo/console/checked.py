@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embargo.console.background import Background, Told, background
+from flask import current_app
+
+from embargo.console.background import Background, Told
 from embargo.console.context import loaded, settings
 from embargo.core.forecast import Announcement, forecast
 from embargo.policy.cases import cases_of, run
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from embargo.console.settings import ConsoleSettings
     from embargo.policy.load import Loaded
 
+_KEY = "embargo-checked"
 _FRESH = 600.0  # seconds: dates pass
 
 
@@ -30,9 +33,11 @@ class Checked:
 def checked() -> Told[Checked]:
     """What is known of the policy of the files as they are now. Raises PolicyError where none ever loaded."""
     known, chosen = loaded(), settings()
-    return background(
-        f"check {known.digest}", lambda: Background(lambda: _found(known, chosen), chosen.now, _FRESH)
-    ).told()
+    kept: tuple[str, Background[Checked]] | None = current_app.extensions.get(_KEY)
+    if kept is None or kept[0] != known.digest:  # that of another policy is forgotten
+        kept = known.digest, Background(lambda: _found(known, chosen), chosen.now, _FRESH)
+        current_app.extensions[_KEY] = kept
+    return kept[1].told()
 
 
 def _found(known: "Loaded", chosen: "ConsoleSettings") -> Checked:

@@ -20,7 +20,12 @@ _PAGES = (  # blueprint and name; those that are not registered do not show
     ("reviews", "Reviews"),
     ("users", "Users"),
 )
-_PART_OF = {"record": "log", "export": "log", "trying": "policy", "answering": "exceptions"}  # pages without an entry of their own
+_PART_OF = {  # pages without an entry of their own
+    "record": "log",
+    "export": "log",
+    "trying": "policy",
+    "answering": "exceptions",
+}
 
 
 @dataclass(frozen=True, slots=True)

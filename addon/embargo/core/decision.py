@@ -46,6 +46,7 @@ class Reason(StrEnum):
     UNKNOWN_PROTOCOL = "unknown-protocol"  # it is none that is read: settings.unknown_protocol
     UNDECIDED = "undecided"  # what was sent never became a protocol that can be judged
     NO_POLICY = "no-policy"  # none has loaded yet
+    OWN_SERVICE = "own-service"  # it leads to our own console, metrics or health; whatever the mode
     ERROR = "error"  # judging failed, so it is refused
 
 

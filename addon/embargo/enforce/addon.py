@@ -31,6 +31,7 @@ class Embargo:
         loader.add_option("embargo_log", str, "", "Directory of the decision log.")
         loader.add_option("embargo_block_page", str, "", "Jinja2 template of the block page. Default: the shipped one.")
         loader.add_option("embargo_console", str, "", "URL of the console, for the link on the block page.")
+        loader.add_option("embargo_services", Sequence[str], [], "[ADDRESS:]PORT of embargo's own services.")
         loader.add_option("embargo_metrics", str, "", "[ADDRESS:]PORT at which Prometheus is answered: GET /metrics.")
         loader.add_option("embargo_metrics_token", str, "", "A file with the token that Prometheus has to send.")
         loader.add_option("embargo_stock_hooks", bool, False, "Look for hooks among all addons each time.")

@@ -67,6 +67,7 @@ class Surfaces:
             Hook("embargo_datagram", datagrams.judge, refusals.failed_datagram, _of_context),
             Hook("tls_start_server", protocol.start_server, refusals.failed_tls, _of_context),
             Hook("server_connect", server.connect, refusals.failed_server, _of_server),
+            Hook("server_connected", server.connected, refusals.failed_connected, _of_server),
             Hook("tcp_start", stream.start, refusals.failed_messages, _of_flow),
             Hook("dns_request", dns.first, dns.failed, _of_flow),
             Hook("udp_start", udp.start, refusals.failed_messages, _of_flow),

@@ -4,6 +4,7 @@ mitmproxy logs an exception in a hook and lets the flow go on (measured), so eve
 `Gate.run`: what raises there refuses that flow, writes an error record and is counted.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from mitmproxy import connection as mitm
 from mitmproxy import ctx
 from mitmproxy import flow as mitm_flow
 from mitmproxy.exceptions import AddonHalt
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from embargo.core.decide import decide, monitored
 from embargo.core.decision import Decision, Reason, Verdict
@@ -29,6 +31,7 @@ from embargo.enforce.dns.resolved import Resolved
 from embargo.enforce.failures import Failures, surface_of
 from embargo.enforce.judgement import Judgement
 from embargo.enforce.latency import EVERY, Latency
+from embargo.enforce.own_services import OwnServices
 from embargo.enforce.tls.ca import SigningCa
 from embargo.enforce.tls.rejections import Rejections
 from embargo.enforce.uninspected import Uninspected
@@ -68,6 +71,7 @@ class Gate:
         self.resolved = Resolved()
         self.ca = SigningCa()
         self.rejections = Rejections()
+        self.services = OwnServices()
         self.carriers: dict[tuple[object, object], Connection] = {}  # QUIC's, by the client's and our own address
         # Not in a flow's metadata: mitmproxy writes that to flow files, and only takes plain values there.
         self.refused: WeakKeyDictionary[mitm_flow.Flow, Decision] = WeakKeyDictionary()
@@ -316,6 +320,19 @@ def close(peer: mitm.Client) -> None:
         transport.handler.cancel("refused by embargo")  # takes effect once the loop has its turn
         if peer.transport_protocol == "udp":
             say_goodbye(handler)
+
+
+def cut(data: ServerConnectionHookData) -> None:
+    """Break an upstream connection that has just opened, before anything is sent there, and its client's with it.
+
+    A client whose tunnel alone had ended would wait in it.
+    """
+    server = ctx.master.addons.get("proxyserver")
+    handler = server.connections.get(data.client.id) if server is not None else None
+    opened = handler.transports.get(data.server) if handler is not None else None
+    if opened is not None and isinstance(opened.writer, asyncio.StreamWriter):
+        opened.writer.transport.abort()
+    close(data.client)
 
 
 def _reference(policy: Policy | None, decision: Decision) -> str | None:

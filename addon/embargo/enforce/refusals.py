@@ -18,7 +18,7 @@ from embargo.core.request import Surface
 from embargo.core.rules import Respond
 from embargo.enforce.answers import connect_answer, http_answer, is_grpc, load_template, refusal, status_of
 from embargo.enforce.datagrams.datagram_layer import Datagram
-from embargo.enforce.gate import Gate, close
+from embargo.enforce.gate import Gate, close, cut
 from embargo.enforce.process.pages import is_loopback
 from embargo.enforce.tls.layers import ACCESS_DENIED, Refuse, SecondHello
 from embargo.enforce.tls.undecided import EndlessHead
@@ -110,6 +110,10 @@ class Refusals:
     def failed_server(self, data: ServerConnectionHookData, decision: Decision) -> None:
         """An upstream connection that could not be judged."""
         data.server.error = "the destination could not be checked"
+
+    def failed_connected(self, data: ServerConnectionHookData, decision: Decision) -> None:
+        """An upstream connection of which it could not be told where it leads."""
+        cut(data)
 
     def failed_messages(self, flow: tcp.TCPFlow | udp.UDPFlow, decision: Decision) -> None:
         """A raw stream, or a flow of datagrams, that could not be judged."""

@@ -20,7 +20,8 @@ from embargo.enforce.census.recorder import Census
 from embargo.enforce.entries import Surfaces
 from embargo.enforce.gate import Gate, now
 from embargo.enforce.identity.options import IdentityOptions
-from embargo.enforce.metrics.own import OwnMetrics, access_of
+from embargo.enforce.metrics.own import OwnMetrics
+from embargo.enforce.own_services import place_of, places
 from embargo.enforce.process import dispatch
 from embargo.enforce.process.hangup import follow_hangups
 from embargo.enforce.process.heartbeat import Pulse
@@ -40,7 +41,7 @@ logger = logging.getLogger("embargo")
 
 _OPTIONS = frozenset({"embargo_policy", "embargo_log", "embargo_block_page", "embargo_console"})
 
-_METRICS = frozenset({"embargo_metrics", "embargo_metrics_token"})
+_SERVICES = "embargo_services"
 
 _COMPROMISED_CA = ("emudhra", "emudhra_old")  # mitmproxy 12.3
 
@@ -71,7 +72,7 @@ class Runtime:
         self._status_task: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None  # break-glass
         self._beating: asyncio.Task[None] | None = None
-        self._metrics = OwnMetrics(self.describe)
+        self._metrics = OwnMetrics(self.describe, self.gate.services)
         self._pseudonyms: Pseudonyms | None = None
         self._running = False
 
@@ -84,12 +85,14 @@ class Runtime:
         with it all our options, so that the default policy would be in force instead of the one named (measured).
         """
         self.identity.configure(updated, running=self._running)
-        if updated & _METRICS and ctx.options.keys() >= _METRICS:
-            self._serve_metrics()
+        self._metrics.configure(updated, running=self._running)
+        if _SERVICES in updated:
+            self._name_services()
         if not updated & _OPTIONS or "embargo_policy" not in ctx.options:
             return
         if updated & {"embargo_block_page", "embargo_console"}:
             self._set_look(ctx.options.embargo_block_page, ctx.options.embargo_console)
+            self.gate.services.name("embargo_console", place_of(ctx.options.embargo_console))
         self._follow_options()
 
     def running(self) -> None:
@@ -102,7 +105,7 @@ class Runtime:
         self._follow_options()
         self._status = StatusServer(runtime_directory(), self.describe)
         self._status_task = asyncio.create_task(self._status.run())
-        self._serve_metrics()
+        self._metrics.serve()
         self._warn_of_settings()
         self.gate.ca.check(now())
         if self.gate.loaded is not None:
@@ -204,18 +207,13 @@ class Runtime:
                 raise exceptions.OptionsError(message) from error
             logger.error("%s", message)
 
-    def _serve_metrics(self) -> None:
-        """Serve them where the options say so, once the proxy does. Raises OptionsError as `configure` does."""
-        place, token = ctx.options.embargo_metrics, ctx.options.embargo_metrics_token
+    def _name_services(self) -> None:
         try:
-            access = access_of(place, token)
+            self.gate.services.name(_SERVICES, places(ctx.options.embargo_services))
         except ValueError as error:
             if self._running:
-                raise exceptions.OptionsError(f"embargo_metrics: {error}") from error
-            logger.error("embargo_metrics: %s", error)
-            return
-        if self._running:
-            self._metrics.follow(access, logger.info)
+                raise exceptions.OptionsError(f"{_SERVICES}: {error}") from error
+            logger.error("%s: %s", _SERVICES, error)
 
     def _warn_of_settings(self) -> None:
         options = ctx.options

@@ -34,7 +34,6 @@ def record(directory: Path, event: ConfigurationChanged | ConsoleUsed, settings:
     then the record may not be there: do not make the change.
     """
     known, settings = settings, settings or LogSettings()
-    made = not directory.exists()
     file = LiveFile.open(directory, AUDIT_STEM, PATIENCE)
     rotated = False
     try:
@@ -46,7 +45,7 @@ def record(directory: Path, event: ConfigurationChanged | ConsoleUsed, settings:
             with suppress(OSError):  # the record is worth more than the file's size
                 file = file.rotated(event.time)
                 rotated = True
-        _hand_over(directory, file.path, made=made)
+        file.hand_over()
         encoder = Encoder(Observer(hostname=socket.gethostname(), version=__version__, pid=os.getpid()))
         sealer = Sealer(directory, encoder, settings=lambda: settings.checkpoint, now=lambda: event.time)
         sealer.opened(file)
@@ -68,15 +67,6 @@ def record(directory: Path, event: ConfigurationChanged | ConsoleUsed, settings:
 def _keep(directory: Path, settings: LogSettings, known: LogSettings | None, now: datetime) -> None:
     with suppress(OSError):  # what is not compressed or deleted now will be after the next rotation
         keep(directory, AUDIT_STEM, settings, now, Retirement(directory, lambda: known, lambda: now, record))
-
-
-def _hand_over(directory: Path, path: Path, *, made: bool) -> None:
-    """Give a file that root writes to the directory's owner, who reads and rotates it."""
-    if os.geteuid() != 0 or made:
-        return
-    owner = directory.stat()
-    if owner.st_uid != path.stat().st_uid:
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def login_user() -> str:

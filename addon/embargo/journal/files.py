@@ -91,8 +91,8 @@ def log_files(directory: Path, stem: str = STEM) -> list[LogFile]:
         key=lambda file: (
             file.number,
             file.rotated is None,
+            file.first,  # records count up, while a clock may be set back between two rotations
             file.rotated or datetime.min.replace(tzinfo=UTC),
-            file.first,
         ),
     )
 

@@ -34,15 +34,25 @@ def heartbeat_of(record: Record) -> Heartbeat | None:
     """The heartbeat that *record* is; None where it is another, or not in the form of ours."""
     if record.action != ACTION:
         return None
-    document = record.document
+    ours = record.document.get("embargo")
+    told = ours.get("heartbeat") if isinstance(ours, dict) else None
+    return told_of(record.time, host_of(record.document), process_of(record.document), told)
+
+
+def told_of(time: datetime, host: str | None, pid: int | None, told: Any) -> Heartbeat | None:
+    """The heartbeat of a record of *time* whose embargo.heartbeat is *told*; None where that has not the form of ours.
+
+    *host* and *pid* are its observer.hostname and process.pid.
+    """
+    if host is None:
+        return None
     try:
-        told = document["embargo"]["heartbeat"]
         return Heartbeat(
-            time=record.time,
+            time=time,
             since=datetime.fromisoformat(told["since"]),
             seconds=float(told["interval"]),
-            host=str(document["observer"]["hostname"]),
-            pid=process_of(document),
+            host=host,
+            pid=pid,
             mode=str(told["mode"]),
             worker=told.get("worker"),
             policy=told.get("policy"),
@@ -52,11 +62,19 @@ def heartbeat_of(record: Record) -> Heartbeat | None:
             lost=int(told["lost"]),
             ca=told.get("ca"),
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
+
+
+def host_of(document: Mapping[str, Any]) -> str | None:
+    """The name of the machine that wrote a record."""
+    observer = document.get("observer")
+    host = observer.get("hostname") if isinstance(observer, dict) else None
+    return host if isinstance(host, str) else None
 
 
 def process_of(document: Mapping[str, Any]) -> int | None:
     """The process that a record is about."""
-    pid = document.get("process", {}).get("pid")
-    return pid if type(pid) is int else None
+    process = document.get("process")
+    pid = process.get("pid") if isinstance(process, dict) else None
+    return pid if type(pid) is int and abs(pid) < 1 << 62 else None

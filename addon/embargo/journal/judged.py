@@ -40,6 +40,7 @@ _WHY = {  # reasons that no rule words
     Reason.UNKNOWN_PROTOCOL: "it is no protocol that is read, so settings.unknown_protocol decides",
     Reason.UNDECIDED: "what was sent never became a protocol that can be judged",
     Reason.NO_POLICY: "everything is refused until a policy has loaded",
+    Reason.OWN_SERVICE: "it leads to a service of embargo's own, which nobody reaches through the proxy",
     Reason.ERROR: "judging failed",
 }
 

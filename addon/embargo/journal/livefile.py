@@ -21,6 +21,8 @@ import zstandard
 
 from embargo.journal.backwards import lines_backwards, whole_lines_end
 from embargo.journal.files import STEM, LogFile, live_name, log_files, rotated_name
+from embargo.journal.ownership import hand_over
+from embargo.journal.regular import open_regular
 from embargo.journal.seal.chain import MARK, START, seal_of
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -147,6 +149,10 @@ class LiveFile:
         """Has the disk confirm what was written. Raises OSError."""
         os.fdatasync(self._descriptor)
 
+    def hand_over(self) -> None:
+        """Gives the file that root's command makes to the owner of the directory."""
+        hand_over(self._descriptor, self.path.parent)
+
     def close(self) -> None:
         """Gives up file and lock."""
         with contextlib.suppress(OSError):  # a network disk reports late here; sync has been asked before
@@ -258,8 +264,7 @@ class Last:
 
 def last_record(file: LogFile) -> Last | None:
     """The last record of a file of a chain; None where none can be read in it. Raises OSError."""
-    descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would be waited for
-    with os.fdopen(descriptor, "rb") as opened:
+    with open_regular(file.path) as opened:
         if not file.compressed:
             return _last(opened.fileno(), os.fstat(opened.fileno()).st_size)
         return _last_compressed(opened.fileno())

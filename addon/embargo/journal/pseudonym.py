@@ -57,7 +57,13 @@ def read_keys(state: Path) -> tuple[Key, ...]:
     """
     file = state / DIRECTORY / _FILE
     try:
-        found = json.loads(file.read_bytes())["keys"]
+        with file.open("rb") as opened:
+            if os.name != "nt" and os.fstat(opened.fileno()).st_mode & 0o077:
+                raise UnusableKeys(
+                    f"{file}: others can read it, and whoever has can tell clients by their pseudonyms: chmod 600, "
+                    "then make a new key by `embargo privacy new-key`"
+                )
+            found = json.load(opened)["keys"]
         keys = [
             Key(int(each["number"]), datetime.fromisoformat(each["made"]), base64.b64decode(each["secret"]))
             for each in found
@@ -77,8 +83,8 @@ def ensure_key(state: Path, now: datetime) -> Key:
     """The newest key; the first is made. Raises UnusableKeys, OSError."""
     if keys := read_keys(state):
         return keys[-1]
-    with _locked(state):
-        keys = read_keys(state) or (_new(1, now),)
+    with _locked(state) as lock:
+        keys = read_keys(state) or (_new(_next_number(lock, ()), now),)
         _write(state, keys)
     return keys[-1]
 
@@ -88,9 +94,9 @@ def rotate(state: Path, now: datetime, *, forget: bool) -> Key:
 
     The next number is one that no key had. Raises UnusableKeys, OSError.
     """
-    with _locked(state):
+    with _locked(state) as lock:
         keys = read_keys(state)
-        new = _new(keys[-1].number + 1 if keys else 1, now)
+        new = _new(_next_number(lock, keys), now)
         _write(state, (new,) if forget else (*keys, new))
     return new
 
@@ -147,17 +153,26 @@ class Pseudonyms:
             self._key, self._known = key, {}
 
 
+def _next_number(lock: int, keys: Sequence[Key]) -> int:
+    """One that no key had: the last stands in the file *lock* as well, since that of the keys may be lost."""
+    last = os.pread(lock, 32, 0)
+    number = max([int(last) if last.isdigit() else 0, *(key.number for key in keys)]) + 1
+    os.pwrite(lock, b"%d" % number, 0)
+    return number
+
+
 def _new(number: int, now: datetime) -> Key:
     return Key(number, now, secrets.token_bytes(32))
 
 
 @contextmanager
-def _locked(state: Path) -> Iterator[None]:
+def _locked(state: Path) -> Iterator[int]:
+    """Alone with the directory of keys; the descriptor of its lock."""
     directory = private_directory(private_directory(state) / DIRECTORY)
     descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

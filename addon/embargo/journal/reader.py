@@ -9,7 +9,7 @@ import io
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ import zstandard
 from embargo.journal.backwards import lines_backwards
 from embargo.journal.files import STEMS, LogFile, log_files
 from embargo.journal.record import BrokenRecord, Record
+from embargo.journal.regular import open_regular
 from embargo.journal.seal.chain import MARK
 
 _NAMED_TO = timedelta(seconds=1)  # a file's name says its rotation to the second, cut
@@ -130,8 +131,12 @@ class Reader:
         held = {}
         for file in self.files():
             if file.rotated is None:
-                with suppress(FileNotFoundError):
-                    held[file.chain] = _Held(file, opened.enter_context(file.path.open("rb")))
+                try:
+                    held[file.chain] = _Held(file, opened.enter_context(open_regular(file.path)))
+                except FileNotFoundError:
+                    pass
+                except OSError as failure:
+                    self.broken.note(file.path, failure.strerror or str(failure))
         ours = {live.identity() for live in held.values()}
         chains: dict[tuple[str, int], list[_Held]] = {}
         for file in self.files():
@@ -210,7 +215,7 @@ def _opened(file: LogFile) -> Iterator[IO[bytes]]:
     path, compressed = file.path, file.compressed
     if file.rotated is not None and not compressed and not path.exists():
         path, compressed = path.with_name(path.name + ".zst"), True
-    with path.open("rb") as plain:
+    with open_regular(path) as plain:
         if not compressed:
             yield plain
             return

@@ -20,11 +20,14 @@ import zstandard
 from embargo.core.rules import LogSettings
 from embargo.journal.files import AUDIT_STEM, LogFile, log_file, log_files, rotated_name
 from embargo.journal.livefile import LiveFile, first_sequence, undo_rotation
+from embargo.journal.ownership import hand_over
+from embargo.journal.regular import regular_descriptor
 from embargo.journal.retention.deletion import Recorder, Retirement
 from embargo.journal.retention.policies import mark_in_force, prune
 
 _LEVEL = 3  # zstd's default: 104 bytes a record at level 1 (measured), some less here
 _BETWEEN_ROUNDS = 3600.0  # seconds
+_ABANDONED = 3600.0  # seconds after which nobody is still about to rotate
 _logger = logging.getLogger(__name__)
 
 
@@ -131,7 +134,8 @@ def keep(
             part.unlink(missing_ok=True)  # its plain file was deleted in the middle
     for fresh in directory.glob(f".{stem}*.new"):  # what a crash left of a rotation not yet begun
         with _exclusively(fresh) as descriptor:
-            if descriptor is not None:
+            # a young one may be another process's that has not locked it yet
+            if descriptor is not None and now.timestamp() - os.fstat(descriptor).st_mtime > _ABANDONED:
                 fresh.unlink(missing_ok=True)
 
 
@@ -165,6 +169,7 @@ def compress(path: Path, interrupted: Callable[[], bool] = lambda: False) -> boo
                             raise InterruptedError
                         writer.write(block)
                 target.flush()
+                hand_over(target.fileno(), path.parent)
                 os.fsync(target.fileno())
             status = os.fstat(source)
             os.utime(part, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -194,7 +199,7 @@ def _named(directory: Path, stem: str) -> Iterator[LogFile]:
 def _exclusively(path: Path) -> Iterator[int | None]:
     """A locked descriptor of *path* for reading; None where it is gone or another process holds it."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        descriptor = regular_descriptor(path, os.O_NOFOLLOW)
     except FileNotFoundError:
         yield None
         return

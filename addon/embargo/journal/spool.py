@@ -20,6 +20,7 @@ from typing import IO
 import zstandard
 
 from embargo.journal.files import STEMS, LogFile, log_files
+from embargo.journal.regular import open_regular
 
 type Chain = tuple[str, int]  # stem and number, as LogFile.chain
 
@@ -130,7 +131,7 @@ class ChainSpool:
             if file.rotated is not None and not compressed and not path.exists():
                 path, compressed = path.with_name(path.name + ".zst"), True  # compressed since it was listed
             try:
-                plain = path.open("rb")
+                plain = open_regular(path)
             except FileNotFoundError:
                 continue
             status = os.fstat(plain.fileno())
@@ -153,8 +154,9 @@ class ChainSpool:
 
     def _skip(self, offset: int) -> None:
         assert self._source is not None
-        while offset > 0 and (block := self._source.read(min(offset, _BUFFER))):
-            offset -= len(block)
+        with suppress(zstandard.ZstdError):  # damaged before that place: the rest cannot be read either
+            while offset > 0 and (block := self._source.read(min(offset, _BUFFER))):
+                offset -= len(block)
 
     def _left(self) -> bool:
         """Whether the file that is open gets no more lines."""
@@ -195,7 +197,7 @@ def _first_of(file: LogFile) -> int | None:
     if file.rotated is not None:
         return file.first
     try:
-        with file.path.open("rb") as source:
+        with open_regular(file.path) as source:
             return sequence_of(source.readline(1 << 20))
     except OSError:
         return None

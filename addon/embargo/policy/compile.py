@@ -14,7 +14,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from embargo.policy.bundle import bundle
 from embargo.policy.problem import PolicyError
 from embargo.policy.reuse import Memory, find, remember
 from embargo.policy.snapshot import is_whole, paths_key, prune, snapshot_directory, write_snapshot
+from embargo.policy.texts import keep_text
 
 if TYPE_CHECKING:
     from embargo.policy.load import Loaded
@@ -59,7 +60,7 @@ def _compile(paths: Sequence[Path], state: Path, store: Path | None, now: dateti
     if (found := find(state, paths, now)) is not None:
         clock.lap("find")
         os.utime(found.snapshot)
-        warnings = _stored(store, found.memory.digest, bundle(found.sources, paths[-1].parent))
+        warnings = keep_text(store, found.memory.digest, bundle(found.sources, paths[-1].parent))
         return _answer(found.memory, found.snapshot, warnings, clock, reused=True)
 
     # pydantic and the YAML parser cost a tenth of a second to import, which a policy found again need not pay
@@ -86,7 +87,7 @@ def _compile(paths: Sequence[Path], state: Path, store: Path | None, now: dateti
     if is_whole(snapshot):
         os.utime(snapshot)
     else:
-        write_snapshot(loaded.policy, [named.names for named in loaded.assembly.lists()], snapshot)
+        write_snapshot(loaded.policy, [named.names for named in loaded.assembly.lists()], snapshot, loaded.bundle())
     clock.lap("snapshot")
     failed, until = _judge(loaded, now)
     clock.lap("tests")
@@ -99,7 +100,7 @@ def _compile(paths: Sequence[Path], state: Path, store: Path | None, now: dateti
     )
     remember(state, paths, memory)
     prune(state)
-    return _answer(memory, snapshot, _stored(store, loaded.digest, loaded.bundle()), clock, reused=False)
+    return _answer(memory, snapshot, keep_text(store, loaded.digest, loaded.bundle()), clock, reused=False)
 
 
 def _judge(loaded: "Loaded", now: datetime) -> tuple[tuple[str, ...], datetime | None]:
@@ -112,31 +113,6 @@ def _judge(loaded: "Loaded", now: datetime) -> tuple[tuple[str, ...], datetime |
     timeless = {case.layer for case in cases if case.form.at is None}
     changes = [next_change(loaded.policy_of(layer), now) for layer in timeless]
     return failed, min((change for change in changes if change is not None), default=None)
-
-
-def _stored(store: Path | None, digest: str, pieces: Iterable[bytes]) -> list[str]:
-    """Keep the policy's text as *store*/*digest*; what went wrong, in words."""
-    if store is None:
-        return []
-    if (store / digest).exists():
-        with suppress(OSError):
-            os.utime(store / digest)  # it is needed again: texts go once they were in force before all that is recorded
-        return []
-    beside = store / f".{digest}.{os.getpid()}"
-    try:
-        for directory in (store.parent, store):
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:  # noqa: PTH123 - mode 600 from the first byte
-            for piece in pieces:
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(store / digest)
-    except OSError as failed:
-        with suppress(OSError):  # where its directory cannot be, neither can it
-            beside.unlink()
-        return [f"the policy's text could not be stored as {store / digest}: {failed.strerror}"]
-    return []
 
 
 def _answer(memory: Memory, snapshot: Path, warnings: list[str], clock: "_Clock", *, reused: bool) -> dict[str, Any]:

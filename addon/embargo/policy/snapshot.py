@@ -2,8 +2,8 @@
 
 A snapshot is a directory named by the policy's digest, the format and the place of its files: `policy.bin`, a row of
 small pickles (a pickle is loaded under the interpreter's lock, so a large one would stop traffic); `domains.marisa` and
-`domains.lists`, the index of listed names, mapped and so shared by all workers; `manifest.json`. It is
-written beside and renamed, never changed: a mapped file that shrinks kills its readers (SIGBUS).
+`domains.lists`, the index of listed names, mapped and so shared by all workers; `text`, that of which the digest is;
+`manifest.json`. It is written beside and renamed, never changed: a mapped file that shrinks kills its readers (SIGBUS).
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import os
 import pickle
 import struct
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta, timezone
@@ -31,9 +31,10 @@ from embargo.core.pattern import Pattern
 from embargo.core.rules import Policy
 from embargo.policy.index import Numbers, TrieDomains, build
 
-FORMAT = f"3-{__version__}"  # another release may compile the same text to something else
+FORMAT = f"4-{__version__}"  # another release may compile the same text to something else
 KEPT = 8  # snapshots; a reverted edit finds its own again
 _MAGIC = b"embargo policy 1\n"
+_TEXT = "text"
 _LENGTH = struct.Struct("<I")
 _ABANDONED = 3600.0  # seconds after which nobody is still writing what lies beside
 _ENDPOINTS = 200  # a pickle: 0.2 ms to load, 1 ms to build (measured)
@@ -71,8 +72,8 @@ def snapshot_directory(state: Path, digest: str, paths: Sequence[Path]) -> Path:
     return state / "snapshots" / f"{digest}-{FORMAT}-{paths_key(paths)}"
 
 
-def write_snapshot(policy: Policy, names: Sequence[Sequence[str]], directory: Path) -> None:
-    """Write *policy*, whose lists hold *names*, as the new *directory*, whole or not at all.
+def write_snapshot(policy: Policy, names: Sequence[Sequence[str]], directory: Path, text: Iterable[bytes] = ()) -> None:
+    """Write *policy*, whose lists hold *names* and whose text is *text*, as the new *directory*, whole or not at all.
 
     Raises OSError.
     """
@@ -91,6 +92,8 @@ def write_snapshot(policy: Policy, names: Sequence[Sequence[str]], directory: Pa
                 data = _dumps(part)
                 file.write(_LENGTH.pack(len(data)))
                 file.write(data)
+        with (beside / _TEXT).open("wb") as file:
+            file.writelines(text)
         sizes = {written.name: written.stat().st_size for written in beside.iterdir()}
         (beside / "manifest.json").write_text(json.dumps({"format": FORMAT, "sizes": sizes}))
         for written in beside.iterdir():
@@ -204,6 +207,13 @@ def open_snapshot(path: Path) -> Policy:
         raise SnapshotError(f"{path} is damaged: {damaged}") from damaged
     except (TypeError, ValueError, AttributeError, KeyError, IndexError, ZoneInfoNotFoundError) as foreign:
         raise SnapshotError(f"{path} does not fit this release: {foreign}") from foreign
+
+
+def text_of(path: Path) -> Iterator[bytes]:
+    """The text of the policy in the snapshot at *path*, in pieces. Raises OSError."""
+    with (path / _TEXT).open("rb") as file:
+        while piece := file.read(1 << 20):
+            yield piece
 
 
 def _open(path: Path) -> Policy:

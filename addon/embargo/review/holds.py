@@ -10,10 +10,7 @@ from embargo.journal import audit
 from embargo.journal.event import Change, ConfigurationChanged, Detail, Outcome
 from embargo.journal.files import STEMS, LogFile, log_files
 from embargo.journal.retention.extent import begun
-from embargo.journal.retention.holds import ADDED, Hold, changing, holds, write
-
-ENDED = "hold-ended"  # `event.action`
-SUBJECT = "hold"  # the member of `embargo` with the details
+from embargo.journal.retention.holds import ADDED, ENDED, SUBJECT, Hold, changing, holds, write
 
 
 class NoSuchHold(Exception):

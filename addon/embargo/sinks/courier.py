@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from embargo.core.sink import Sink, Transport
+from embargo.core.sink import Sink
 from embargo.journal.clock import utc_now
 from embargo.journal.spool import Line, Spool, time_of
 from embargo.sinks import keep, letters
@@ -43,10 +43,6 @@ class Progress:
     oldest: str | None = None  # @timestamp of the oldest record that is not done with; None: nothing waits
 
 
-class IntoTheLog(ValueError):
-    """A sink would write among the files that it reads."""
-
-
 class Courier:
     """One sink's. `run` is for a thread of its own; the rest for others."""
 
@@ -62,15 +58,13 @@ class Courier:
         spread: Callable[[], float] = random.random,
     ) -> None:
         """Raises BadFilter, BrokenCursor, IntoTheLog, OSError."""
-        if sink.to.transport is Transport.FILE and Path(sink.to.path).resolve().is_relative_to(log.resolve()):
-            raise IntoTheLog(f"{sink.to.path} lies in the log itself; name a file elsewhere")
         self.sink = sink
         self._log = log
         self._now = now
         self._pauses, self._poll, self._spread = pauses, poll, spread
         self._composer = Composer(sink, now())
         self._cursor = keep.load(log, sink.id)
-        self._receiver = receiver or receiver_of(sink)
+        self._receiver = receiver or receiver_of(sink, log)
         self._spool = Spool(log, self._cursor.places)
         self._missing_before = 0
         self._broken_before = 0

@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,12 +21,14 @@ from embargo.journal.clock import utc_now
 from embargo.policy.load import load
 from embargo.policy.problem import PolicyError
 from embargo.sinks import keep, letters, status
-from embargo.sinks.courier import Courier, IntoTheLog
+from embargo.sinks.courier import Courier
 from embargo.sinks.keep import BrokenCursor
 from embargo.sinks.message import BadFilter
+from embargo.sinks.receivers import IntoTheLog
 
 _LOOK = 1.0  # seconds between looks at the policy's files and status documents
 _BETWEEN_FORGETTING = timedelta(hours=1)
+_TRIES, _TURN = 10, 0.02  # of taking the lock, and seconds between them
 _END = 5.0  # seconds that a courier has to end in; what it was sending is sent again by the next one
 
 
@@ -39,10 +42,14 @@ def only_one(log: Path) -> Iterator[None]:
     path = keep.directory_of(log) / status.LOCK
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as taken:
-            raise AlreadyRunning(f"another process delivers from {log} already") from taken
+        for left in reversed(range(_TRIES)):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as taken:
+                if not left:
+                    raise AlreadyRunning(f"another process delivers from {log} already") from taken
+                time.sleep(_TURN)  # it may be held by one that only asks (`status.running`)
         yield
     finally:
         os.close(descriptor)
@@ -75,6 +82,7 @@ class Dispatch:
         self._told: dict[str, str | None] = {}
         self._published: list[dict[str, Any]] | None = None
         self._retention = timedelta(seconds=LogSettings().retention)
+        self._hindered: str | None = None  # what kept us from the newest look
         self._forget_from: datetime | None = None  # when old dead letters are to be dropped next
 
     def run(self, stop: threading.Event) -> None:
@@ -88,6 +96,16 @@ class Dispatch:
 
     def look(self) -> None:
         """Take up what changed in the policy, tell what changed with the sinks, drop what is too old to keep."""
+        try:
+            self._look()
+            self._hindered = None
+        except OSError as failure:  # a full disk, as a rule: each courier says for itself what it cannot keep
+            why = f"{failure.filename or self._log}: {failure.strerror or failure}"
+            if why != self._hindered:
+                self._say(f"{why}; deliveries go on")
+                self._hindered = why
+
+    def _look(self) -> None:
         if self._changed():
             try:
                 self.take_up(sinks_of(self._load()))
@@ -161,26 +179,10 @@ class Dispatch:
             if progress.error != self._told[name]:
                 self._say(f"{name}: {progress.error}" if progress.error else f"{name}: delivering again")
                 self._told[name] = progress.error
-        documents += [refused_document(sink, why) for sink, why in self._unstarted.values()]
+        documents += [status.refused_document(sink, why) for sink, why in self._unstarted.values()]
         if documents != self._published:
             status.publish(self._log, documents, self._now())
             self._published = documents
-
-
-def refused_document(sink: Sink, why: str) -> dict[str, Any]:
-    """What is told of a sink that cannot be delivered to."""
-    return {
-        "name": sink.id,
-        "to": str(sink.to),
-        "format": sink.format.value,
-        "state": "refused",
-        **dict.fromkeys(("delivered", "filtered", "dead_letters", "missing", "broken", "failures"), 0),
-        "error": why,
-        "last_error": why,
-        "last_error_time": None,
-        "lag_records": 0,
-        "lag_seconds": 0.0,
-    }
 
 
 def sinks_of(policy: Policy) -> dict[str, Sink]:

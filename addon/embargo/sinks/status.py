@@ -51,6 +51,22 @@ def document_of(sink: Sink, progress: Progress, log: Path, now: datetime) -> dic
     }
 
 
+def refused_document(sink: Sink, why: str) -> dict[str, Any]:
+    """What is told of one that cannot be delivered to."""
+    return {
+        "name": sink.id,
+        "to": str(sink.to),
+        "format": sink.format.value,
+        "state": "refused",
+        **dict.fromkeys(("delivered", "filtered", "dead_letters", "missing", "broken", "failures"), 0),
+        "error": why,
+        "last_error": why,
+        "last_error_time": None,
+        "lag_records": 0,
+        "lag_seconds": 0.0,
+    }
+
+
 def publish(log: Path, sinks: Iterable[Mapping[str, Any]], now: datetime) -> None:
     """Replace the status file. Raises OSError."""
     document = {"pid": os.getpid(), "time": now.isoformat(), "sinks": list(sinks)}

@@ -49,6 +49,9 @@ HOSTS = {  # case: (Host, status)
     "with a dot behind": ("localhost.", 200),
     "the address": ("127.0.0.1:8090", 200),
     "IPv6": ("[::1]:8090", 200),
+    "no port": ("localhost:evil", 400),
+    "a user and a port": ("localhost:80@evil.example", 400),
+    "IPv6 and no port": ("[::1]evil.example", 400),
     "another": ("evil.example", 400),
     "another that looks alike": ("localhost.evil.example", 400),
     "with a user": ("localhost@evil.example", 400),
@@ -66,6 +69,26 @@ def test_a_host_header(app: Flask, host: str, status: int) -> None:
 def test_the_console_says_how_to_add_one(app: Flask) -> None:
     answer = app.test_client().get("/log-in", headers={"Host": "console.example"})
     assert "--host-name" in answer.text
+
+
+BROKEN = {  # case: what happens to the database of accounts while the console runs
+    "damaged": lambda path: path.write_bytes(b"no database" * 1000),
+    "emptied": lambda path: path.write_bytes(b""),
+    "a directory": lambda path: (path.unlink(), path.mkdir()),
+}
+
+
+@pytest.mark.parametrize("harm", BROKEN.values(), ids=BROKEN)
+def test_without_its_database_it_lets_nobody_in_and_says_why(
+    app: Flask, tmp_path: Path, harm: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    admin = signed_in(app, Role.ADMIN)
+    harm(tmp_path / "state" / "console" / "accounts.sqlite")
+    for answer in (admin.get("/users/"), admin.get("/api/v1/policy"), admin.get("/log-in")):
+        assert answer.status_code == 503, answer.text
+        assert "accounts" in answer.text and str(tmp_path) not in answer.text
+    assert str(tmp_path / "state/console/accounts.sqlite") in caplog.text
+    assert app.test_client().get("/alive").status_code == 200
 
 
 def test_no_forwarded_host_counts(app: Flask) -> None:

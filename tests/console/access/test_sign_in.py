@@ -162,9 +162,17 @@ def test_an_unknown_name_waits_as_long(app: Flask) -> None:
     assert [log_in(browser, "nobody", "wrong") for _ in range(6)] == [401] * 5 + [429]
 
 
-def test_a_name_in_other_case_is_the_same(app: Flask) -> None:
+SPELLINGS = {  # case: one name that is the same account in other letters
+    "case": "BOB",
+    "blanks": " bob\t",
+    "full width": "ｂｏｂ",
+}
+
+
+@pytest.mark.parametrize("name", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_name_in_other_spelling_is_the_same(app: Flask, name: str) -> None:
     browser = anybody(app)
-    assert [log_in(browser, name, "wrong") for name in ("bob", "BOB", "Bob", "boB", "bOb", "bob")][-1] == 429
+    assert [log_in(browser, each, "wrong") for each in ("bob", "Bob", "boB", "bOb", "bob", name)][-1] == 429
 
 
 def test_an_address_waits_whatever_the_name(app: Flask) -> None:

@@ -1,7 +1,8 @@
-"""Overview, log and record in Chromium: accessible, quiet, asking this host alone, by keyboard, without JavaScript."""
+"""The pages in Chromium: accessible, quiet, asking this host alone, by keyboard, without JavaScript."""
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 
+from console.a_site import a_site
 from console.a_week import a_week
 from console.in_a_browser import SIZES, Scheme, chromium, serving, watched
 from embargo.console.access.desk import KEY as DESK
@@ -24,7 +26,22 @@ PAGES = {
     "record": RECORD,
 }
 DARK = {name: PAGES[name] for name in ("overview", "log", "record")}  # only colours differ there
+SHOPPING = "apps: [temu, qq]\n    action: block"
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+SITE: dict[str, tuple[str, Role]] = {  # of a site with all that happens beside decisions
+    "apps": ("/apps", Role.VIEWER),
+    "app": ("/apps/temu", Role.AUDITOR),
+    "devices": ("/devices", Role.AUDITOR),
+    "policy": ("/policy", Role.ADMIN),
+    "policy-file": ("/policy/files/1", Role.AUDITOR),
+    "calendar": ("/policy/calendar?request=web.wechat.com", Role.AUDITOR),
+    "try": ("/policy/try", Role.ADMIN),
+    "health": ("/health", Role.AUDITOR),
+    "exceptions": ("/exceptions", Role.ADMIN),
+    "reviews": ("/reviews", Role.AUDITOR),
+}
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +52,17 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
 @pytest.fixture(scope="module")
 def base(app: Flask) -> Iterator[str]:
     with serving(app) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    return a_site(tmp_path_factory.mktemp("site"), count=1)
+
+
+@pytest.fixture(scope="module")
+def site_base(site: Flask) -> Iterator[str]:
+    with serving(site) as address:
         yield address
 
 
@@ -64,6 +92,53 @@ def test_accessible(browser: Browser, app: Flask, base: str, scheme: Scheme, siz
             assert violations(page, *(("color-contrast",) if scheme == "dark" else ())) == [], name
             assert overflow(page) <= 0, name
             page.close()
+
+
+def test_pages_of_a_site_are_accessible(browser: Browser, site: Flask, site_base: str) -> None:
+    with ExitStack() as opened:
+        sessions = {
+            role: opened.enter_context(watched(browser, site, site_base, role, size="phone"))
+            for role in {role for _, role in SITE.values()}
+        }
+        for name, (path, role) in SITE.items():
+            page = sessions[role].open(path)
+            assert violations(page) == [], name
+            for width in (320, 375, 720, 1240, 1600):
+                page.set_viewport_size({"width": width, "height": 640})
+                assert overflow(page) <= 0, (name, width)
+            page.close()
+
+
+def test_pages_of_a_site_in_the_dark(browser: Browser, site: Flask, site_base: str) -> None:
+    with watched(browser, site, site_base, Role.ADMIN, scheme="dark") as session:
+        for name in ("health", "exceptions", "devices"):
+            page = session.open(SITE[name][0])
+            assert violations(page, "color-contrast", "target-size") == [], name
+            page.close()
+
+
+def test_a_policy_is_tried_and_a_period_signed_off(
+    browser: Browser, site: Flask, site_base: str, tmp_path: Path
+) -> None:
+    text = site.extensions["embargo"].settings.policy[0].read_text()
+    (tmp_path / "new.yaml").write_text(text.replace("apps: [temu]\n    action: block\n    shadow: true", SHOPPING))
+    with watched(browser, site, site_base, Role.ADMIN, java_script_enabled=False) as session:
+        page = session.open("/policy/try")
+        page.locator("#text").set_input_files(tmp_path / "new.yaml")
+        page.get_by_role("button", name="Show what it would change").click(timeout=60_000)
+        expect(page.get_by_role("heading", name="It changes verdicts")).to_be_visible()
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download").click()
+        assert Path(download.value.path()).read_text().startswith("--- a/site.yaml")
+    with watched(browser, site, site_base) as session:
+        page = session.open("/reviews")
+        page.get_by_label("From").fill("2026-11-17")
+        page.get_by_label("Before").fill("2026-11-20")
+        page.get_by_role("button", name="Sign off").click()
+        expect(page.get_by_role("status").filter(has_text="Signed off")).to_be_visible()
+        page.locator("a[href^='/reviews/']").first.click()
+        expect(page.get_by_role("heading", name="Where the log ended then")).to_be_visible()
+        assert violations(page) == []
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR, Role.ADMIN])

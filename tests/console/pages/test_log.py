@@ -45,6 +45,7 @@ BAD = {  # case: (query, what the page says)
     "a quotation mark alone": ('app:"we', "has no partner"),
     "too long": ("a" * 5000, "at most 4000"),
     "an unknown class": ("class:block", "did you mean &#39;blocked&#39;?"),
+    "too many terms": (" ".join(f"h{number}" for number in range(101)), "a filter of 101 terms; at most 100"),
 }
 
 
@@ -55,6 +56,34 @@ def test_a_filter_that_is_none(auditor: Browser, path: str, query: str, said: st
     assert answer.status_code == 400
     assert said in answer.text
     assert 'aria-invalid="true"' in answer.text  # what was typed is still there to be mended
+
+
+FAR = (
+    {"until": "0001-01-01"},
+    {"q": "until:0001-01-02"},
+    {"since": "0001-01-01T00:00+14:00"},
+    {"q": "since:100000w"},
+    {"until": "9999-12-31T23:59:59.999999"},
+    {"at": "9999-12-31T23:59:59.999999"},
+    {"at": "0001-01-01T00:00+14:00"},
+)
+
+
+@pytest.mark.parametrize("query", FAR, ids=str)
+@pytest.mark.parametrize("path", ["/log", "/"])
+def test_times_that_no_clock_has(auditor: Browser, path: str, query: dict[str, str]) -> None:
+    answer = auditor.get(f"{path}?{urlencode(query)}")
+    assert answer.status_code == (200 if path == "/" and "at" in query else 400)  # which the overview does not know
+
+
+def test_an_incident_id_is_enough(app: Flask, auditor: Browser, viewer: Browser) -> None:
+    identifier = "019dc9a8-0000-7000-8000-0000000dbba1"
+    for typed in (identifier, f" {identifier.upper()} ", f"id:{identifier}", f"urn:uuid:{identifier}"):
+        answer = auditor.get(f"/log?{urlencode({'q': typed})}")
+        assert (answer.status_code, answer.headers.get("Location")) == (303, f"/record/{identifier}"), typed
+    assert viewer.get(f"/log?q={identifier}").headers.get("Location") == f"/record/{identifier}"
+    unknown = auditor.get("/log?q=019dc9a8-0000-7000-8000-00000000ffff")
+    assert "No record matches" in unknown.text
 
 
 EMPTY = {  # case: (query, what to do)
@@ -157,7 +186,9 @@ def test_a_viewer_sees_no_clients_and_users(viewer: Browser, auditor: Browser) -
         page = viewer.get(path).text
         for name in (*CLIENTS, "10.66.6.6", "alice", "carol"):
             assert name not in page, path
-    assert "client-" in viewer.get("/log").text
+    page = viewer.get("/log").text
+    assert "client-" in page
+    assert 'href="None"' not in page  # repeats that cannot be unfolded without a client
     assert total(viewer.get("/log").text) == total(auditor.get("/log").text)
 
 

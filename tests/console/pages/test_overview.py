@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -21,6 +20,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from console.a_week import CLIENTS, a_week, read
+from console.links import LEAN, Links, total
 from console.signed_in import NOW, Browser, a_console, signed_in
 from embargo.console.access.rights import Role
 from embargo.console.news import SIGNED_OFF
@@ -28,56 +28,12 @@ from embargo.journal import audit
 from embargo.journal.event import ConsoleUsed
 from worker_answers import answer
 
-LEAN = "&column=time"  # the same rows, in pages that are quicker to make
 _MOST_PAGES = 400
 
 
 @pytest.fixture(scope="module")
 def auditor(tmp_path_factory: pytest.TempPathFactory) -> Browser:
     return signed_in(a_week(tmp_path_factory.mktemp("law"), count=150), Role.AUDITOR)
-
-
-class Links(HTMLParser):
-    """The links to the log whose text is a number, bars of charts included."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, int]] = []
-        self._open: str | None = None
-        self._text = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "a":
-            given = dict(attrs)
-            self._open = given.get("href") if (given.get("href") or "").startswith("/log?") else None
-            self._text = ""
-            label = given.get("aria-label") or ""
-            if self._open and (counted := re.fullmatch(r".*: ([0-9,]+) [a-z ]+", label)):
-                self._add(counted[1])
-                self._open = None
-            elif self._open and given.get("data-count"):
-                self._add(given["data-count"] or "")
-                self._open = None
-
-    def handle_data(self, data: str) -> None:
-        self._text += data
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "a" and self._open and (counted := re.match(r"\s*([0-9][0-9,]*)(?![0-9:-])", self._text)):
-            self._add(counted[1])
-        if tag == "a":
-            self._open = None
-
-    def _add(self, number: str) -> None:
-        assert self._open is not None
-        self.found.append((self._open, int(number.replace(",", ""))))
-
-
-def total(page: str) -> int:
-    found = re.search(r'id="total" data-total="([0-9]+)"', page)
-    assert found, "the page says how many there are"
-    return int(found[1])
 
 
 def rows(browser: Browser, url: str, fold: bool) -> Iterator[int]:

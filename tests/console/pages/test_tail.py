@@ -1,6 +1,7 @@
 """The live tail's stream: what comes, as rows; where it ended it goes on; refused where it may not be."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -65,6 +66,22 @@ def test_it_goes_on_where_it_ended(app: Flask) -> None:
     _, data = next(stream)
     assert len(data["rows"]) == 1
     stream.close()
+
+
+@pytest.mark.parametrize("fold", ["yes", "no"])
+def test_rows_have_the_columns_of_the_page(app: Flask, fold: str) -> None:
+    auditor = signed_in(app, Role.AUDITOR)
+    page = auditor.get(f"/log?q=action:log-in&column=user&column=rule&fold={fold}").text
+    address = re.search(r'data-tail="([^"]+)"', page)
+    assert address
+    log_in(app, "eve")
+    stream = events(auditor, address[1].replace("&amp;", "&"))
+    _, data = next(stream)
+    stream.close()
+    heads = page.partition("<thead>")[2].partition("</thead>")[0].count("<th ")
+    (row,) = data["rows"]
+    assert row.count("<td") + row.count("<th") == heads
+    assert "fold=no" not in row or fold == "no"  # a filter for a value folds as the page does
 
 
 def test_a_viewer_sees_nobody(app: Flask) -> None:

@@ -7,6 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from embargo.enforce.metrics.own import OwnMetrics, access_of
+from embargo.enforce.own_services import OwnServices
 from worker_answers import answer
 
 TOKEN = "0123456789abcdef0123"
@@ -21,17 +22,21 @@ async def get(address: tuple[str, int], *headers: str) -> tuple[int, str]:
 
 
 def served(access, *headers: str) -> tuple[int, str]:
-    """Status and body of one scrape."""
+    """Status and body of one scrape; while it is served no client of the proxy is led there."""
+    services = OwnServices()
 
     async def scrape() -> tuple[int, str]:
         said: asyncio.Queue[str] = asyncio.Queue()
-        metrics = OwnMetrics(lambda: answer(blocked=3))
+        metrics = OwnMetrics(lambda: answer(blocked=3), services)
         metrics.follow(access, said.put_nowait)
         told = await asyncio.wait_for(said.get(), 20)
+        port = int(told.rpartition(":")[2].partition("/")[0])
+        assert services.at("127.0.0.1", port)
         try:
-            return await get(("127.0.0.1", int(told.rpartition(":")[2].partition("/")[0])), *headers)
+            return await get(("127.0.0.1", port), *headers)
         finally:
             metrics.stop()
+            assert not services.at("127.0.0.1", port)
 
     return asyncio.run(scrape())
 
@@ -92,7 +97,7 @@ def test_a_token_that_is_missing(tmp_path: Path) -> None:
 def test_a_port_in_use_is_said() -> None:
     async def twice() -> str:
         said: asyncio.Queue[str] = asyncio.Queue()
-        one, other = OwnMetrics(answer), OwnMetrics(answer)
+        one, other = OwnMetrics(answer, OwnServices()), OwnMetrics(answer, OwnServices())
         one.follow(access_of("0", ""), said.put_nowait)
         port = (await said.get()).rpartition(":")[2].partition("/")[0]
         other.follow(access_of(port, ""), said.put_nowait)

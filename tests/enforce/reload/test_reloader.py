@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -136,8 +138,11 @@ def test_a_start_falls_back_on_the_last_known_good(tmp_path: Path, caplog: pytes
         assert reloader.refused is not None
 
     follow(tmp_path, GOOD, good)
+    shutil.rmtree(tmp_path / "log")  # another start, beside another log
     follow(tmp_path, BROKEN, broken)
     assert "LAST KNOWN GOOD" in caplog.text
+    text = (tmp_path / "log" / "policies" / digests[0]).read_bytes()
+    assert sha256(text).hexdigest() == digests[0], "a record names it"
 
 
 def test_a_start_without_any_policy_refuses_everything(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

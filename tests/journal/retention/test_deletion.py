@@ -1,6 +1,8 @@
 """Deleting: on record before it is done, and not at all where anything stands against it."""
 
+import json
 import os
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from embargo.core.rules import LogSettings
 from embargo.journal import audit
 from embargo.journal.event import ConfigurationChanged
-from embargo.journal.files import log_files
+from embargo.journal.files import LogFile, log_files
 from embargo.journal.livefile import LiveFile
 from embargo.journal.reader import Reader
 from embargo.journal.record import Observer
@@ -17,11 +19,12 @@ from embargo.journal.retention.deletion import NotDeleted, Retirement, delete
 from embargo.journal.retention.holds import FILE, Hold, write
 from embargo.journal.retention.tombstone import explanation, tombstone_of
 from embargo.journal.rotation import retire
-from embargo.journal.seal.chain import START
+from embargo.journal.seal.chain import START, seal_of, sealed
 from embargo.journal.seal.finding import Kind
 from embargo.journal.seal.keys import KEY, public_key
 from embargo.journal.seal.verification import verify
 from embargo.journal.writer import Journal
+from embargo.review.holds import begin, end
 from journal.retention.graveyard import NOW, YEAR, Chain, actions, line
 from recorded import judged, until
 
@@ -287,6 +290,107 @@ def test_nobody_has_us_sign_for_a_younger_file(tmp_path: Path) -> None:
     with pytest.raises(NotDeleted, match="younger than its name says"):
         delete(tmp_path, file, NOW, YEAR, record)
     assert disguised.exists()
+
+
+def plain(log: Path, number: int) -> tuple[LogFile, list[bytes]]:
+    file = log_files(log)[number]
+    return file, file.path.read_bytes().splitlines(keepends=True)
+
+
+def aged(log: Path, number: int, found: list[bytes]) -> None:
+    """The file of that place holds *found*, and an older name."""
+    file = log_files(log)[number]
+    file.path.unlink()
+    (log / f"decisions-20200101T000000Z-{file.first}.jsonl").write_bytes(b"".join(found))
+
+
+def a_last_record_of_old(log: Path) -> None:
+    file, found = plain(log, 2)
+    seal = seal_of(found[-1])
+    assert seal is not None
+    forged = line(9, NOW - timedelta(days=500))[:-3] + b',"seal":"' + seal + b'"}}\n'
+    aged(log, 2, [*found, forged])
+
+
+def nothing_but_a_record_of_old(log: Path) -> None:
+    file, found = plain(log, 2)
+    seal = seal_of(found[-1])
+    assert seal is not None
+    aged(log, 2, [line(9, NOW - timedelta(days=500))[:-3] + b',"seal":"' + seal + b'"}}\n'])
+
+
+def a_first_number_that_covers_the_file_before(log: Path) -> None:
+    file, found = plain(log, 1)
+    log_files(log)[0].path.unlink()
+    file.path.write_bytes(b"".join([found[0].replace(b'"sequence":4', b'"sequence":1'), *found[1:]]))
+    file.path.rename(file.path.with_name(file.path.name.replace("-4.", "-1.")))
+
+
+def records_in_front_that_cover_the_file_before(log: Path) -> None:
+    file, found = plain(log, 1)
+    log_files(log)[0].path.unlink()
+    forged = sealed([line(number, NOW - timedelta(days=450)) for number in (1, 2, 3)], START)
+    file.path.write_bytes(b"".join([*forged, *found]))
+    file.path.rename(file.path.with_name(file.path.name.replace("-4.", "-1.")))
+
+
+FORGED = {
+    "a last record that is old": a_last_record_of_old,
+    "one record alone that is old": nothing_but_a_record_of_old,
+    "a first number that covers the file before": a_first_number_that_covers_the_file_before,
+    "records in front that cover the file before": records_in_front_that_cover_the_file_before,
+}
+
+
+@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED)
+def test_nobody_without_a_key_has_us_explain_what_he_took_away(forge: Callable[[Path], None], tmp_path: Path) -> None:
+    chain = Chain(tmp_path)
+    for days in (450, 400, 2, 1):
+        chain.rotated(days, compressed=False)
+    forge(tmp_path)
+    run_all(tmp_path, LogSettings(), NOW)
+    assert any("missing" in finding or "cut off" in finding for finding in verified(tmp_path)), verified(tmp_path)
+
+
+def test_a_file_of_one_record_is_deleted_as_any_other(tmp_path: Path) -> None:
+    chain = Chain(tmp_path)
+    for days, records in ((420, 2), (410, 1), (400, 1), (300, 2)):
+        chain.rotated(days, records)
+    run_all(tmp_path, LogSettings(), NOW)
+    assert len(names(tmp_path)) == 1
+    assert verified(tmp_path) == []
+
+
+def edited(log: Path, **members: object) -> None:
+    document = json.loads((log / FILE).read_text())
+    document["holds"][0] |= members
+    (log / FILE).write_text(json.dumps(document))
+
+
+EDITED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "ended": (
+        lambda log: edited(log, ended=NOW.isoformat(), ended_by="bob", end_reason="settled"),
+        "is ended in holds.json, and no record says so",
+    ),
+    "moved": (lambda log: edited(log, begin="2026-11-23T00:00:00+00:00"), "not in holds.json as it was ordered"),
+    "shortened": (lambda log: edited(log, end="2020-01-02T00:00:00+00:00"), "not in holds.json as it was ordered"),
+    "taken out": (lambda log: write(log, []), "not in holds.json as it was ordered"),
+    "nothing": (lambda log: None, ""),
+    "ended, by the command": (lambda log: end(log, "hold-20261124-1", by="bob", reason="x", now=lambda: NOW), ""),
+}
+
+
+@pytest.mark.parametrize(("edit", "why"), EDITED.values(), ids=EDITED)
+def test_a_hold_is_ended_on_record_or_not_at_all(edit: Callable[[Path], object], why: str, tmp_path: Path) -> None:
+    Chain(tmp_path).rotated(400)
+    old = NOW - timedelta(days=4000)
+    begin(tmp_path, begin=old, end=None, reason="r", author="bob", ticket=None, now=lambda: NOW)
+    edit(tmp_path)
+    made = retirement(tmp_path)
+    run(tmp_path, made)
+    assert why in (made.state.error or "")
+    assert len(names(tmp_path)) == (edit is not EDITED["ended, by the command"][0])
+    assert bool(made.state.error) is bool(why)
 
 
 def test_a_file_that_another_process_deleted_first(tmp_path: Path) -> None:

@@ -74,8 +74,8 @@ UNUSABLE = {  # case: (what happens to LOG/seal, what is said)
         lambda seal: (seal / "key.pem").write_bytes(pem(Ed25519PrivateKey.generate())),
         "is not the key that public.pem belongs to",
     ),
-    "a pipe": (lambda seal: ((seal / "key.pem").unlink(), os.mkfifo(seal / "key.pem")), "damaged"),
-    "a directory": (lambda seal: ((seal / "key.pem").unlink(), (seal / "key.pem").mkdir()), "damaged"),
+    "a pipe": (lambda seal: ((seal / "key.pem").unlink(), os.mkfifo(seal / "key.pem")), "no regular file"),
+    "a directory": (lambda seal: ((seal / "key.pem").unlink(), (seal / "key.pem").mkdir()), "no regular file"),
     "the public key damaged": (lambda seal: (seal / "public.pem").write_bytes(b"no key"), "no public key"),
 }
 

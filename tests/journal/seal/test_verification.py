@@ -85,6 +85,20 @@ def behind(found: list[bytes], place: int) -> bytes:
     return sealed([forged(sequence)], previous)[0]
 
 
+def last(log: Path) -> bytes:
+    seal = seal_of((log / LIVE).read_bytes().splitlines(keepends=True)[-1])
+    assert seal is not None
+    return seal
+
+
+def without_the_second(log: Path) -> None:
+    processes = [Process(log) for _ in range(3)]
+    processes[2].write(2).close()
+    for process in processes[:2]:
+        process.crash()
+    (log / "decisions.2.jsonl").unlink()
+
+
 def rewritten_compressed(change: Callable[[list[bytes]], list[bytes]]) -> Spoil:
     def spoil(log: Path) -> None:
         plain = zstandard.ZstdDecompressor().stream_reader((log / A).read_bytes(), read_across_frames=True).read()
@@ -226,6 +240,68 @@ TAMPERED: dict[str, tuple[Spoil, list[tuple[str, str]]]] = {  # case: (what is d
     "a compressed file that is none": (
         lambda log: (log / A).write_bytes(b"no zstd"),
         [("file-damaged", f"{A}:1"), ("file-missing", f"{B}:1")],
+    ),
+    "a chain removed, not the last": (without_the_second, [("file-missing", "decisions.3.jsonl")]),
+    # names
+    "an old file made young": (
+        lambda log: (log / A).rename(log / A.replace("2026", "2031")),
+        [("renamed", A.replace("2026", "2031"))],
+    ),
+    "a young file made old": (
+        lambda log: (log / B).rename(log / B.replace("2026", "2021")),
+        [("renamed", B.replace("2026", "2021"))],
+    ),
+    "a file with another number": (
+        lambda log: (log / B).rename(log / B.replace("-17", "-18")),
+        [("renamed", B.replace("-17", "-18"))],
+    ),
+    # what is no file
+    "a pipe instead of a file": (
+        lambda log: ((log / B).unlink(), os.mkfifo(log / B)),
+        [("truncated", f"{LIVE}:1"), ("unreadable", B)],
+    ),
+    "a pipe instead of the audit chain": (
+        lambda log: ((log / "audit.jsonl").unlink(), os.mkfifo(log / "audit.jsonl")),
+        [("unreadable", "audit.jsonl")],
+    ),
+    # what is read by others in another way
+    "two frames, a record in the second": (
+        lambda log: (log / A).write_bytes((log / A).read_bytes() + zstandard.compress(forged(17))),
+        [("unsealed", f"{A}:17")],
+    ),
+    "garbage behind the compressed data": (
+        lambda log: (log / A).write_bytes((log / A).read_bytes() + b"garbage!"),
+        [("file-damaged", f"{A}:17")],
+    ),
+    "a byte order mark": (
+        lambda log: (log / B).write_bytes(b"\xef\xbb\xbf" + (log / B).read_bytes()),
+        [("changed", f"{B}:1")],
+    ),
+    "line feeds of another system": (
+        lines(lambda found: [*found[:3], found[3][:-1] + b"\r\n", *found[4:]]),
+        [("changed", f"{B}:4")],
+    ),
+    "zeros, as of a hole in the file": (
+        lambda log: (log / LIVE).open("ab").write(b"\0" * 4096 + b"\n"),
+        [("inserted", f"{LIVE}:21")],
+    ),
+    "a member twice": (
+        lines(lambda found: [*found[:3], found[3].replace(b'"event":{', b'"event":{"sequence":20,', 1), *found[4:]]),
+        [("changed", f"{B}:4")],
+    ),
+    "a seal twice": (
+        lines(lambda found: [*found[:3], found[3].replace(b'"embargo":{', b'"embargo":{"seal":"x",', 1), *found[4:]]),
+        [("changed", f"{B}:4")],
+    ),
+    "a number beyond all": (
+        lambda log: (log / LIVE).open("ab").write(
+            sealed([forged(52).replace(b":52,", b":%s," % (b"9" * 400), 1)], last(log))[0]
+        ),
+        [("inserted", f"{LIVE}:21")],
+    ),
+    "a chain that begins with nothing": (
+        lambda log: (log / "decisions.3.jsonl").write_bytes(sealed([forged(0)], b"0" * 64)[0]),
+        [("unsigned", "decisions.3.jsonl")],
     ),
     # duplicates
     "a file under a second name": (copied, [("duplicate", "decisions-20261124T101525Z-17.jsonl:1")]),

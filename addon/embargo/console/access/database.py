@@ -8,7 +8,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from embargo.paths import private_directory
@@ -99,14 +99,12 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A connection to read with."""
-        connection = self._connect()
+        """A connection to read with. Raises Unusable, also for what fails in the body."""
         try:
-            yield connection
+            with closing(self._connect()) as connection:
+                yield connection
         except sqlite3.DatabaseError as failure:
             raise Unusable(f"{self.path}: {failure}") from failure
-        finally:
-            connection.close()
 
     @contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:

@@ -4,6 +4,7 @@ Each view names its right (`rights.requires`); one that names none is refused to
 something needs a token of the session's own pages, and must not come from another site's page.
 """
 
+import re
 from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
@@ -24,6 +25,7 @@ from embargo.console.context import account, may
 
 SESSION_ID = "sid"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^][:@]+)(?::[0-9]*)?")  # RFC 9110, 7.2
 _OURS = frozenset({"same-origin", "none"})  # of Sec-Fetch-Site: this origin's pages, or typed by the user
 
 
@@ -95,9 +97,8 @@ def wants_json() -> bool:
 
 
 def _host_is_ours() -> None:
-    named = request.environ.get("HTTP_HOST", "")
-    host = named[: named.index("]") + 1] if named.startswith("[") and "]" in named else named.rsplit(":", 1)[0]
-    if host.lower().rstrip(".") not in desk().hosts:
+    named = _HOST.fullmatch(request.environ.get("HTTP_HOST", ""))
+    if named is None or named[1].lower().rstrip(".") not in desk().hosts:
         raise BadRequest("this console does not go by that name: add it with --host-name")
 
 

@@ -7,6 +7,7 @@ long before that of the account alone. Counts stand in the database, so that a r
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
+from embargo.console.access.accounts import folded
 from embargo.console.access.database import Database
 
 WINDOW = 900.0  # seconds
@@ -68,7 +69,7 @@ class Throttle:
 
 
 def _keys(name: str, address: str) -> list[tuple[Limit, str]]:
-    name, address = name.casefold()[:256], _site(address)
+    name, address = folded(name)[:256], _site(address)
     return [(BOTH, f"both:{address} {name}"), (ACCOUNT, f"account:{name}"), (ADDRESS, f"address:{address}")]
 
 

@@ -3,6 +3,7 @@
 The console edits none: what it offers is to try a text (`pages.trying`).
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -242,7 +243,7 @@ def _history(counted: Counted) -> Iterator[Version]:
     by_digest: dict[str, list[Record]] = {}
     for record in changes:
         if record.action != LOADED and record.outcome != "unknown":
-            for digest in set(_DIGEST.findall(str(record.document).replace("'", '"'))):
+            for digest in set(_DIGEST.findall(json.dumps(record.document))):
                 by_digest.setdefault(digest, []).append(record)
     kept = _stored()
     for edit in reversed(edits(changes)):

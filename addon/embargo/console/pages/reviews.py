@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
@@ -35,6 +36,7 @@ from embargo.review.report.blind_spots import BlindSpot, blind_spots
 blueprint = Blueprint("reviews", __name__)
 
 _MOST = 10  # of a top list
+_MOST_MADE = 60  # sign-offs of a list: a year of weeks
 _LONGEST_BLIND = timedelta(days=92)  # of a period whose heartbeats are added up
 _TOPS = (
     (Dimension.APP, "By app", "App"),
@@ -176,14 +178,15 @@ def _page(problem: str | None = None) -> str:
         since=since,
         until=until if since is None or until > since else moment,
         numbers=counted.of_classes(decisions),
-        tops=[_top(dimension, title, heading, decisions, counted) for dimension, title, heading in _TOPS],
+        tops=[(title, _top(dimension, title, heading, decisions, counted)) for dimension, title, heading in _TOPS],
         events=list(_events(counted, since)),
         everything=counted.number(counted.query(since=since), "records"),
         gaps=[(max(begin, known_from), end) for begin, end in gaps_within(known_from, moment)],
         gaps_known=enforced(0.0).value is not None,
         gaps_from=known_from,
         blind=_blind(since, moment),
-        made=list(_listed(made)),
+        made=list(islice(_listed(made), _MOST_MADE)),
+        more=max(0, len(made) - _MOST_MADE),
         may_sign=may(Right.SIGN_OFF),
         form=request.form,
         snapshot=counted.snapshot,

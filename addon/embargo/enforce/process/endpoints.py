@@ -22,15 +22,19 @@ class Endpoints:
         self._health = HealthServer(trouble, {METRICS: metrics} if metrics is not None and together else None)
         self._apart = PageServer({METRICS: metrics}) if metrics is not None and not together else None
 
-    async def start(self, say: Callable[[str], None]) -> None:
-        """Listen, and *say* where. Raises OSError."""
+    async def start(self, say: Callable[[str], None]) -> tuple[tuple[str, int], ...]:
+        """Listen, and *say* where; the addresses. Raises OSError."""
+        found = []
         if self._health_at is not None:
             address = await self._health.start(*self._health_at)
+            found.append(address)
             say(f"embargo: health at http://{shown_address(address)}{HEALTH}")
         if self._metrics is not None:
             if self._apart is not None:
                 address = await self._apart.start(*self._metrics.access.address)
+                found.append(address)
             say(f"embargo: metrics at http://{shown_address(address)}{METRICS}")
+        return tuple(found)
 
     def stop(self) -> None:
         """Listen no more."""

@@ -24,6 +24,7 @@ from embargo.enforce.process.companions import SINKS, Companion, Companions
 from embargo.enforce.process.endpoints import Endpoints
 from embargo.enforce.process.hangup import follow_hangups
 from embargo.enforce.process.notify import Notifier
+from embargo.enforce.process.pages import shown_address
 from embargo.enforce.process.port import join, reserve
 from embargo.enforce.process.reloading import Reloading
 
@@ -87,10 +88,13 @@ class Supervisor:
         try:
             self._held = reserve(self._host, self._port)
             self._port = self._held[0].getsockname()[1]
-            await self._endpoints.start(say)
+            own = await self._endpoints.start(say)
         except OSError as refused:
             say(f"error: {refused.strerror or refused}", error=True)
             return 1
+        self._arguments += tuple(
+            part for place in own for part in ("--set", f"embargo_services={shown_address(place)}")
+        )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)

@@ -21,7 +21,8 @@ from embargo.enforce.reload.compiler import Compiled, CompileFailed, compile_pol
 from embargo.enforce.reload.rejudge import rejudge
 from embargo.enforce.reload.watch import POLL, Signature, look, stand_still
 from embargo.journal.event import Outcome, PolicyChanged
-from embargo.policy.snapshot import SnapshotError, last_known_good, mark_good, open_snapshot, remove
+from embargo.policy.snapshot import SnapshotError, last_known_good, mark_good, open_snapshot, remove, text_of
+from embargo.policy.texts import keep_text
 
 logger = logging.getLogger("embargo")
 
@@ -156,9 +157,11 @@ class Reloader:
         except (OSError, SnapshotError) as failed:
             logger.warning("embargo: the last known good policy cannot be read: %s", failed)
             policy = None
-        if policy is None:
+        if policy is None or good is None:
             logger.warning("embargo: there is no policy that ever loaded: EVERYTHING IS REFUSED until one does")
             return
+        for warning in await asyncio.to_thread(keep_text, self._store, policy.digest, text_of(good)):
+            logger.warning("embargo: %s", warning)  # it may have taken effect beside another log
         await self.before_policy(policy)
         logger.warning("embargo: ENFORCING THE LAST KNOWN GOOD POLICY %s instead", policy.digest[:12])
         self._swap(policy)

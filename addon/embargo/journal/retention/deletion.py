@@ -25,6 +25,7 @@ from embargo.journal.seal.keys import KeyUnusable, signing_key
 _logger = logging.getLogger(__name__)
 
 REASON = "it was older than settings.log.retention"
+SPOILED = "it was not what had been sealed, so that this explains no gap"
 
 type Recorder = Callable[[Path, ConfigurationChanged], None]
 """Appends an event to the audit chain of a log directory, confirmed by the disk; raises OSError."""
@@ -61,20 +62,25 @@ def delete(
         with changing(log):  # so that no hold begins in between
             found = holds(log)
             try:
+                register.holds_are_on_record(found)
                 holding = any(hold.holds for hold in found)
                 if holding and keeping(found, begun(file), file.rotated) is not None:
                     return False
                 if file.stem == AUDIT_STEM and register.needs(file, holding=holding):
                     return False
-                held = extent(file)
+                key = signing_key(log)
+                held = extent(file, register.seal_before(file, key.public_key()))
             except FileNotFoundError:
                 return True  # another process was first
             if held.until is not None and now - held.until < retention:
                 # else who may write here, and has no key, could have us sign for the loss of a file that is younger
                 raise NotDeleted(f"{file.path.name} is not deleted: it is younger than its name says")
-            key = signing_key(log)
+            if not held.whole:
+                # nor for what stands in it: the tombstone then explains no gap, and `verify` names it
+                held = replace(held, last=None, seal=None)
             accounted = register.accounts_for(file, held, key.public_key())
-            record(log, deleted(tombstone(file, held, key, accounted=accounted), now, REASON))
+            reason = REASON if held.whole else f"{REASON}; {SPOILED}"
+            record(log, deleted(tombstone(file, held, key, accounted=accounted), now, reason))
             file.path.unlink(missing_ok=True)
     except HoldsUnreadable as unreadable:
         raise NotDeleted(f"nothing is deleted, since nobody can say what is on hold: {unreadable}") from unreadable

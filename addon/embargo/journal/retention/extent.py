@@ -11,9 +11,11 @@ from typing import IO
 import zstandard
 
 from embargo.journal.files import LogFile
-from embargo.journal.seal.chain import seal_of
+from embargo.journal.regular import open_regular
+from embargo.journal.seal.chain import START, seal_after, seal_of
 
 _BLOCK = 1 << 20  # bytes; the longest record that we write is shorter
+_LONGEST = 1 << 24  # bytes of a line that is held in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,32 +28,69 @@ class Extent:
     since: datetime | None  # time of the first record; aware, UTC
     until: datetime | None  # time of the last
     records: int  # lines
+    whole: bool  # its lines are in order and fit its numbers: what is said here of its last record is what was sealed
 
 
-def extent(file: LogFile) -> Extent:
-    """What *file* holds; of a damaged one what can be read. Raises OSError."""
-    head, tail, records = b"", b"", 0
+def extent(file: LogFile, before: bytes | None = None) -> Extent:
+    """What *file* holds; of a damaged one what can be read.
+
+    *before* is the seal of the record before its first, where it is known: a single record is told by it alone. Raises
+    OSError.
+    """
+    row, held = _Row(before), b""
     try:
         for block in _blocks(file):
-            records += block.count(b"\n")
-            if len(head) < _BLOCK:
-                head += block[: _BLOCK - len(head)]
-            tail = (tail + block)[-_BLOCK:]
+            *lines, held = (held + block).split(b"\n")
+            row.take(lines)
+            if len(held) > _LONGEST:
+                row.broken, held = True, b""
     except zstandard.ZstdError:
-        pass  # the rest cannot be read by anybody else either
-    whole = tail[: tail.rfind(b"\n") + 1]
-    last = whole[whole.rfind(b"\n", 0, -1) + 1 :]
-    first_sequence, since = _told(head.partition(b"\n")[0])
-    last_sequence, until = _told(last)
-    seal = seal_of(last)
+        row.broken = True  # the rest cannot be read by anybody else either
+    first, since = _told(row.first)
+    last, until = _told(row.last)
+    seal = seal_of(row.last + b"\n")
     return Extent(
-        first=first_sequence if first_sequence is not None else file.first,
-        last=last_sequence,
+        first=first if first is not None else file.first,
+        last=last,
         seal=seal.decode() if seal is not None else None,
         since=since,
         until=until,
-        records=records,
+        records=row.count,
+        whole=row.whole and not held and first is not None and last is not None and last - first + 1 == row.count,
     )
+
+
+class _Row:
+    """Lines, one after another, and whether they are what was sealed."""
+
+    def __init__(self, before: bytes | None) -> None:
+        self.first = self.last = b""
+        self.count = 0
+        self.broken = False
+        self._before = before
+        self._seal: bytes | None = None  # of the last; None: sealing has not begun
+
+    @property
+    def whole(self) -> bool:
+        """Whether each goes on from the one before it. Who has no key makes none that ends with a given seal."""
+        alone = self.count == 1 and self._seal is not None
+        follows = self._before is not None and seal_after(self._before, self.last[:-76]) == self._seal
+        return not self.broken and (follows or not alone)
+
+    def take(self, lines: list[bytes]) -> None:
+        if not lines:
+            return
+        for place, line in enumerate(lines):
+            claimed = seal_of(line[-80:] + b"\n")
+            if self._seal is None:
+                begins = claimed is None or self.count + place == 0 or seal_after(START, line[:-76]) == claimed
+                self.broken |= not begins
+            elif claimed is None or seal_after(self._seal, line[:-76]) != claimed:
+                self.broken = True
+            self._seal = claimed or self._seal
+        self.first = self.first if self.count else lines[0]
+        self.last = lines[-1]
+        self.count += len(lines)
 
 
 def begun(file: LogFile) -> datetime | None:
@@ -72,7 +111,7 @@ def first_of(file: LogFile) -> int | None:
     if file.rotated is not None:
         return file.first
     try:
-        with file.path.open("rb") as source:
+        with open_regular(file.path) as source:
             return _told(source.readline(_BLOCK))[0]
     except OSError:
         return None
@@ -111,7 +150,7 @@ def found_in(file: LogFile, needles: Iterable[bytes]) -> set[bytes]:
 
 
 def _blocks(file: LogFile, size: int = _BLOCK) -> Iterator[bytes]:
-    with file.path.open("rb") as plain:
+    with open_regular(file.path) as plain:
         source: IO[bytes] = plain
         if file.compressed:
             source = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(plain, read_across_frames=True), size)
@@ -122,7 +161,8 @@ def _blocks(file: LogFile, size: int = _BLOCK) -> Iterator[bytes]:
 def _told(line: bytes) -> tuple[int | None, datetime | None]:
     try:
         document = json.loads(line)
-        sequence, instant = document["event"]["sequence"], datetime.fromisoformat(document["@timestamp"])
-    except (ValueError, TypeError, KeyError):
+        sequence = document["event"]["sequence"]
+        instant = datetime.fromisoformat(document["@timestamp"]).astimezone(UTC)
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None, None
-    return (sequence if type(sequence) is int else None), instant.astimezone(UTC)
+    return (sequence if type(sequence) is int else None), instant

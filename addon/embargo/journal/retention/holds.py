@@ -10,7 +10,6 @@ import errno
 import fcntl
 import json
 import os
-import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,10 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from embargo.journal.files import AUDIT_STEM, log_files
+from embargo.journal.ownership import hand_over
 from embargo.journal.reader import Reader
+from embargo.journal.regular import regular_descriptor
 
 FILE, _LOCK = "holds.json", ".holds.lock"
-ADDED = "hold-added"  # `event.action`
+ADDED, ENDED = "hold-added", "hold-ended"  # `event.action`
+SUBJECT = "hold"  # the member of `embargo` with the details
 _VERSION = 1
 _LARGEST = 4 * 1024 * 1024  # bytes of the file
 _PATIENCE = 5.0  # seconds to wait for another command
@@ -88,7 +90,7 @@ def changing(log: Path) -> Iterator[None]:
     """The right to change the holds of *log*. Raises OSError (EAGAIN where another process has it)."""
     descriptor = os.open(log / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        _hand_over(descriptor, log)
+        hand_over(descriptor, log)
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -117,7 +119,7 @@ def write(log: Path, found: Sequence[Hold]) -> None:
             json.dump(document, file, indent=1)
             file.write("\n")
             file.flush()
-            _hand_over(descriptor, log)
+            hand_over(descriptor, log)
             os.fsync(descriptor)
         beside.rename(log / FILE)
     except BaseException:
@@ -133,17 +135,11 @@ def write(log: Path, found: Sequence[Hold]) -> None:
 
 
 def _content(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "is no regular file", str(path))
-        with os.fdopen(os.dup(descriptor), "rb") as file:
-            data = file.read(_LARGEST + 1)
-        if len(data) > _LARGEST:
-            raise OSError(errno.EFBIG, "is too large to be ours", str(path))
-        return data
-    finally:
-        os.close(descriptor)
+    with open(path, "rb", opener=lambda *_: regular_descriptor(path, os.O_NOFOLLOW)) as file:
+        data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise OSError(errno.EFBIG, "is too large to be ours", str(path))
+    return data
 
 
 def _was_held(log: Path) -> bool:
@@ -196,9 +192,3 @@ def _instant(value: str | None) -> datetime | None:
 
 def _members(hold: Hold) -> dict[str, Any]:
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(hold).items()}
-
-
-def _hand_over(descriptor: int, log: Path) -> None:
-    """Gives what root makes to the owner of the log, whose proxy has to read it."""
-    if os.geteuid() == 0 and (owner := log.stat()).st_uid != os.fstat(descriptor).st_uid:
-        os.fchown(descriptor, owner.st_uid, owner.st_gid)

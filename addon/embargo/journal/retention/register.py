@@ -1,14 +1,20 @@
 """The tombstones that a log directory has, and for which of them there still is a need."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from embargo.journal.ecs import Document
 from embargo.journal.files import AUDIT_STEM, STEMS, LogFile, log_files
+from embargo.journal.livefile import last_record
 from embargo.journal.retention.extent import Extent, first_of, lines_with
+from embargo.journal.retention.holds import FILE, Hold, HoldsUnreadable
+from embargo.journal.retention.order import MARK as HOLD_MARK
+from embargo.journal.retention.order import order_of
 from embargo.journal.retention.tombstone import MARK, Tombstone, tombstone_of
-from embargo.journal.seal.chain import chain_name
+from embargo.journal.seal.chain import START, chain_name
 
 
 class Register:
@@ -16,16 +22,11 @@ class Register:
 
     def __init__(self, log: Path) -> None:
         self._log = log
-        self._read: dict[tuple[Path, int, int], list[Tombstone]] = {}
+        self._read: dict[tuple[Path, bytes, int, int], list[bytes]] = {}
 
     def of(self, file: LogFile) -> list[Tombstone]:
         """Those in the audit *file*. Raises OSError."""
-        status = file.path.stat()
-        key = (file.path, status.st_size, status.st_mtime_ns)
-        if key not in self._read:
-            found = [stone for line in lines_with(file, MARK) if (stone := _stone(line)) is not None]
-            self._read[key] = found
-        return self._read[key]
+        return [stone for document in self._with(file, MARK) if (stone := tombstone_of(document)) is not None]
 
     def all(self) -> list[Tombstone]:
         """All of them. Raises OSError."""
@@ -45,14 +46,49 @@ class Register:
         chain = chain_name(*file.chain)
         return any(stone.chain == chain and stone.last == extent.first - 1 and stone.holds(key) for stone in self.all())
 
+    def seal_before(self, file: LogFile, key: Ed25519PublicKey) -> bytes | None:
+        """The seal of the record before the first of *file*; None where it is not known. Raises OSError."""
+        if file.first <= 1:
+            return START
+        before = None
+        for other in log_files(self._log, file.stem):
+            if other.chain == file.chain:
+                if other.path == file.path:
+                    break
+                before = other
+        if before is not None:
+            last = last_record(before)
+            return last.seal if last is not None and last.sequence == file.first - 1 else None
+        chain = chain_name(*file.chain)
+        behind = (stone for stone in self.all() if stone.chain == chain and stone.last == file.first - 1)
+        return next((stone.seal.encode() for stone in behind if stone.holds(key)), None)
+
+    def holds_are_on_record(self, found: Sequence[Hold]) -> None:
+        """Holds that *found* in the file are what the audit chain says. Raises HoldsUnreadable, OSError."""
+        known = {hold.id: hold for hold in found}
+        told = [document for file in log_files(self._log, AUDIT_STEM) for document in self._with(file, HOLD_MARK)]
+        orders = [order for document in told if (order := order_of(document)) is not None]
+        ended = {order.id for order in orders if order.ends}
+        for order in orders:
+            if order.ends or not order.done:
+                continue
+            hold = known.get(order.id)
+            if hold is None or not order.is_of(hold):
+                raise HoldsUnreadable(f"{order.id} is not in {FILE} as it was ordered; bring that back")
+            if not hold.holds and order.id not in ended:
+                raise HoldsUnreadable(f"{order.id} is ended in {FILE}, and no record says so; bring that back")
+
     def needs(self, file: LogFile, *, holding: bool) -> bool:
         """Whether a tombstone in the audit *file* still explains anything; *holding*: something is on hold.
 
-        Where files are kept among others that are deleted, the whole row of tombstones is needed. Raises OSError.
+        Where files are kept among others that are deleted, the whole row of tombstones is needed, and what holds were
+        ordered. Raises OSError.
         """
         stones = self.of(file)
-        if not stones or holding:
-            return bool(stones)
+        if holding:
+            return bool(stones or self._with(file, HOLD_MARK))
+        if not stones:
+            return False
         begins = {
             (chain_name(*other.chain), first_of(other))
             for stem in STEMS
@@ -64,10 +100,18 @@ class Register:
             return True
         return any(stone.chain in {each.chain for each in explaining if not each.accounted} for stone in stones)
 
+    def _with(self, file: LogFile, mark: bytes) -> list[Document]:
+        """The records in *file* in which *mark* stands. Raises OSError."""
+        status = file.path.stat()
+        key = (file.path, mark, status.st_size, status.st_mtime_ns)
+        if key not in self._read:
+            self._read[key] = lines_with(file, mark)
+        return [document for line in self._read[key] if (document := _parsed(line)) is not None]
 
-def _stone(line: bytes) -> Tombstone | None:
+
+def _parsed(line: bytes) -> Document | None:
     try:
         document = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return tombstone_of(document) if isinstance(document, dict) else None
+    return document if isinstance(document, dict) else None

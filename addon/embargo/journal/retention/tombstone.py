@@ -80,9 +80,9 @@ def deleted(stone: Tombstone, time: datetime, reason: str) -> ConfigurationChang
 
 def tombstone_of(document: Document) -> Tombstone | None:
     """The tombstone in a record; None where it is none, or not in the form of ours. Of nobody's signature yet."""
-    if document.get("event", {}).get("action") != ACTION:
-        return None
     try:
+        if document["event"]["action"] != ACTION:
+            return None
         told = document["embargo"][SUBJECT]
         return Tombstone(
             **{name: str(told[name]) for name in ("file", "chain", "key", "signature")},
@@ -91,7 +91,7 @@ def tombstone_of(document: Document) -> Tombstone | None:
             last=int(told["last"]),
             accounted=told.get("accounted") is True,
         )
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
 
 

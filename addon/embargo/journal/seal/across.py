@@ -1,10 +1,14 @@
 """What several chains tell of one another: deletions on record, copies, when sealing began."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import islice
 
 from embargo.journal.retention.tombstone import Tombstone, explanation
+from embargo.journal.seal.chain import chain_name
 from embargo.journal.seal.finding import Kind
 from embargo.journal.seal.walk import Walk
+
+_MOST_GONE = 20  # chains that are named
 
 
 def explain(walk: Walk, stones: Sequence[Tombstone]) -> None:
@@ -17,6 +21,19 @@ def explain(walk: Walk, stones: Sequence[Tombstone]) -> None:
             gap.finding.kind = Kind.DELETED
             gap.finding.message = f"{{records}} deleted after their time; the last file was {stone.file}"
             walk.tally.findings -= 1
+
+
+def find_gone(walks: Sequence[Walk], present: Collection[str], stones: Sequence[Tombstone]) -> None:
+    """A chain is begun where those before it are all being written, so that their files are there, or tombstones."""
+    known = {*present, *(stone.chain for stone in stones)}
+    told = set[str]()
+    for walk in sorted(walks, key=lambda walk: walk.chain):
+        stem, _, number = walk.chain.partition(".")
+        before = [chain_name(stem, each) for each in range(1, int(number or 1))] if walk.first_seal is not None else []
+        for gone in islice((name for name in before if name not in known and name not in told), _MOST_GONE):
+            told.add(gone)
+            why = f"not one file is left of the chain {gone}, beside which this one was begun, and no tombstone"
+            walk.report_at(Kind.FILE_MISSING, walk.file, None, None, None, why)
 
 
 def tell_unsealed(walks: Sequence[Walk]) -> None:

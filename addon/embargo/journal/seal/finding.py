@@ -17,6 +17,7 @@ class Kind(StrEnum):
     DUPLICATE = "duplicate"  # the same records stand in two places
     UNSEALED = "unsealed"  # a line without a seal, though sealing had begun
     BEGUN_ANEW = "begun-anew"  # a chain that does not go on from what stands before it
+    RENAMED = "renamed"  # the name of a file says another time or number than its records
     REWRITTEN = "rewritten"  # the chain holds, and is not the one that was signed
     SIGNATURE = "signature"  # a checkpoint's signature is wrong
     UNKNOWN_KEY = "unknown-key"  # signed by a key that is not known, nor introduced by one that is

@@ -17,7 +17,6 @@ import contextlib
 import fcntl
 import json
 import os
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +34,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
+
+from embargo.journal.ownership import hand_over
+from embargo.journal.regular import open_regular
 
 DIRECTORY = "seal"  # below the log directory
 KEY, PUBLIC, PREVIOUS, INTRODUCTION = "key.pem", "public.pem", "previous.pem", "introduction.json"
@@ -203,20 +205,19 @@ def _private(path: Path) -> Ed25519PrivateKey:
 
 
 def _read(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would be waited for
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError(f"{path}: no regular file")
-        return os.read(descriptor, _MOST)
-    finally:
-        os.close(descriptor)
+    with open_regular(path) as file:
+        return file.read(_MOST)
 
 
 def _directory(log: Path) -> Path:
     directory = log / DIRECTORY
     with contextlib.suppress(FileExistsError):
         directory.mkdir(mode=0o700)
-        _hand_over(directory, log)
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            hand_over(descriptor, log)
+        finally:
+            os.close(descriptor)
     return directory
 
 
@@ -225,7 +226,7 @@ def _locked(directory: Path) -> Iterator[None]:
     """The right to make the key; held for as long as that takes, by a process that crashes no longer."""
     descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        _hand_over(directory / _LOCK, directory)
+        hand_over(descriptor, directory)
         _lock(descriptor, directory)
         yield
     finally:
@@ -255,16 +256,10 @@ def _write(path: Path, data: bytes, log: Path) -> None:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
+            hand_over(descriptor, log)
             os.fsync(descriptor)
-        _hand_over(beside, log)
         beside.rename(path)
     except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise
-
-
-def _hand_over(path: Path, owned: Path) -> None:
-    """Gives what root makes to the owner of *owned*, whose proxy has to read it."""
-    if os.geteuid() == 0 and (owner := owned.stat()).st_uid != path.stat().st_uid:
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -8,6 +8,8 @@ import msgspec
 
 from embargo.journal.seal.chain import content_of, seal_after, seal_of
 
+_MOST = 10**18  # records of a chain; a number beyond is none
+
 
 @dataclass(frozen=True)
 class Line:
@@ -38,7 +40,7 @@ class Line:
             found = self.document["event"]["sequence"] if self.document is not None else None
         except (KeyError, TypeError):
             return None
-        return found if type(found) is int else None
+        return found if type(found) is int and abs(found) < _MOST else None
 
     @cached_property
     def action(self) -> str | None:

@@ -1,18 +1,15 @@
 """The files of a chain as verification reads them: whole lines, block by block, plain or compressed, from any place."""
 
-import errno
 import os
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import BufferedReader
-from pathlib import Path
 from typing import IO
 
 import zstandard
 
 from embargo.journal.files import LogFile
 from embargo.journal.livefile import first_sequence
+from embargo.journal.regular import open_regular
 from embargo.journal.seal.chain import seal_of
 
 _BLOCK = 1 << 20  # bytes
@@ -49,7 +46,7 @@ class Piece:
             return self.size() >= offset
         begin = max(0, offset - 4096)
         try:
-            with self.file.path.open("rb") as source:
+            with open_regular(self.file.path) as source:
                 source.seek(begin)
                 return seal_of(source.read(offset - begin)) == seal
         except OSError:
@@ -106,15 +103,6 @@ def _blocks(piece: Piece, advance: Callable[[int], None]) -> Iterator[bytes]:
             yield from _blocks_of(plain, piece, advance)
     else:
         yield from _blocks_of(source, piece, advance)
-
-
-def open_regular(path: Path) -> BufferedReader:
-    """*path*, open for reading. Raises OSError, also where it is no regular file: a pipe would be waited for."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "is no regular file", str(path))
-    return open(path, "rb", opener=lambda *_: descriptor)
 
 
 def _opened(piece: Piece) -> IO[bytes]:

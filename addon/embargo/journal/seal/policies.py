@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from hashlib import file_digest
 from pathlib import Path
 
+from embargo.journal.regular import open_regular
 from embargo.journal.seal.finding import Finding, Kind
-from embargo.journal.seal.pieces import open_regular
 
 _DIGEST = re.compile(rb"[0-9a-f]{64}")
 

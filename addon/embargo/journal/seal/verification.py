@@ -9,9 +9,8 @@ somebody else keeps, such as an anchor: only by one of them can a cut end be kno
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,12 +18,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from embargo.journal.files import AUDIT_STEM, STEMS, LogFile, log_files
 from embargo.journal.livefile import last_record
+from embargo.journal.regular import open_regular
 from embargo.journal.retention.tombstone import Tombstone, tombstone_of
-from embargo.journal.seal.across import explain, find_copies, tell_unsealed
+from embargo.journal.seal.across import explain, find_copies, find_gone, tell_unsealed
 from embargo.journal.seal.chain import chain_name
 from embargo.journal.seal.finding import Finding, Kind
-from embargo.journal.seal.pieces import Damaged, Piece, open_regular, pieces
+from embargo.journal.seal.naming import Names
+from embargo.journal.seal.pieces import Damaged, Piece, pieces
 from embargo.journal.seal.policies import Policies
+from embargo.journal.seal.reading import Reading
 from embargo.journal.seal.result import ChainResult, Verification
 from embargo.journal.seal.tally import Head
 from embargo.journal.seal.trust import Trust
@@ -33,17 +35,6 @@ from embargo.journal.seal.walk import Walk
 
 type Progress = Callable[[int, int], None]
 """Called with the bytes on the disk that were read, and those that are to be read."""
-
-
-@dataclass(slots=True)
-class _Chain:
-    """A chain, and how far it has been read."""
-
-    walk: Walk
-    file: LogFile | None = None  # read last
-    identity: tuple[int, int] | None = None  # of that
-    first: int = 0  # sequence of its first record
-    offset: int = 0  # bytes of it that were taken, uncompressed; behind a line feed
 
 
 class Verifier:
@@ -65,7 +56,7 @@ class Verifier:
         self._own_key = own_key
         self._heads = tuple(heads)
         self._since, self._until = since, until
-        self._chains: dict[str, _Chain] = {}
+        self._chains: dict[str, Reading] = {}
         self._was_whole = False  # at the last run
         self._remembered: dict[str, Head] = {}  # how far each chain went when it was whole
         self._policies = Policies(log / "policies")
@@ -145,13 +136,13 @@ class Verifier:
     def _plan(self, name: str, files: list[Piece]) -> list[Piece]:
         """What of *files* is to be read, where to begin included; makes the chain where it is new."""
         chain = self._chains.get(name)
-        if chain is not None and (rest := _rest(chain, files)) is not None:
+        if chain is not None and (rest := chain.rest(files)) is not None:
             return rest  # else what was read is not what it was: all anew
         heads = [head for head in self._heads if head.chain == name]
         if (known := self._remembered.get(name)) is not None:
             heads.append(known)
         walk = Walk(name, self._trust, heads)
-        self._chains[name] = _Chain(walk)
+        self._chains[name] = Reading(walk, Names(walk))
         begin = next((index for index, piece in enumerate(files) if not self._before(piece.file)), len(files))
         if begin:
             last = last_record(files[begin - 1].file)
@@ -169,26 +160,33 @@ class Verifier:
         """Whether what follows *file* was written after the time up to which is read."""
         return self._until is not None and file.rotated is not None and file.rotated > self._until
 
-    def _read(self, chain: _Chain, piece: Piece, advance: Callable[[int], None]) -> None:
+    def _read(self, chain: Reading, piece: Piece, advance: Callable[[int], None]) -> None:
         walk, file = chain.walk, piece.file
+        fresh = not piece.resumed
         if piece.resumed:
             walk.file = file.path.name
+            chain.names.go_on(file)
         else:
             if (other := self._copied(walk, piece)) is not None:
                 walk.report_at(Kind.DUPLICATE, file.path.name, 1, None, None, f"the file is a copy of {other}")
                 return
             walk.begin(file.path.name, file.first if file.rotated is not None else None)
+            chain.names.begin(file)
             chain.first = file.first if file.rotated is not None else walk.sequence + 1
         chain.file, chain.identity, chain.offset = file, piece.identity(), piece.offset
         try:
             for lines, rest in pieces(piece, advance):
                 if lines:
+                    if fresh:
+                        chain.names.first(lines[0])
+                        fresh = False
                     walk.feed(lines)
                     taken = sum(map(len, lines)) + len(lines)
                     chain.offset += taken
                     walk.tally.bytes += taken
                 if rest is not None:
                     walk.rest = rest
+            chain.names.end()
         except Damaged as damaged:
             walk.unreadable(str(damaged))
         except FileNotFoundError:
@@ -226,6 +224,8 @@ class Verifier:
             explain(walk, [stone for stone in stones if stone.chain == walk.chain])
         find_copies(walks)
         tell_unsealed(walks)
+        if not limited:
+            find_gone(walks, {chain_name(*file.chain) for file in self._listed()}, stones)
         named = [finding for walk in walks for finding in walk.findings] + self._unreadable
         heads = [*self._heads, *self._remembered.values()]
         gone = vanished(heads, {walk.chain for walk in walks if walk.sequence}, stones) if not self._until else []
@@ -271,21 +271,6 @@ def verify(
 ) -> Verification:
     """The verification of the log directory *log*, once. Raises OSError where it cannot be listed."""
     return Verifier(log, keys, own_key=own_key, heads=heads, since=since, until=until).run(progress)
-
-
-def _rest(chain: _Chain, files: Sequence[Piece]) -> list[Piece] | None:
-    """What of *files* is not read yet; None where the file that was read last is gone, or not what it was."""
-    if chain.file is None:
-        return list(files)
-    for index, piece in enumerate(files):
-        same = piece.identity() == chain.identity
-        compressed = piece.file.compressed and piece.file.first == chain.first and chain.file.path != piece.file.path
-        if same or compressed:
-            if same and not piece.goes_on(chain.offset, chain.walk.seal):
-                return None
-            piece.offset, piece.resumed = chain.offset, True
-            return list(files[index:])
-    return None
 
 
 def _size(piece: Piece) -> int:

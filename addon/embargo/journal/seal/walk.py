@@ -193,7 +193,6 @@ class Walk:
                 self.tally.first, self.tally.since = self.sequence + 1, self.tally.since or stamp
 
     def _counts(self, line: Line) -> None:
-        assert self.sequence
         self.tally.records += 1
         self.signed.take(1, line.stamp)
         if not self.tally.first:

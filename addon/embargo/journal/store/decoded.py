@@ -4,24 +4,24 @@ msgspec reads the members that a row needs in a sixth of the time that `json` ta
 (another type, a lone surrogate, another form of time) is read by `Record`, which says what a record is.
 """
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import fields
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, cast
 
-from msgspec import UNSET, MsgspecError, Raw, Struct, UnsetType
+from msgspec import UNSET, MsgspecError
 from msgspec.json import Decoder
+from msgspec.structs import astuple
 
+from embargo.journal.heartbeat import ACTION, host_of, process_of
 from embargo.journal.record import Record
+from embargo.journal.seal.chain import MARK
+from embargo.journal.store.identity import identity
 from embargo.journal.store.kinds import Extra, Kind, Who, is_browser
+from embargo.journal.store.line import SHARED, Line, Ours
 from embargo.journal.store.spans import micros
 
 _MOST_KEPT = 100_000  # values that are looked up and not built anew
-_SIGN = 1 << 63
-_WRAP = 1 << 64
 
 
 class Intern(Protocol):
@@ -40,6 +40,14 @@ class Intern(Protocol):
         """The number of *extra*."""
 
 
+class Beat(NamedTuple):
+    """What the store keeps of a heartbeat, so that a year of them is added up without the log's files."""
+
+    host: str | None
+    pid: int | None
+    text: str  # JSON: the record's embargo.heartbeat
+
+
 class Row(NamedTuple):
     """What the store keeps of a record."""
 
@@ -51,119 +59,7 @@ class Row(NamedTuple):
     id_high: int  # of event.id
     id_low: int
     connection: int  # 0: none
-    heartbeat: str | None  # JSON
-
-
-class _Event(Struct, gc=False):
-    id: str
-    sequence: int
-    action: str
-    category: tuple[str, ...] | None = None
-    outcome: str | None = None
-
-
-class _Rule(Struct, gc=False):
-    id: str | None = None
-    ruleset: str | None = None
-
-
-class _Source(Struct, gc=False):
-    ip: str | None = None
-    address: str | None = None
-
-
-class _Destination(Struct, gc=False):
-    domain: str | None = None
-    ip: str | None = None
-    address: str | None = None
-
-
-class _User(Struct, gc=False):
-    name: str | None = None
-
-
-class _Agent(Struct, gc=False):
-    original: str | None = None
-
-
-class _Url(Struct, gc=False):
-    domain: str | None = None
-
-
-class _Question(Struct, gc=False):
-    name: str | None = None
-
-
-class _Dns(Struct, gc=False):
-    question: _Question | UnsetType = UNSET
-
-
-class _Client(Struct, gc=False):
-    server_name: str | None = None
-
-
-class _Tls(Struct, gc=False):
-    client: _Client | UnsetType = UNSET
-
-
-class _Related(Struct, gc=False):
-    hosts: tuple[str, ...] | None = None
-
-
-class _Request(Struct, gc=False):
-    method: str | None = None
-
-
-class _Response(Struct, gc=False):
-    status_code: int | None = None
-
-
-class _Http(Struct, gc=False):
-    request: _Request | UnsetType = UNSET
-    response: _Response | UnsetType = UNSET
-
-
-class _Trial(Struct, gc=False):
-    app: str
-    endpoint: str
-
-
-class _Authority(Struct, gc=False):
-    id: str
-    state: str | None = None
-
-
-class _Ours(Struct, gc=False):
-    app: tuple[str, ...] | None = None
-    endpoint: str | None = None
-    role: str | None = None
-    shared: bool | None = None
-    surface: str | None = None
-    verdict: str | None = None
-    would: str | None = None
-    shadow_rule: str | None = None
-    trial: _Trial | None = None
-    authority: tuple[_Authority, ...] = ()
-    connection: str | None = None
-    anonymous: bool | None = None
-    mismatch: bool | None = None
-    heartbeat: Raw | UnsetType = UNSET
-
-
-class _Line(Struct, gc=False, rename={"time": "@timestamp"}):
-    time: str
-    event: _Event
-    embargo: _Ours | UnsetType = UNSET
-    rule: _Rule | UnsetType = UNSET
-    source: _Source | UnsetType = UNSET
-    destination: _Destination | UnsetType = UNSET
-    user: _User | UnsetType = UNSET
-    user_agent: _Agent | UnsetType = UNSET
-    url: _Url | UnsetType = UNSET
-    http: _Http | UnsetType = UNSET
-    dns: _Dns | UnsetType = UNSET
-    tls: _Tls | UnsetType = UNSET
-    related: _Related | UnsetType = UNSET
+    heartbeat: Beat | None
 
 
 class LineReader:
@@ -171,51 +67,46 @@ class LineReader:
 
     def __init__(self, intern: Intern) -> None:
         self._intern = intern
-        self._decode = cast(Callable[[bytes], _Line], Decoder(_Line).decode)
-        self._minutes: dict[str, int] = {}
+        self._decode = cast(Callable[[bytes], Line], Decoder(Line).decode)
+        self._seconds: dict[str, int] = {}
         self._kinds: dict[tuple[Any, ...], int] = {}
         self._whos: dict[tuple[str | None, str | None], int] = {}
         self._names: dict[tuple[Any, ...], int] = {}
         self._extras: dict[tuple[Any, ...], int] = {}
 
-    def row(self, line: bytes) -> Row:
-        """The row of *line*. Raises BrokenRecord."""
+    def row(self, line: bytes) -> Row | None:
+        """The row of *line*; None of one of the seal's own records, which say nothing that happened.
+
+        Raises BrokenRecord.
+        """
         try:
             read = self._decode(line)
-            time = self._time(read.time)
+            event = read.event
+            if event.action == _CHECKPOINT and MARK in line:
+                return None
+            text = read.time
+            second, milli = self._seconds.get(text[:20]), _MILLIS.get(text[20:])
+            time = self._time(text) if second is None or milli is None else second + milli
         except (MsgspecError, ValueError, UnicodeError):
-            return row_of(Record.parse(line), self._intern)
-        event, ours = read.event, read.embargo or _NOTHING
+            return row_of(Record.parse(line), self._intern) if MARK not in line else None
         rule, source, http = read.rule, read.source, read.http
+        ours = read.embargo or _NOTHING
         agent = read.user_agent.original if read.user_agent else None
-        browser = None if agent is None else is_browser(agent)
-        authority = ours.authority
-        key = (  # as _KIND_MEMBERS
-            ours.verdict,
-            ours.would,
-            ours.surface,
-            ours.app,
+        key = (
+            astuple(ours)[:SHARED],
             rule.id if rule else None,
-            ours.shadow_rule,
-            ours.endpoint,
-            ours.role,
-            ours.shared,
-            tuple([(order.id, order.state) for order in authority]) if authority else (),
             event.category,
             event.action,
             event.outcome,
-            (ours.trial.app, ours.trial.endpoint) if ours.trial else None,
-            ours.anonymous,
-            ours.mismatch,
-            browser,
+            None if agent is None else is_browser(agent),
         )
         if (kind := self._kinds.get(key)) is None:
-            kind = self._kind(key)
+            kind = _kept(self._kinds, key, self._intern.kind(_kind(ours, *key[1:])))
         pair = ((source.ip or source.address) if source else None, read.user.name if read.user else None)
         if (who := self._whos.get(pair)) is None:
             who = _kept(self._whos, pair, self._intern.who(Who(*pair)))
         destination = read.destination
-        seen: tuple[Any, ...] = (
+        seen = (
             read.url.domain if read.url else None,
             read.dns.question.name if read.dns and read.dns.question else None,
             read.tls.client.server_name if read.tls and read.tls.client else None,
@@ -234,36 +125,24 @@ class LineReader:
         connection = ours.connection
         high, low = identity(event.id)
         connected = 0 if connection is None else identity(connection)[1]
-        heartbeat = bytes(ours.heartbeat).decode() if ours.heartbeat is not UNSET else None
-        return _row(Row, (time, kind, who, names, extra, high, low, connected, heartbeat))
+        beat = None if ours.heartbeat is UNSET else _beat(Record.parse(line))  # one a minute
+        return _row(Row, (time, kind, who, names, extra, high, low, connected, beat))
 
     def _time(self, text: str) -> int:
-        """Ours are `2026-01-05T10:00:00.123Z`; others are read the long way."""
-        if len(text) != 24 or text[19] != "." or text[23] != "Z":
-            instant = datetime.fromisoformat(text)
-            if instant.tzinfo is None:
-                raise ValueError("no offset")
-            return micros(instant)
-        minute = text[:17]
-        if (found := self._minutes.get(minute)) is None:
-            found = _kept(self._minutes, minute, micros(datetime.fromisoformat(minute + "00Z")))
-        digits = text[17:19] + text[20:23]
-        if not (digits.isdecimal() and digits.isascii() and digits < "6"):
-            raise ValueError("no seconds")
-        return found + int(digits) * 1000
-
-    def _kind(self, key: tuple[Any, ...]) -> int:
-        members: dict[str, Any] = dict(zip(_KIND_MEMBERS, key, strict=True))
-        for name, absent in _ABSENT.items():
-            members[name] = members[name] or absent
-        kind = Kind(**members)
-        return _kept(self._kinds, key, self._intern.kind(kind))
+        """Ours are `2026-01-05T10:00:00.123Z`, of which many share the second; others are read the long way."""
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError("no offset")
+        time = micros(moment)
+        if len(text) == 24 and text[19] == "." and (milli := _MILLIS.get(text[20:])) is not None:
+            _kept(self._seconds, text[:20], time - milli)
+        return time
 
 
-_NOTHING = _Ours()
+_CHECKPOINT = "seal-checkpoint"  # action of what `MARK` marks
+_NOTHING = Ours()
+_MILLIS = {f"{milli:03}Z": milli * 1000 for milli in range(1000)}  # microseconds
 _row = tuple.__new__  # of a named tuple, in a third of the time
-_ABSENT: Mapping[str, Any] = {"apps": (), "categories": (), "anonymous": False, "mismatch": False}
-_KIND_MEMBERS = tuple(field.name for field in fields(Kind))
 
 
 def _kept[K, V](kept: dict[K, V], key: K, value: V) -> V:
@@ -271,6 +150,35 @@ def _kept[K, V](kept: dict[K, V], key: K, value: V) -> V:
         kept.clear()
     kept[key] = value
     return value
+
+
+def _kind(
+    ours: Ours,
+    rule: str | None,
+    categories: tuple[str, ...] | None,
+    action: str,
+    outcome: str | None,
+    browser: bool | None,
+) -> Kind:
+    return Kind(
+        verdict=ours.verdict,
+        would=ours.would,
+        surface=ours.surface,
+        apps=ours.app or (),
+        rule=rule,
+        shadow_rule=ours.shadow_rule,
+        endpoint=ours.endpoint,
+        role=ours.role,
+        shared=ours.shared,
+        authorities=tuple((each.id, each.state) for each in ours.authority),
+        categories=categories or (),
+        action=action,
+        outcome=outcome,
+        trial=(ours.trial.app, ours.trial.endpoint) if ours.trial else None,
+        anonymous=ours.anonymous or False,
+        mismatch=ours.mismatch or False,
+        browser=browser,
+    )
 
 
 def _hosts(
@@ -284,38 +192,9 @@ def _hosts(
     return tuple(name for name in dict.fromkeys((host, reached, server_name, *(related or ()))) if name is not None)
 
 
-def identity(text: str) -> tuple[int, int]:
-    """*text* as two numbers of 64 bits with sign, equal for texts that differ in case alone.
-
-    A UUID's own (RFC 9562, whose variant makes the second one negative), in whose order new ones come; a hash of any
-    other text, and then the second one is not negative.
-    """
-    if len(text) == 36 and text[19] in "89abAB" and text.isascii():
-        digits = text.replace("-", "")
-        if len(digits) == 32 and digits.isalnum() and text[8] == text[13] == text[18] == text[23] == "-":
-            with suppress(ValueError):  # no hexadecimal digits
-                return _signed(int(digits[:16], 16)), int(digits[16:], 16) - _WRAP
-    digest = hashlib.blake2b(text.lower().encode(errors="surrogatepass"), digest_size=16).digest()
-    return int.from_bytes(digest[:8], signed=True), int.from_bytes(digest[8:]) & (_SIGN - 1)
-
-
-def uuid_of(high: int, low: int) -> str | None:
-    """The UUID that `identity` made these numbers of; None where it was another text."""
-    if low >= 0:
-        return None
-    digits = f"{high % _WRAP:016x}{low % _WRAP:016x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
-def _signed(number: int) -> int:
-    return number - _WRAP if number >= _SIGN else number
-
-
 def row_of(record: Record, intern: Intern) -> Row:
     """The row of *record*."""
     agent = record.user_agent
-    ours = record.document.get("embargo", {})
-    heartbeat = ours.get("heartbeat")
     return Row(
         micros(record.time),
         intern.kind(
@@ -344,8 +223,16 @@ def row_of(record: Record, intern: Intern) -> Row:
         intern.extra(Extra(record.policy, record.method, record.status)),
         *identity(record.id),
         0 if record.connection is None else identity(record.connection)[1],
-        None if heartbeat is None else json.dumps(heartbeat, separators=(",", ":")),
+        _beat(record),
     )
+
+
+def _beat(record: Record) -> Beat | None:
+    ours = record.document.get("embargo", {})
+    if record.action != ACTION or "heartbeat" not in ours:
+        return None
+    text = json.dumps(ours["heartbeat"], separators=(",", ":"))
+    return Beat(host_of(record.document), process_of(record.document), text)
 
 
 def _first(host: str | None, hosts: tuple[str, ...]) -> tuple[str, ...]:

@@ -105,6 +105,8 @@ heartbeat = Table(
     metadata,
     Column("row", Integer, primary_key=True, autoincrement=False),  # of `record`
     Column("time", BigInteger, nullable=False),
+    Column("host", Text),  # observer.hostname
+    Column("pid", BigInteger),  # process.pid
     Column("text", Text, nullable=False),  # JSON: the record's embargo.heartbeat
 )
 Index("heartbeat_time", heartbeat.c.time)
