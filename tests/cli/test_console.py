@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,20 +42,35 @@ def test_is_refused(tmp_path: Path, options: list[str], told: str) -> None:
     assert told in " ".join(result.output.split())
 
 
-def test_files_that_are_no_certificate_are_told(tmp_path: Path) -> None:
-    (tmp_path / "chain.pem").write_text("nothing")
-    files = ["--tls-certificate", str(tmp_path / "chain.pem"), "--tls-key", str(tmp_path / "chain.pem")]
-    environment = {"STATE_DIRECTORY": str(tmp_path / "state"), "LOGS_DIRECTORY": str(tmp_path / "log")}
-    result = subprocess.run(
-        [*EMBARGO, "console", "--port", "0", *files],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert result.returncode == 2
-    assert "both PEM?" in result.stderr
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Directories of its own for a console that runs in this very process."""
+    monkeypatch.setattr(os, "nice", lambda _: 0)
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    monkeypatch.setenv("LOGS_DIRECTORY", str(tmp_path / "log"))
+    return tmp_path
+
+
+def test_files_that_are_no_certificate_are_told(here: Path) -> None:
+    (here / "chain.pem").write_text("nothing")
+    files = ["--tls-certificate", str(here / "chain.pem"), "--tls-key", str(here / "chain.pem")]
+    result = CliRunner().invoke(main, ["console", "--port", "0", *files])
+    assert (result.exit_code, "both PEM?" in result.output) == (2, True)
+
+
+def test_a_port_that_is_taken_is_told(here: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(main, ["console", "--port", str(port)])
+    assert (result.exit_code, result.output) == (2, f"error: 127.0.0.1:{port}: Address already in use\n")
+
+
+def test_a_database_that_is_none_is_told(here: Path) -> None:
+    file = here / "state/console/accounts.sqlite"
+    file.parent.mkdir(parents=True, mode=0o700)
+    file.write_bytes(b"no database" * 1000)
+    result = CliRunner().invoke(main, ["console", "--port", "0"])
+    assert (result.exit_code, result.output) == (2, f"error: {file}: file is not a database\n")
 
 
 class Run:

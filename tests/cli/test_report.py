@@ -2,6 +2,8 @@
 
 import json
 import stat
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from embargo.cli.main import main
 from embargo.probe.report import Report as ProbeReport
 from review.report.written import write_log
 
+EMBARGO = [sys.executable, "-c", "from embargo.cli.main import main; main()"]
 PERIOD = ["--from", "2026-11-23", "--to", "2026-11-23T06:00:00Z"]
 
 
@@ -79,11 +82,15 @@ WRONG = {  # case: (arguments, exit, what is said)
     "the wrong way round": (["--to", "2026-11-22"], 2, "ends before it begins"),
     "in the future": (["--from", "2099-01-01", "--to", "2099-02-01"], 2, "lies in the future"),
     "no such log": (["--log", "/nonexistent"], 2, "no such log directory"),
-    "no such probe": (["--probe", "/nonexistent"], 2, "No such file"),
+    "no such probe": (["--counsel", "--probe", "/nonexistent"], 2, "No such file"),
     "no such key": (["--public-key", "/nonexistent"], 2, "No such file"),
     "no key": (["--public-key", "/etc/hostname"], 2, "no public key"),
     "no such directory": (["-o", "/nonexistent/r.html", "--no-verify"], 2, "no such directory"),
     "no app": (["--app", ""], 2, "has no value"),
+    "an app that nobody knows": (["--app", "wecaht"], 2, "no record names it; did you mean 'wechat'"),
+    "for counsel, as tables": (["--counsel", "-o", "r.zip"], 2, "--counsel is a page"),
+    "a test on a page that does not tell of it": (["--probe", "/etc/hostname"], 2, "add --counsel"),
+    "a key for nothing": (["--public-key", "/etc/hostname", "--no-verify"], 2, "leave one of them out"),
     "no time": (["--from", "yesterday"], 2, "yesterday"),
 }
 
@@ -95,6 +102,13 @@ def test_what_is_wrong_is_told(log: Path, arguments: list[str], code: int, said:
     assert said in result.stderr
     assert result.stdout == ""
     assert "Traceback" not in result.output
+
+
+def test_standard_output_that_is_full(log: Path) -> None:
+    command = [*EMBARGO, "report", "--log", log, *PERIOD, "--no-verify"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (2, "error: standard output: No space left on device\n")
 
 
 def test_a_log_without_anything(tmp_path: Path) -> None:

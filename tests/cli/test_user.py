@@ -68,6 +68,16 @@ def test_a_link_for_the_first_admin() -> None:
     assert "makes the first admin" in done("link")
 
 
+def test_a_change_that_is_refused_is_recorded_as_a_failure(tmp_path: Path) -> None:
+    done("add", "root", "--role", "admin")
+    assert user("role", "root", "viewer").exit_code == 2
+    assert user("disable", "root").exit_code == 2
+    records = map(json.loads, (tmp_path / "log" / "audit.jsonl").read_text().splitlines())
+    changes = [each["event"] for each in records if each["event"]["action"] == "account-changed"]
+    assert [each["outcome"] for each in changes] == ["success", "failure"] * 2
+    assert "only admin" in changes[1]["reason"]
+
+
 def test_no_accounts() -> None:
     assert "no accounts" in done("list")
 

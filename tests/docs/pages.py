@@ -37,6 +37,12 @@ class Block:
         return found[1] if found else None
 
 
+def policies() -> list[Block]:
+    """The manual's YAML that embargo reads; a block marked `prometheus` is another program's."""
+    found = [block for page in PAGES for block in blocks(page) if block.language in ("yaml", "yml")]
+    return [block for block in found if "prometheus" not in block.marks]
+
+
 def name(page: Path) -> str:
     """The page as a test's name has it."""
     return str(page.relative_to(ROOT))

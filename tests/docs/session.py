@@ -76,7 +76,9 @@ FILES = {  # what the reader has already
     "wechat.yml": "id: wechat\nname: WeChat\nrules:\n  - '||wechat.com^'\n  - '||wechat-new.example^'\n",
     "top.txt": "1,qq.com\n2,example.com\n3,alipay.com\n",
 }
-NEEDS_PROXY = re.compile(r"embargo (?:status|log|hold|report|probe|except|break-glass|replay|suggest)\b|127\.0\.0\.1:8080")
+NEEDS_PROXY = re.compile(
+    r"embargo (?:status|log|hold|report|probe|except|break-glass|replay|suggest)\b|127\.0\.0\.1:8080"
+)
 
 
 def main() -> None:

@@ -97,7 +97,9 @@ def test_prose_names_commands_that_exist(page: Path) -> None:
 
 def test_terms_of_log() -> None:
     page = ROOT / "docs/how-to/read-the-log.md"
-    documented = {term.partition(":")[0].lstrip("+-") for term in first_cells(section(page, "Ask for some of it")) if ":" in term}
+    documented = {
+        term.partition(":")[0].lstrip("+-") for term in first_cells(section(page, "Ask for some of it")) if ":" in term
+    }
     assert documented == set(KEYS)
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from docs.pages import PAGES, ROOT, Block, blocks
+from docs.pages import ROOT, Block, blocks, policies
 from embargo.policy.cases import cases_of, read_cases, run
 from embargo.policy.load import load
 
-EXAMPLES = [block for page in PAGES for block in blocks(page) if block.language in ("yaml", "yml")]
+EXAMPLES = policies()
 SHIPPED = ("domains.yaml", "follow-the-law.yaml")
 
 

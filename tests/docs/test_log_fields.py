@@ -147,7 +147,6 @@ CONSOLE: dict[str, dict[str, Detail]] = {  # action: what its record says beside
     "token-added": {"token": "0123456789abcdef", "name": "siem", "scopes": ("counts",), "days": 90},
     "token-revoked": {"token": "0123456789abcdef", "name": "siem"},
     "export": {"filter": "app:alipay", "form": "csv", "rows": 12},
-    "unmask": {},
     "record-marked": {"record": "019dc9a8-0000-7000-8000-000000000001", "mark": "question"},
     "period-signed-off": {
         "since": NOW,

@@ -96,7 +96,7 @@ def test_what_a_rotation_never_used_goes(tmp_path: Path) -> None:
         instant = (NOW - timedelta(hours=age)).timestamp()
         os.utime(tmp_path / f".decisions.jsonl.{name}.new", (instant, instant))
     keep(tmp_path, "decisions", SETTINGS, NOW, delete)
-    assert not names(tmp_path)
+    assert names(tmp_path) == {".decisions.jsonl.8.new"}, "another process may be about to lock it"
 
 
 def test_a_full_disk_keeps_the_plain_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

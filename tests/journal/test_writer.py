@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from embargo.core.rules import LogSettings
-from embargo.journal import writer
+from embargo.journal import inbox
 from embargo.journal.event import Event, ProcessChanged
 from embargo.journal.livefile import LiveFile
 from embargo.journal.reader import Reader
@@ -291,7 +291,7 @@ async def test_put_waits_for_room(make: Callable[..., Journal], disk: Disk, tmp_
 async def test_put_gives_up_where_the_writer_is_stuck(
     make: Callable[..., Journal], disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "PATIENCE", 0.05)
+    monkeypatch.setattr(inbox, "PATIENCE", 0.05)
     disk.gate.clear()
     journal = make(bound=4)
     journal.start()
@@ -323,7 +323,7 @@ async def test_progress_extends_the_wait(
     make: Callable[..., Journal], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many more flows wait than the writer can serve within the patience; none is lost while it gets on."""
-    monkeypatch.setattr(writer, "PATIENCE", 0.5)
+    monkeypatch.setattr(inbox, "PATIENCE", 0.5)
     append = LiveFile.append
 
     def slow(file: LiveFile, lines: list[bytes]) -> None:

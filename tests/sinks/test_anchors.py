@@ -64,6 +64,15 @@ def placed(path: Path) -> Sink:
     return anchor({"file": str(path)})
 
 
+def test_an_anchor_in_the_log_itself_proves_nothing(tmp_path: Path) -> None:
+    write(tmp_path)
+    anchors = Anchors(tmp_path)
+    anchors.follow([placed(tmp_path / "anchor.jsonl")])
+    until(lambda: "lies in the log itself" in (anchors.states()[0].error or ""))
+    anchors.close()
+    assert not (tmp_path / "anchor.jsonl").exists()
+
+
 def anchoring(log: Path, receiver: Receiver) -> Anchor:
     return Anchor(placed(log / "anchor"), log, receiver=receiver, pauses=(0.0, 0.0), poll=0.001)
 

@@ -18,6 +18,7 @@ from recorded import until
 from sinks.rsyslog import Rsyslog
 from sinks.spooled import NOW, identifier, lines, sink, write
 
+LOG = Path("/nonexistent")  # where no sink of these tests writes to
 ID = re.compile(r'\[embargo@32473 id="([^"]+)"')
 
 
@@ -55,7 +56,7 @@ def ids(server: Rsyslog) -> list[str]:
 @pytest.mark.parametrize("transport", ["udp", "tcp", "tls", "relp", "relps"])
 def test_every_transport(rsyslog: Rsyslog, transport: str) -> None:
     to = way(rsyslog, transport)
-    receiver = receiver_of(to)
+    receiver = receiver_of(to, LOG)
     assert receiver.deliver(messages(to)).again == ()
     assert receiver.deliver(messages(to, 4)[3:]).refused == ()
     receiver.close()
@@ -67,7 +68,7 @@ def test_every_transport(rsyslog: Rsyslog, transport: str) -> None:
 def test_every_format_arrives_as_it_was_sent(rsyslog: Rsyslog, form: SinkFormat) -> None:
     to = way(rsyslog, "relp", format=form)
     (message,) = messages(to, 1)
-    receiver = receiver_of(to)
+    receiver = receiver_of(to, LOG)
     receiver.deliver([message])
     receiver.close()
     (line,) = rsyslog.lines()
@@ -82,7 +83,7 @@ def test_hostile_text_stays_one_message(rsyslog: Rsyslog) -> None:
     to = way(rsyslog, "relp", format=SinkFormat.SYSLOG)
     raw = lines(1, 1)[0].replace(b"alice", rb"a\"] x=\"\n<13>1 - evil - - - - fake\u001b[31m\u2028\ud800]\\")
     (message,) = Composer(to, NOW).messages([raw])
-    receiver = receiver_of(to)
+    receiver = receiver_of(to, LOG)
     receiver.deliver([message])
     receiver.close()
     (line,) = rsyslog.lines()
@@ -93,13 +94,13 @@ def test_hostile_text_stays_one_message(rsyslog: Rsyslog) -> None:
 def test_a_certificate_of_nobody_we_know(rsyslog: Rsyslog) -> None:
     to = way(rsyslog, "tls", ca_file=None)
     with pytest.raises(Unreachable, match="its certificate is refused"):
-        receiver_of(to).deliver(messages(to))
+        receiver_of(to, LOG).deliver(messages(to))
 
 
 def test_a_certificate_of_another_host(rsyslog: Rsyslog) -> None:
     to = sink(f"tls://ip6-localhost.example:{rsyslog.tls}", ca_file=str(rsyslog.ca))
     with pytest.raises(Unreachable):
-        receiver_of(to).deliver(messages(to))
+        receiver_of(to, LOG).deliver(messages(to))
 
 
 def test_a_server_that_speaks_no_relp() -> None:
@@ -115,7 +116,7 @@ def test_a_server_that_speaks_no_relp() -> None:
         thread.start()
         to = sink(f"relp://127.0.0.1:{server.getsockname()[1]}")
         with pytest.raises(Unreachable, match="does not speak RELP"):
-            receiver_of(to).deliver(messages(to))
+            receiver_of(to, LOG).deliver(messages(to))
         thread.join()
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from embargo.cli.console_place import address, certified, hosts, is_loopback
+from embargo.cli.console_place import address, certified, hosts, is_loopback, why_not
 from embargo.cli.options import log_option, policy_option
 from embargo.cli.output import printable
 from embargo.paths import runtime_directory, state_directory
@@ -211,13 +211,15 @@ def _serve(
 
     try:
         app = create_app(settings)
+    except OSError as failure:
+        _fail(f"{failure.filename}: {failure.strerror}" if failure.filename else str(failure))
+    try:
         server = Server(app, (host, port), certificate=certificate, key=key)
         server.prepare()
     except ssl.SSLError as failure:
         _fail(f"{certificate}, {key}: {failure.reason or failure}: the certificate and its key, both PEM?")
     except OSError as failure:
-        where = failure.filename or f"{host}:{port}"
-        _fail(f"{where}: {failure.strerror or failure}")
+        _fail(f"{host}:{port}: {why_not(failure)}")
     try:
         known = certified(certificate) if certificate is not None else []
         _announce(app.extensions[KEY], address(settings, host, server.bind_addr[1], names or tuple(known)))

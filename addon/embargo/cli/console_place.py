@@ -1,5 +1,6 @@
 """Where a console is: the names by which it may be asked for, and its address."""
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,12 @@ def address(settings: Any, host: str, port: int, names: tuple[str, ...]) -> str:
     shown = names[0] if names else "localhost" if host in ("0.0.0.0", "::") else host
     shown = f"[{shown}]" if ":" in shown and not shown.startswith("[") else shown
     return f"{'https' if settings.access.secure else 'http'}://{shown}:{port}/"
+
+
+def why_not(failure: OSError) -> str:
+    """Why nothing can listen, of what cheroot makes of it: `No socket could be created -- (… [Errno 98] WORDS)`."""
+    words = re.findall(r"\[Errno -?[0-9]+\] ([^()\[\]]+)", str(failure))
+    return words[-1].strip() if words else str(failure)
 
 
 def is_loopback(host: str) -> bool:

@@ -1,5 +1,6 @@
 """`embargo report`: a period told whole, as a page, a table or JSON; `--counsel`: for lawyers."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ INTERRUPTED = 130  # exit: 128 and SIGINT, as shells have it
 _USUAL = timedelta(days=30)  # before the end, where no beginning is given
 _MOST = 100_000  # rows of a list
 _FORMATS = ("html", "csv", "json")
+_ID = re.compile(r"[a-z0-9-]+")  # of an app; what else a term may be, such as `ali*`, names several
 
 
 @click.command(
@@ -93,6 +95,12 @@ def command(
     if start >= end:
         raise click.UsageError("the period ends before it begins: --from has to be before --to")
     form = form or _form_of(output)
+    if counsel and form != "html":
+        raise click.UsageError(f"--counsel is a page; {form} has all of it without: leave --counsel out")
+    if probe is not None and form == "html" and not counsel:
+        raise click.UsageError("the test's result stands in the report for counsel: add --counsel")
+    if key is not None and no_verify:
+        raise click.UsageError("--public-key is to verify with, and --no-verify is not to: leave one of them out")
     _check(form, output)
     if not log.is_dir():
         click.echo(f"error: {log}: no such log directory", err=True)
@@ -103,6 +111,7 @@ def command(
     asked = Asked(period=Period(start=start, end=end, apps=apps), now=now, top=top, probe=_probed(probe))
     with _telling() as tell:
         found = _gathered(log, asked, (None if no_verify else _prover(log, asked, key, tell)), tell)
+        _check_apps(found)
         tell("writing")
         if masked:
             from embargo.review.report.masking import masked as masked_report
@@ -127,6 +136,17 @@ def _check(form: str, output: Path | None) -> None:
     if output is not None and form != "csv" and not output.parent.is_dir():
         click.echo(f"error: {output.parent}: no such directory", err=True)
         sys.exit(UNREADABLE)
+
+
+def _check_apps(found: "Report") -> None:
+    """Ends the command for an app that is none: a report without a count would pass for one on an app nobody used."""
+    from embargo.policy.problem import nearest
+
+    for app in found.period.apps:
+        if found.names and app not in found.names and app not in found.tallies.by_app and _ID.fullmatch(app):
+            hint = nearest(app, found.names)
+            said = f"--app {app}: no policy of the period has such an app, and no record names it"
+            raise click.UsageError(f"{said}; {hint}" if hint else said)
 
 
 def _probed(path: Path | None) -> "Probed | None":
@@ -207,7 +227,7 @@ def _write(report: "Report", form: str, output: Path | None, *, counsel: bool) -
             text = page(report, counsel=counsel)
             write_page(text, output) if output is not None else click.echo(text.encode(), nl=False)
     except OSError as failure:
-        click.echo(f"error: {failure.filename or output}: {failure.strerror or failure}", err=True)
+        click.echo(f"error: {failure.filename or output or 'standard output'}: {failure.strerror or failure}", err=True)
         sys.exit(UNREADABLE)
 
 

@@ -226,8 +226,10 @@ def retry(name: str, policy: tuple[Path, ...], log: Path, as_json: bool) -> None
         composer = Composer(sinks[name], utc_now())
         with closing(receiver_of(sinks[name], log)) as receiver:
             gone, stay = again(log, name, deliver, BATCH)
-    except (Unreachable, BadFilter, IntoTheLog, Busy, OSError) as failure:
+    except (Unreachable, BadFilter, IntoTheLog, Busy) as failure:
         refusals.append(str(failure))
+    except OSError as failure:
+        refusals.append(f"{failure.filename or log}: {failure.strerror or failure}")
     error = refusals[0] if refusals else None
     if as_json:
         echo_json({"name": name, "delivered": gone, "refused": stay, "error": error})

@@ -163,10 +163,16 @@ def _change(
     change: "Callable[[Accounts, Account], None]",
     done: str,
 ) -> None:
+    from embargo.console.access.accounts import Refused
+
     with _accounts() as accounts:
         account = _known(accounts, name)
         _record(log, "account-changed", account.name, details)
-        change(accounts, account)
+        try:
+            change(accounts, account)
+        except Refused as refused:
+            _record(log, "account-changed", account.name, details, refused=str(refused))
+            raise
         click.echo(f"{printable(account.name)} is {done}")
 
 
@@ -201,11 +207,19 @@ def _link(database: "Database", account: "Account | None", log: Path) -> None:
     click.echo(f"this link {what}, once, within {hours:.0f} h:\n{database.url()}link/{text}")
 
 
-def _record(log: Path, action: str, target: str | None, details: dict[str, str]) -> None:
+def _record(log: Path, action: str, target: str | None, details: dict[str, str], refused: str | None = None) -> None:
     from embargo.journal import audit
-    from embargo.journal.event import ConsoleUsed
+    from embargo.journal.event import ConsoleUsed, Outcome
 
-    event = ConsoleUsed(time=datetime.now(UTC), action=action, user=login_user(), target=target, details=details)
+    event = ConsoleUsed(
+        time=datetime.now(UTC),
+        action=action,
+        outcome=Outcome.SUCCESS if refused is None else Outcome.FAILURE,
+        user=login_user(),
+        target=target,
+        reason=refused,
+        details=details,
+    )
     audit.record(log, event)
 
 

@@ -18,6 +18,7 @@ from embargo.console.api import blueprint as api
 from embargo.console.api import catalogue, exceptions, records, state
 from embargo.console.settings import ConsoleSettings
 from embargo.journal.store import NoPlace, UnknownVersion
+from embargo.journal.store.dialect import DamageError
 from embargo.paths import runtime_directory
 from embargo.policy.problem import PolicyError
 
@@ -69,6 +70,9 @@ def create_app(settings: ConsoleSettings) -> Flask:
     app.register_error_handler(Unusable, _no_accounts)
     app.register_error_handler(NoPlace, _no_store)
     app.register_error_handler(UnknownVersion, _no_store)
+    for damage in DamageError:
+        app.register_error_handler(damage, _damaged)
+    app.register_error_handler(OSError, _no_log)
     app.register_error_handler(Exception, _failed)
     return app
 
@@ -108,6 +112,22 @@ def _no_store(error: Exception) -> Response:
 def _no_accounts(error: Unusable) -> Response:
     _LOG.error("%s", error)  # whoever is not signed in need not know where it lies
     return _refused(ServiceUnavailable("the database of accounts cannot be used: the console's own log says why"))
+
+
+def _damaged(error: Exception) -> Response:
+    """The store's database: broken, locked for too long, or asked for what it cannot do."""
+    _LOG.error("%s %s failed", request.method, request.endpoint, exc_info=error)
+    cause = getattr(error, "orig", None) or error  # without the statement, which tells a reader nothing
+    return _refused(
+        ServiceUnavailable(f"the store cannot be read: {cause}; `embargo store rebuild` makes it anew from the log")
+    )
+
+
+def _no_log(error: OSError) -> Response:
+    """The disk: a log directory that is gone, full, or not ours. Told in the console's log, too."""
+    _LOG.error("%s %s: %s", request.method, request.endpoint, error)
+    why = f"{error.strerror}: {error.filename}" if error.strerror and error.filename else str(error)
+    return _refused(ServiceUnavailable(f"the log, or what is kept beside it, cannot be read or written: {why}"))
 
 
 def _failed(error: Exception) -> Response:

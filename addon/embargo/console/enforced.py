@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from embargo.console.background import Background, Told, background
 from embargo.console.context import settings, store
+from embargo.journal.heartbeat import Heartbeat
 from embargo.journal.query import parse_query
 from embargo.journal.record import BrokenRecord, Record
 from embargo.review.enforcement import Enforcement, enforcement
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 SPANS: Mapping[str, timedelta] = {"24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 _NAME = "enforcement"
-_FRESH = 300.0  # seconds: a month of heartbeats of one worker takes three
+_FRESH = 300.0  # seconds: a month of heartbeats of one worker takes less than one
 _BEYOND = timedelta(minutes=10)  # that enforcement needs to know of before a period
 _BATCH = 5000  # records that are held at a time
 
@@ -50,9 +51,12 @@ def _found(chosen: "ConsoleSettings", filled: "Store") -> Mapping[str, Enforceme
     }
 
 
-def _records(filled: "Store", since: datetime) -> Iterator[Record]:
+def _records(filled: "Store", since: datetime) -> Iterator[Record | Heartbeat]:
     """Heartbeats, starts, ends, losses, and what was deleted; none of them is held for long."""
-    query = parse_query(["category:process", "category:configuration", "-action:seal-checkpoint"], since)
+    for beat in filled.heartbeats(since - _BEYOND):
+        if (told := beat.told) is not None:
+            yield told
+    query = parse_query(["category:process", "category:configuration", "-action:heartbeat"], since)
     for rows in batched(filled.rows(query.between(since - _BEYOND, None), filled.snapshot()), _BATCH):
         for _, line in filled.lines(rows):
             if line is not None:

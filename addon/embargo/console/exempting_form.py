@@ -78,7 +78,9 @@ def wishes(record: Record, *, everyone: bool, masked: bool = False) -> Wishes | 
         return None
     what = [Choice(f"app:{app}", f"{app}, all of it") for app in record.apps]
     if record.endpoint is not None and record.endpoint.partition(":")[0] != "user_agent":
-        what.insert(0, Choice(record.endpoint, f"{record.endpoint} alone"))
+        kind, _, name = record.endpoint.partition(":")
+        extent = f"{name} and all names below it" if kind == "domain" else f"{record.endpoint} alone"
+        what.insert(0, Choice(record.endpoint, extent))
     whom = []
     if record.user is not None:
         whom.append(Choice("user", "this user" if masked else f"the user {record.user}"))

@@ -3,7 +3,7 @@
 So neither can be taken back or changed unseen; a later mark stands beside the earlier ones.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -54,32 +54,25 @@ def said(record: Record) -> tuple[str, Said] | None:
 
 
 class Remarks:
-    """What was said of which record: read once from the log, then only what is new. Safe across threads."""
+    """What was said of which record: read from the log where there is another number of them. Safe across threads."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._snapshot = -1  # the last row of the store that was read
+        self._state: object = None  # of the store when they were read
         self._of: dict[str, list[Said]] = {}
 
-    def take(self, snapshot: int, newer: Callable[[int], Iterable[Record]]) -> None:
-        """Read up to *snapshot*; *newer(after)* gives the records of both actions behind that row, oldest first."""
+    def take(self, state: object, all_: Callable[[], Iterable[Record]]) -> None:
+        """Have them as *all_* gives them, oldest first, where *state*, how many there are, is not what it was."""
         with self._lock:
-            if snapshot <= self._snapshot:
+            if state == self._state:
                 return
-            for record in newer(self._snapshot):
+            of: dict[str, list[Said]] = {}
+            for record in all_():
                 if (found := said(record)) is not None:
-                    self._of.setdefault(found[0], []).append(found[1])
-            self._snapshot = snapshot
+                    of.setdefault(found[0], []).append(found[1])
+            self._of, self._state = of, state
 
     def on(self, identifier: str) -> tuple[Said, ...]:
         """All that was said of the record of that id, oldest first."""
         with self._lock:
             return tuple(self._of.get(identifier, ()))
-
-    def marked(self) -> Iterator[tuple[str, Said]]:
-        """The newest mark of each record that has one."""
-        with self._lock:
-            found = {about: [each for each in all_ if each.action == MARKED] for about, all_ in self._of.items()}
-        for about, marks in found.items():
-            if marks:
-                yield about, marks[-1]

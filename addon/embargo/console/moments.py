@@ -11,7 +11,9 @@ from embargo.journal.store import Cell
 from embargo.review.chart import scale
 from embargo.review.chart.timeline import Bucket
 
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MOST = 62  # bars
+_HALF_DAYS = MOST * timedelta(hours=12)  # the longest time that is not drawn in whole days
 
 
 def zone_of(instant: datetime) -> timezone:
@@ -25,11 +27,25 @@ def zone_name(zone: timezone) -> str:
     return "UTC" if zone.utcoffset(None) == timedelta() else str(zone)
 
 
+def in_days(since: datetime, until: datetime) -> bool:
+    """Whether bars of that time are days or longer (`scale.buckets`): then cells by UTC's day do, already counted."""
+    return until - since > _HALF_DAYS
+
+
 def buckets(
-    cells: Sequence[Cell], since: datetime, until: datetime, query: Query, counted: Counted, most: int = 62
+    cells: Sequence[Cell],
+    since: datetime,
+    until: datetime,
+    query: Query,
+    counted: Counted,
+    most: int = MOST,
+    zone: timezone | None = None,
 ) -> list[Bucket]:
-    """*cells*, by the hour, as at most about *most* bars from *since* to *until*; they counted *query*."""
-    zone = zone_of(since)
+    """*cells*, by the hour, as at most about *most* bars from *since* to *until*; they counted *query*.
+
+    *zone*: whose days and hours they are; None: the display's.
+    """
+    zone = zone_of(since) if zone is None else zone
     edges = scale.buckets(since.astimezone(zone), until.astimezone(zone), most)
     counts: list[Counter[str]] = [Counter() for _ in edges]
     at = 0

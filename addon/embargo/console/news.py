@@ -1,15 +1,18 @@
 """What happened since an auditor last signed a period off: decisions by class, and all that changes what they mean."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
 from embargo.console.context import now, store
 from embargo.console.selection import Selection
-from embargo.journal.query import parse_query
+from embargo.journal.query import Query, parse_query
 from embargo.journal.store import Gone
 from embargo.journal.store.rows import Row
+from embargo.journal.verdict_class import VerdictClass
 
 SIGNED_OFF = "period-signed-off"  # event.action of a sign-off; `embargo.console.until`: the end of its period
+_MOST = 500  # things that happened: of more, each is counted for itself
 _ASKED = (  # what is counted: its words, and the terms
     ("blocked", ("class:blocked",)),
     ("would have been blocked", ("class:would-block",)),
@@ -56,13 +59,31 @@ def news(snapshot: int, since: datetime) -> News:
 
 
 def _lines(snapshot: int, begin: datetime) -> list[Line]:
-    filled, moment = store(), now()
+    moment = now()
+    happened = _happened(snapshot, begin)
+    classes = store().classes(Query(since=begin), snapshot)
     found = []
     for label, terms in _ASKED:
         query = parse_query(terms, moment).between(begin, None)
-        if count := filled.count(query, snapshot):
+        if terms[0].startswith("class:"):
+            count = classes.get(VerdictClass(terms[0].removeprefix("class:")), 0)
+        elif happened is not None:
+            count = sum(n for said, n in happened.items() if said >= set(terms))
+        else:
+            count = store().count(query, snapshot)
+        if count:
             found.append(Line(label, count, Selection.of(query, moment, snapshot).url()))
     return found
+
+
+def _happened(snapshot: int, begin: datetime) -> Counter[frozenset[str]] | None:
+    """How often each thing happened, by the terms that take it, from one page of the store; None: there are more."""
+    actions = [term for _, terms in _ASKED for term in terms if term.startswith("action:")]
+    query = parse_query(dict.fromkeys(actions), now()).between(begin, None)
+    page = store().page(query, snapshot, limit=_MOST)
+    if page.next is not None:
+        return None
+    return Counter(frozenset((f"action:{row.kind.action}", f"outcome:{row.kind.outcome}")) for row in page.rows)
 
 
 def _signed_until(signed: Row) -> datetime:

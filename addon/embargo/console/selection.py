@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import g, url_for
@@ -37,8 +36,11 @@ COLUMNS: Mapping[str, tuple[str, str | None]] = {  # by name: heading, and key o
 }
 PRESETS = (("last hour", timedelta(hours=1)), ("24 hours", timedelta(days=1)), ("7 days", timedelta(days=7)),
            ("30 days", timedelta(days=30)), ("a year", timedelta(days=365)))  # fmt: skip
+_UNESCAPED = "!$'()*,/:;?@"  # in the query of a URL (RFC 3986, 3.4)
 _TEXTS = frozenset({"user", "rule", "endpoint", "method"})  # whose values `*` and `=` mean something in
 _LONGEST = 4_000  # characters of a filter: more than anybody writes, less than a URL may hold
+_MOST = 100  # terms: each is a condition of the database, and each link of a page repeats them all
+_BEGIN, _END = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)  # of times that can be reckoned with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,11 @@ class Selection:
         text = given.get("q", "").strip()
         if len(text) > _LONGEST:
             raise BadTerm(f"a filter of {len(text)} characters; at most {_LONGEST}")
-        query = parse_query(split_terms(text), now)
+        terms = split_terms(text)
+        if len(terms) > _MOST:
+            raise BadTerm(f"a filter of {len(terms)} terms; at most {_MOST}")
+        query = parse_query(terms, now)
+        _within(query.since, query.until)
         since, until = (_instant(given.get(name, ""), name, now, zone) for name in ("since", "until"))
         if since is not None or until is not None:
             query = query.between(since or query.since, until or query.until)
@@ -122,7 +128,7 @@ class Selection:
 
     def url(self, endpoint: str = "log.show") -> str:
         """Its address."""
-        return url_for(endpoint, **self._parameters())
+        return _address(endpoint, self._parameters())
 
     def narrowed(self, *terms: str) -> "Selection":
         """Only those of its records that each of *terms* takes: what a number counted."""
@@ -138,10 +144,7 @@ class Selection:
         return self._beside(self.text, f"-{term(key, value)}")
 
     def _beside(self, kept: str, spelt: str) -> str:
-        if "log_path" not in g:
-            g.log_path = url_for("log.show")
-        text = f"{kept} {written(spelt)}".lstrip()
-        return f"{g.log_path}?{urlencode([('q', text), *self.hidden()])}"
+        return _address("log.show", [("q", f"{kept} {written(spelt)}".lstrip()), *self.hidden()])
 
     def without(self, spelt: str) -> "Selection":
         """Without the term that is spelt so."""
@@ -192,18 +195,20 @@ class Selection:
         query = parse_query(terms, self.now)
         return replace(self, query=query, text=text, after=None, before=None)
 
-    def _parameters(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        if self.text:
-            found["q"] = self.text
-        for name, value in self.hidden(columns=False):
-            found[name] = value
-        if self.columns != DEFAULT_COLUMNS:
-            found["column"] = list(self.columns)
-        for name, key in (("after", self.after), ("before", self.before)):
-            if key is not None:
-                found[name] = str(key)
+    def _parameters(self) -> list[tuple[str, str]]:
+        found = [("q", self.text)] if self.text else []
+        found += self.hidden()
+        found += ((name, str(key)) for name, key in (("after", self.after), ("before", self.before)) if key is not None)
         return found
+
+
+def _address(endpoint: str, parameters: list[tuple[str, str]]) -> str:
+    """What `url_for` would give, which looks the endpoint up for each of a page's hundreds of links."""
+    paths: dict[str, str] = g.setdefault("paths", {})
+    if endpoint not in paths:
+        paths[endpoint] = url_for(endpoint)
+    given = urlencode(parameters, safe=_UNESCAPED)
+    return f"{paths[endpoint]}?{given}" if given else paths[endpoint]
 
 
 def term(key: str, value: str) -> str:
@@ -256,10 +261,21 @@ def _instant(text: str, name: str, now: datetime, zone: tzinfo) -> datetime | No
         return None
     try:
         found = datetime.fromisoformat(text)
+        found = (found if found.tzinfo is not None else found.replace(tzinfo=zone)).astimezone(UTC)
     except ValueError:
         query = parse_query([f"{name}:{text}"], now)  # 7d, 2h
-        return query.since or query.until
-    return (found if found.tzinfo is not None else found.replace(tzinfo=zone)).astimezone(UTC)
+        found = query.since or query.until or now
+    except OverflowError as far:
+        raise BadTerm(f"{text!r} is a time of no log") from far
+    _within(found)
+    return found
+
+
+def _within(*instants: datetime | None) -> None:
+    """Raises BadTerm where one is so far away that zones and buckets cannot be reckoned there."""
+    for instant in instants:
+        if instant is not None and not _BEGIN <= instant < _END:
+            raise BadTerm(f"{instant:%Y-%m-%d} is a time of no log")
 
 
 def instant(text: str, now: datetime, zone: tzinfo) -> datetime | None:

@@ -8,12 +8,6 @@ from embargo.console.access.database import Database
 LONGEST_NAME = 60  # characters
 MOST = 50  # of one account
 _LONGEST_QUERY = 8_000  # characters
-_TABLE = """CREATE TABLE IF NOT EXISTS views (
-    account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
-    name TEXT NOT NULL COLLATE NOCASE,
-    query TEXT NOT NULL,             -- the URL's, without its question mark
-    PRIMARY KEY (account, name)
-) STRICT"""
 
 
 class NotSaved(ValueError):
@@ -30,8 +24,7 @@ class View:
 
 def views(database: Database, account: Account) -> tuple[View, ...]:
     """Those of *account*, by name."""
-    with database.change() as rows:
-        rows.execute(_TABLE)
+    with database.read() as rows:
         found = rows.execute("SELECT name, query FROM views WHERE account = ? ORDER BY name", (account.id,)).fetchall()
     return tuple(View(name, query) for name, query in found)
 
@@ -44,7 +37,6 @@ def save(database: Database, account: Account, name: str, query: str) -> None:
     if len(query) > _LONGEST_QUERY:
         raise NotSaved("this filter is too long to be kept")
     with database.change() as rows:
-        rows.execute(_TABLE)
         (count,) = rows.execute(
             "SELECT count(*) FROM views WHERE account = ? AND name <> ?", (account.id, name)
         ).fetchone()
@@ -56,5 +48,4 @@ def save(database: Database, account: Account, name: str, query: str) -> None:
 def remove(database: Database, account: Account, name: str) -> bool:
     """Forget the view of that name; whether there was one."""
     with database.change() as rows:
-        rows.execute(_TABLE)
         return rows.execute("DELETE FROM views WHERE account = ? AND name = ?", (account.id, name)).rowcount > 0

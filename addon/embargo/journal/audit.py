@@ -45,7 +45,6 @@ def record(directory: Path, event: ConfigurationChanged | ConsoleUsed, settings:
             with suppress(OSError):  # the record is worth more than the file's size
                 file = file.rotated(event.time)
                 rotated = True
-        file.hand_over()
         encoder = Encoder(Observer(hostname=socket.gethostname(), version=__version__, pid=os.getpid()))
         sealer = Sealer(directory, encoder, settings=lambda: settings.checkpoint, now=lambda: event.time)
         sealer.opened(file)

@@ -170,7 +170,6 @@ CONSOLE_ACTIONS = {  # action: ECS category and type
     "token-added": ("iam", "creation"),
     "token-revoked": ("iam", "deletion"),
     "export": ("database", "access"),
-    "unmask": ("database", "access"),  # what stands behind a client's pseudonym
     "record-marked": ("database", "change"),  # an auditor's word on a record
     "period-signed-off": ("database", "change"),  # an auditor has reviewed it
     "exception-asked": ("configuration", "info"),  # by somebody who may not grant it

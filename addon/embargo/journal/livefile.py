@@ -82,6 +82,7 @@ class LiveFile:
         status = os.fstat(descriptor)
         if status.st_nlink > 1:
             undo_rotation(path, status, stem)
+        hand_over(descriptor, path.parent)
         size = whole_lines_end(descriptor, status.st_size)
         if size < status.st_size:
             os.ftruncate(descriptor, size)
@@ -149,10 +150,6 @@ class LiveFile:
         """Has the disk confirm what was written. Raises OSError."""
         os.fdatasync(self._descriptor)
 
-    def hand_over(self) -> None:
-        """Gives the file that root's command makes to the owner of the directory."""
-        hand_over(self._descriptor, self.path.parent)
-
     def close(self) -> None:
         """Gives up file and lock."""
         with contextlib.suppress(OSError):  # a network disk reports late here; sync has been asked before
@@ -172,6 +169,7 @@ class LiveFile:
         descriptor = os.open(fresh, _FLAGS | os.O_EXCL, _MODE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            hand_over(descriptor, self.path.parent)
             linked = self._named_aside(aside)
             try:
                 fresh.rename(self.path)

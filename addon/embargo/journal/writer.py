@@ -7,14 +7,12 @@ of the machine loses no more than that.
 A write that fails is tried once more on a file opened anew, which mends a log directory that was removed or
 replaced; after that its records are lost, counted, and a record says so as soon as one can be written. Attempts
 go on with growing pauses, and what has come until one fails is lost with it. A full
-queue makes the flow wait while the writer gets on, and at most `PATIENCE` while it does not.
+queue makes the flow wait while the writer gets on, and at most `inbox.PATIENCE` while it does not.
 """
 
-import asyncio
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,25 +24,23 @@ from embargo.core.rules import LogSettings
 from embargo.journal import audit
 from embargo.journal.clock import utc_now
 from embargo.journal.ecs import Observer
-from embargo.journal.event import ConfigurationChanged, Event, Judged, RecordsLost
+from embargo.journal.event import ConfigurationChanged, Event, RecordsLost
 from embargo.journal.files import STEM
 from embargo.journal.identifier import uuid7
+from embargo.journal.inbox import Inbox
 from embargo.journal.livefile import Last, LiveFile, PartlyWritten
 from embargo.journal.loss import Losses
 from embargo.journal.pseudonym import Pseudonyms
 from embargo.journal.record import Encoder
 from embargo.journal.retention.deletion import Retention, Retirement
 from embargo.journal.retention.policies import mark_in_force
-from embargo.journal.room import WaitingRoom
 from embargo.journal.rotation import Keeper, due
 from embargo.journal.seal.sealer import Batch, Sealer, SealState
+from embargo.journal.wording import Wording
 
 BOUND = 20_000  # events; some 40 MB, and half a second of the writer's work
-BATCH = 1000  # events a write call
-PATIENCE = 2.0  # seconds that a flow waits while the writer makes no progress (DESIGN 7)
 _RETRY_FIRST, _RETRY_LAST = 0.1, 2.0  # seconds between attempts on a log that cannot be written
 _ROTATION_RETRY = 60.0  # seconds
-_IDLE = 1.0  # seconds between looks at the clock when nothing comes
 
 _logger = logging.getLogger(__name__)
 
@@ -85,20 +81,15 @@ class Journal:
         self._asked = settings is not None  # else it is the default, by which nothing is deleted
         self._directory = directory
         self._stem = stem
-        self._bound = bound
         self._now = now
-        self._identify = identify
         self._open_file = open_file
-        self._encoder = Encoder(observer, pseudonyms)
-        self.sealer = Sealer(
-            directory, self._encoder, settings=lambda: self.settings.checkpoint, now=now, identify=identify
-        )
+        self._losses = Losses(now)
+        self._inbox = Inbox(bound, self._losses)
+        encoder = Encoder(observer, pseudonyms)
+        self._wording = Wording(encoder, identify, self._losses)
+        self.sealer = Sealer(directory, encoder, settings=lambda: self.settings.checkpoint, now=now, identify=identify)
         self._retirement = Retirement(directory, lambda: self.settings if self._asked else None, now, self._record)
         self._keeper = Keeper(directory, stem, lambda: self.settings, now, self._retirement, self._record)
-        self._queue: deque[Event] = deque()
-        self._wake = threading.Event()
-        self._idle = False  # the writer sleeps until something comes
-        self._closing = False
         self._thread: threading.Thread | None = None
         # the writer's own
         self._file: LiveFile | None = None
@@ -110,14 +101,7 @@ class Journal:
         self._unsynced = 0  # records
         self._dirty = False  # lines were written since the disk confirmed the others
         self._rotation_at = 0.0  # monotonic; no attempt at rotation before
-        self._progress_at = time.monotonic()
         self._written = 0
-        # shared
-        self._error: str | None = None  # set by the writer alone
-        self._losses = Losses(now)
-        self._room = WaitingRoom()
-        self._lock = threading.Lock()
-        self._waited = 0.0
 
     # --- offering
 
@@ -141,14 +125,7 @@ class Journal:
 
     def offer(self, event: Event) -> bool:
         """Queues *event* and never blocks; False (and nothing is counted) where the queue is full or closed."""
-        queue = self._queue
-        waiting = len(queue)
-        if waiting >= self._bound or self._closing:
-            return False
-        queue.append(event)
-        if self._idle or waiting == BATCH - 1:
-            self._wake.set()
-        return True
+        return self._inbox.offer(event)
 
     def submit(self, event: Event) -> bool:
         """Queues *event*; where there is no room it is counted as lost. For callers that cannot wait."""
@@ -159,44 +136,19 @@ class Journal:
 
     async def put(self, event: Event) -> bool:
         """Queues *event*, waiting for room while the writer gets on; False: it was counted as lost."""
-        return self.offer(event) or await self._put_patiently(event)
-
-    async def _put_patiently(self, event: Event) -> bool:
-        begun = time.monotonic()
-        queued = False
-        try:
-            while not self._closing and self._error is None:
-                patience = max(begun, self._progress_at) + PATIENCE - time.monotonic()
-                if patience <= 0:
-                    break
-                room = self._room.enter()
-                self._wake.set()
-                if queued := self.offer(event):  # room came before we stood in line
-                    room.cancel()
-                    break
-                await asyncio.wait((room,), timeout=patience)
-                room.cancel()
-                if queued := self.offer(event):
-                    break
-            return queued
-        finally:  # also where the flow's task is cancelled: what is not queued is lost, and counted
-            with self._lock:
-                self._waited += time.monotonic() - begun  # flows of several loops may end at once
-            if not queued:
-                self._losses.lose(1, self._error or "the queue was full")
+        return self.offer(event) or await self._inbox.put_patiently(event)
 
     def close(self, timeout: float = 5.0) -> bool:
         """Writes what is queued and stops; False where that took longer than *timeout* seconds or lost something."""
-        self._closing = True
-        self._wake.set()
+        self._inbox.close()
         if self._thread is None:
-            return not self._queue
+            return not self._inbox
         self._thread.join(timeout)
         self._keeper.close(timeout)
         if self._thread.is_alive():
             return False
-        self._losses.lose(self._discard(), "offered while the log was closing")
-        return self._error is None
+        self._losses.lose(self._inbox.discard(), "offered while the log was closing")
+        return self._inbox.error is None
 
     def state(self) -> JournalState:
         """A snapshot. Any thread."""
@@ -206,9 +158,9 @@ class Journal:
             file=file.path.name if file is not None else None,
             written=self._written,
             lost=self._losses.lost,
-            queue=len(self._queue),
-            error=self._error,
-            waited=self._waited,
+            queue=len(self._inbox),
+            error=self._inbox.error,
+            waited=self._inbox.waited,
             seal=self.sealer.state(),
             retention=self._retirement.state,
         )
@@ -224,10 +176,10 @@ class Journal:
                 going_on = self._attempt()
         with suppress(SystemExit):
             self._end()
-        self._room.release()
+        self._inbox.release()
 
     def _end(self) -> None:
-        if self._file is not None and self._error is None and self.sealer.unsigned:
+        if self._file is not None and self._inbox.error is None and self.sealer.unsigned:
             self._sign("close")
         if self._file is not None:
             self._file.close()
@@ -244,40 +196,24 @@ class Journal:
     def _turn(self) -> bool:
         """One round: wait, write, sync, rotate. False: closed, and all is written."""
         self._await_work()
-        queue = self._queue
-        batch = [queue.popleft() for _ in range(min(BATCH, self.sealer.room(), len(queue)))]
+        batch = self._inbox.take(self.sealer.room())
         if batch or self._losses.unsaid or self._file is None or self.sealer.due():
             self._store(batch)
-        self._room.release(len(batch))
+        self._inbox.release(len(batch))
         now = time.monotonic()
-        if self._dirty and (not queue or now - self._synced_at >= self.settings.flush / 2):
+        if self._dirty and (not self._inbox or now - self._synced_at >= self.settings.flush / 2):
             self._sync()
         if self._file is not None and due(self._file, self.settings, self._now()) and now >= self._rotation_at:
             self._rotate(self._file)
-        if self._closing and self._error is not None and queue:
-            self._losses.lose(self._discard(), self._error)  # no later attempt will come
-        return not (self._closing and not queue)
+        if self._inbox.closing and self._inbox.error is not None and self._inbox:
+            self._losses.lose(self._inbox.discard(), self._inbox.error)  # no later attempt will come
+        return not (self._inbox.closing and not self._inbox)
 
     def _await_work(self) -> None:
-        wake = self._wake
-        if self._error is not None:
-            while not self._closing and (pause := self._retry_at - time.monotonic()) > 0:
-                wake.clear()
-                if not self._closing:
-                    wake.wait(pause)
-            return
-        if not self._queue:
-            if self._file is None:
-                return  # the first turn opens, so that status tells early what is wrong
-            wake.clear()
-            self._idle = True
-            if not self._queue and not self._closing and not self._losses.unsaid:
-                wake.wait(_IDLE)
-            self._idle = False
-        # Let a batch gather: waking for each event would take the interpreter from the event loop each time.
-        wake.clear()
-        if 0 < len(self._queue) < min(BATCH, self._bound) and not self._closing:
-            wake.wait(self.settings.flush / 2)
+        if self._inbox.error is not None:
+            self._inbox.rest(self._retry_at)
+        elif self._inbox or self._file is not None:  # else the first turn opens: status tells early what is wrong
+            self._inbox.await_events(self.settings.flush / 2)
 
     def _store(self, events: list[Event], signing: str | None = None) -> None:
         """Writes *events*, behind a record of what was lost before; what cannot be written is lost.
@@ -296,7 +232,7 @@ class Journal:
                 file = self._opened()
                 loss = self._losses.event()
                 records = left if loss is None else [loss, *left]
-                encode = partial(self._lines, records)
+                encode = partial(self._wording.lines, records)
                 batch = self.sealer.batch(encode, some=bool(records), cause=signing)
                 file.append(batch.lines)
                 whole = len(batch.lines)
@@ -336,29 +272,6 @@ class Journal:
             file.close()
             self._file = None
 
-    def _lines(self, events: list[Event], sequence: int) -> list[bytes]:
-        """The lines of *events*, from which those that cannot be worded are taken out and counted."""
-        line, identify = self._encoder.line, self._identify
-        try:
-            return [
-                line(event, sequence=sequence + position, identifier="" if type(event) is Judged else identify())
-                for position, event in enumerate(events, 1)
-            ]
-        except Exception as failure:
-            if len(events) == 1:
-                events.clear()
-                self._losses.lose(1, f"an event could not be worded: {type(failure).__name__}: {failure}")
-                _logger.warning("decision log: an event could not be worded", exc_info=failure)
-                return []
-        lines: list[bytes] = []
-        worded: list[Event] = []
-        for event in events:
-            alone = [event]
-            lines += self._lines(alone, sequence + len(lines))
-            worded += alone
-        events[:] = worded
-        return lines
-
     def _wrote(self, batch: Batch | None, whole: int, loss: RecordsLost | None) -> int:
         """Counts what the first *whole* lines of *batch* are; how many of them are records of others than the seal."""
         if batch is None or not whole:
@@ -369,36 +282,29 @@ class Journal:
         if (file := self._file) is not None and file.began is None:
             file.began = self._now()
         self._unsynced += whole
-        self._progress_at = time.monotonic()
+        self._inbox.progress_at = time.monotonic()
         self._written += whole
         if loss is not None and whole:
             self._losses.said(loss)
         return whole
 
     def _fail(self, why: str, count: int = 0) -> None:
-        news = self._error is None
+        news = self._inbox.error is None
         if news:
             self._pause = _RETRY_FIRST
         else:
             self._pause = min(self._pause * 2, _RETRY_LAST)
-            count += self._discard()  # waiting longer would keep them in memory, where a crash loses them unsaid
+            count += self._inbox.discard()  # waiting longer would keep them in memory, where a crash loses them unsaid
         self._retry_at = time.monotonic() + self._pause
-        self._error = why
+        self._inbox.error = why
         self._losses.lose(count, why)
-        self._room.release()  # waiting is of no use
+        self._inbox.release()  # waiting is of no use
         if news:  # last, since where the disk is full this line may not be printed either
             _logger.warning("decision log: cannot write to %s: %s", self._directory, why)
 
-    def _discard(self) -> int:
-        """Empties the queue of what is in it now; how many that were."""
-        count = len(self._queue)
-        for _ in range(count):
-            self._queue.popleft()
-        return count
-
     def _recovered(self) -> None:
-        if self._error is not None:
-            self._error = None
+        if self._inbox.error is not None:
+            self._inbox.error = None
             _logger.warning(
                 "decision log: writing to %s again; %d records lost so far", self._directory, self._losses.lost
             )

@@ -94,7 +94,11 @@ _MEANINGS: tuple[dict[str, str], ...] = (  # of each list of words that a key ta
         "after": "They are asked behind those of earlier layers.",
     },
     {"redact": "Names are kept, values are not: `?token=<redacted>`.", "keep": "Values are kept too."},
-    {"full": "As it is."},
+    {
+        "full": "The address as it is.",
+        "truncated": "Its network alone: the first 24 bits of IPv4, the first 48 of IPv6.",
+        "pseudonym": "A keyed pseudonym, which who holds the key can resolve.",
+    },
     {
         "shadow": "On trial: what they would do is recorded, and they do nothing.",
         "enforce": "They count at once.",

@@ -39,7 +39,9 @@ def address(text: str) -> Address:
     """Where *text* says that records go. Raises Mistake: wrong-sink."""
     if text.startswith("/"):
         return Address(transport=Transport.FILE, path=absolute(text))
-    scheme, marker, _ = text.partition("://")
+    scheme, marker, rest = text.partition("://")
+    if "@" in rest.partition("/")[0]:  # before anything quotes it
+        raise Mistake("wrong-sink", "a policy holds no secret", "put it in a file that token_file names")
     words = [each.value for each in Transport if each is not Transport.FILE]
     if not marker or scheme.lower() not in words:
         raise Mistake("wrong-sink", f"found {quoted(text)}, {_EXPECTED}", nearest(scheme, words) if marker else "")
@@ -53,8 +55,6 @@ def address(text: str) -> Address:
         raise Mistake("wrong-sink", f"{quoted(text)} is no address: {broken}") from None
     if not host:
         raise Mistake("wrong-sink", f"{quoted(text)} names no host, {_EXPECTED}")
-    if parts.username is not None or parts.password is not None:
-        raise Mistake("wrong-sink", "a policy holds no secret", "put it in a file that token_file names")
     if parts.fragment or (not transport.is_web and (parts.path.strip("/") or parts.query)):
         raise Mistake("wrong-sink", f"{quoted(text)} has a path, which {transport}:// does not take")
     path = parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "") if transport.is_web else ""

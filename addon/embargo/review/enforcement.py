@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 
+from embargo.journal.heartbeat import Heartbeat
 from embargo.journal.record import Document, Record
 from embargo.review.course import Course, State, Stretch, joined
 from embargo.review.lifelines import Told
@@ -54,11 +55,13 @@ class Enforcement:
         }
 
 
-def enforcement(records: Iterable[Record], begin: datetime, end: datetime, now: datetime | None = None) -> Enforcement:
+def enforcement(
+    records: Iterable[Record | Heartbeat], begin: datetime, end: datetime, now: datetime | None = None
+) -> Enforcement:
     """What the log's *records* say of the time from *begin* to *end* (aware), of which none after *now* counts.
 
     Needed are those of categories `process` (heartbeats, starts, ends, losses) and `configuration` (tombstones), some
-    minutes beyond both ends too; others are passed over. In any order. Raises ValueError where *end* is not after
+    minutes beyond both ends too; others are passed over. In any order; heartbeats may come without their records. Raises ValueError where *end* is not after
     *begin*, or *begin* not before *now*.
     """
     end = min(end, now) if now is not None else end

@@ -138,13 +138,12 @@ class Told:
         self._losses: list[tuple[datetime, datetime, str]] = []
         self._deleted: list[tuple[datetime, datetime, str]] = []
 
-    def take(self, record: Record) -> None:
-        """Sort *record* in."""
-        if (beat := heartbeat_of(record)) is not None:
-            span = _span(beat)
-            self.lives.setdefault(self._name(beat, span), Life()).take(span)
-            if self._begin < beat.time <= self._end:
-                self._count(beat)
+    def take(self, record: Record | Heartbeat) -> None:
+        """Sort *record* in, or what is known of a heartbeat without its record."""
+        if isinstance(record, Heartbeat):
+            self._beat(record)
+        elif (beat := heartbeat_of(record)) is not None:
+            self._beat(beat)
         elif record.action in ("stop", "died"):
             host = str(record.document.get("observer", {}).get("hostname"))
             why = "it was stopped" if record.action == "stop" else record.reason or "it died"
@@ -158,6 +157,12 @@ class Told:
             first, last = _instant(stone.get("since")), _instant(stone.get("until"))
             if first is not None and last is not None:
                 self._deleted.append((first, last, f"the log of that time was deleted on {record.time:%Y-%m-%d}"))
+
+    def _beat(self, beat: Heartbeat) -> None:
+        span = _span(beat)
+        self.lives.setdefault(self._name(beat, span), Life()).take(span)
+        if self._begin < beat.time <= self._end:
+            self._count(beat)
 
     def _name(self, beat: Heartbeat, span: Span) -> str:
         """Of the worker; several that run side by side without a number get one, by which started first."""

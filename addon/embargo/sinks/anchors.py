@@ -27,7 +27,7 @@ from embargo.sinks import keep
 from embargo.sinks.keep import BrokenCursor, Cursor, more
 from embargo.sinks.message import Composer, Message
 from embargo.sinks.receiver import Receiver, Unreachable
-from embargo.sinks.receivers import receiver_of
+from embargo.sinks.receivers import IntoTheLog, receiver_of
 
 _LINES = 200  # lines read in one go: a fraction of a millisecond of the interpreter
 _BREATH = 0.001  # seconds between two of them
@@ -103,7 +103,7 @@ class Anchor:
         """Touches no file."""
         self._sink = sink
         self._log = log
-        self._receiver = receiver or receiver_of(sink)
+        self._receiver = receiver  # None: not made yet
         self._now = now
         self._pauses, self._poll, self._spread = pauses, poll, spread
         self._pause = pauses[0]
@@ -138,8 +138,8 @@ class Anchor:
                             self._serve()
                         else:
                             self._tell(state="elsewhere", error=None)
-                except BrokenCursor as broken:
-                    self._failed(str(broken))
+                except (BrokenCursor, IntoTheLog) as refused:
+                    self._failed(str(refused))
                 except OSError as failure:  # no log yet, a full disk: not ours to mend, and tried again
                     self._failed(f"{failure.filename or self._log}: {failure.strerror or failure}")
                 except Exception as failure:  # noqa: BLE001 - a thread's top: told, and tried again
@@ -147,22 +147,25 @@ class Anchor:
                 if self._finishing or self._wait(_ELSEWHERE):
                     return
         finally:
-            self._receiver.close()
+            if self._receiver is not None:
+                self._receiver.close()
             self._close_spools()
             self._tell(state="stopped")
             self.ended.set()
 
     def _serve(self) -> None:
-        """Be the one that serves it, until stopped. Raises BrokenCursor, OSError."""
+        """Be the one that serves it, until stopped. Raises BrokenCursor, IntoTheLog, OSError."""
+        receiver = self._receiver = self._receiver or receiver_of(self._sink, self._log)
         self._cursor = keep.load(self._log, self._sink.id)
         self._close_spools()
         self._places = dict(self._cursor.places)
         self._tell(state="idle", anchored=self._cursor.counts.delivered, error=None)
         while not self._stopping:
             messages = self._read()
-            if messages and not self._deliver(messages):
+            if messages and not self._deliver(receiver, messages):
                 return
             if not messages:
+                receiver.idle()
                 self._rest()
                 if self._finishing or self._wait(self._poll):
                     return
@@ -189,11 +192,11 @@ class Anchor:
         except FileNotFoundError:
             return []
 
-    def _deliver(self, messages: Sequence[Message]) -> bool:
+    def _deliver(self, receiver: Receiver, messages: Sequence[Message]) -> bool:
         """Hand *messages* over, again and again; False where told to end before they were taken."""
         while True:
             try:
-                delivery = self._receiver.deliver(messages)
+                delivery = receiver.deliver(messages)
                 if not delivery.again and not delivery.refused:
                     break
                 why = delivery.why or (delivery.refused[0][1] if delivery.refused else "")
@@ -211,7 +214,6 @@ class Anchor:
 
     def _rest(self) -> None:
         """Nothing is there now."""
-        self._receiver.idle()
         self._unsaved += self._poll
         if self._unsaved >= _UNSAVED and self._places != self._cursor.places:
             self._keep(self._cursor)

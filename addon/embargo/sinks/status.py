@@ -25,6 +25,7 @@ from embargo.sinks.courier import Progress
 
 FILE = "status.json"
 LOCK = "lock"
+_NUMBERS = ("delivered", "filtered", "dead_letters", "missing", "broken", "failures")
 
 
 def document_of(sink: Sink, progress: Progress, log: Path, now: datetime) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def refused_document(sink: Sink, why: str) -> dict[str, Any]:
         "to": str(sink.to),
         "format": sink.format.value,
         "state": "refused",
-        **dict.fromkeys(("delivered", "filtered", "dead_letters", "missing", "broken", "failures"), 0),
+        **dict.fromkeys(_NUMBERS, 0),
         "error": why,
         "last_error": why,
         "last_error_time": None,
@@ -77,9 +78,16 @@ def read(log: Path) -> dict[str, Any] | None:
     """What the process that delivers said last; None where none ever did, or what is there is none of ours."""
     try:
         found = json.loads((log / keep.DIRECTORY / FILE).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and isinstance(found.get("sinks"), list) else None
+    told = found.get("sinks") if isinstance(found, dict) else None
+    return found if isinstance(told, list) and all(map(_is_ours, told)) else None
+
+
+def _is_ours(told: object) -> bool:
+    if not isinstance(told, dict) or not all(isinstance(told.get(name), str) for name in ("name", "to", "state")):
+        return False
+    return all(isinstance(told.get(name), int | float) for name in (*_NUMBERS, "lag_records", "lag_seconds"))
 
 
 def running(log: Path) -> bool:

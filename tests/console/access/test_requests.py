@@ -289,6 +289,15 @@ class TestTokens:
         desk_of(app).accounts.set_role(account, Role.VIEWER)
         assert self.ask(app, token) == 403
 
+    def test_of_two_with_one_name_each_is_on_record(self, app: Flask, tmp_path: Path) -> None:
+        browser = signed_in(app, Role.AUDITOR)
+        form = {"csrf_token": browser.csrf, "name": "siem", "scope": "counts", "days": "1"}
+        for _ in range(8):
+            assert browser.post("/account/tokens", data=form).status_code == 201
+        lines = map(json.loads, (tmp_path / "log" / "audit.jsonl").read_text().splitlines())
+        recorded = [line["embargo"]["console"]["token"] for line in lines if line["event"]["action"] == "token-added"]
+        assert len(set(recorded)) == 8
+
     def test_none_that_its_owner_lacks_can_be_made(self, app: Flask) -> None:
         with pytest.raises(ValueError, match="none that its owner lacks"):
             self.token(app, Role.VIEWER, Right.ROWS)

@@ -56,6 +56,10 @@ class Client:
             headers={"Authorization": f"Bearer {self.token}"},
         )
 
+    def send_text(self, path: str, text: str) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        return self._browser.post(PREFIX + path, data=text, headers=headers)
+
     def get(self, path: str, **parameters: object) -> Any:
         answer = self.send("GET", path + (f"?{urlencode(parameters)}" if parameters else ""))
         assert answer.status_code == 200, answer.text
@@ -255,6 +259,10 @@ class TestExceptions:
         answer = Client(app, Role.ADMIN).send("POST", "/exceptions", wish)
         assert (answer.status_code, answer.content_type) == (422, "application/problem+json"), answer.text
         assert not (tmp_path / "exceptions.yaml").exists()
+
+    def test_a_body_nested_without_end_is_a_mistake_of_the_client(self, app: Flask, tmp_path: Path) -> None:
+        answer = Client(app, Role.ADMIN).send_text("/exceptions", "[" * 50_000)
+        assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
 
     def test_by_a_cookie_a_change_needs_the_pages_token(self, app: Flask, tmp_path: Path) -> None:
         browser = signed_in(app, Role.ADMIN)

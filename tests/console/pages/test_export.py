@@ -90,6 +90,20 @@ def test_a_snapshot_is_kept(auditor: Browser) -> None:
     assert count == total(auditor, "app:qq")
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_records_that_have_gone_are_told(auditor: Browser, tmp_path: Path, form: str) -> None:
+    """A file that is deleted while it is exported: no reader takes what is left for all that there was."""
+    page = auditor.get("/log?q=class:blocked").text
+    snapshot = re.search(r'name="snapshot" value="([0-9]+)"', page)
+    assert snapshot
+    (file,) = (tmp_path / "log").glob("decisions.jsonl")
+    file.write_bytes(b"")
+    lines = taken(auditor, form, "class:blocked", snapshot=snapshot[1]).splitlines()
+    count = json.loads(lines[0])["embargo-export"]["rows"] if form == "jsonl" else int(lines[3].rpartition(" ")[2])
+    assert count > 0
+    assert f"{count} of these records are no longer in the log" in lines[-1].replace(",", "")
+
+
 REFUSED = {  # case: (role, fields, status)
     "a viewer": (Role.VIEWER, {"form": "csv"}, 403),
     "an admin": (Role.ADMIN, {"form": "csv"}, 403),

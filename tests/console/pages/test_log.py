@@ -78,10 +78,11 @@ def test_times_that_no_clock_has(auditor: Browser, path: str, query: dict[str, s
 
 def test_an_incident_id_is_enough(app: Flask, auditor: Browser, viewer: Browser) -> None:
     identifier = "019dc9a8-0000-7000-8000-0000000dbba1"
-    for typed in (identifier, f" {identifier.upper()} ", f"id:{identifier}", f"urn:uuid:{identifier}"):
+    for typed in (identifier, f" {identifier.upper()} ", f"urn:uuid:{identifier}"):
         answer = auditor.get(f"/log?{urlencode({'q': typed})}")
         assert (answer.status_code, answer.headers.get("Location")) == (303, f"/record/{identifier}"), typed
-    assert viewer.get(f"/log?q={identifier}").headers.get("Location") == f"/record/{identifier}"
+    for path in ("/", "/log"):
+        assert viewer.get(f"{path}?q={identifier}").headers.get("Location") == f"/record/{identifier}"
     unknown = auditor.get("/log?q=019dc9a8-0000-7000-8000-00000000ffff")
     assert "No record matches" in unknown.text
 
@@ -101,6 +102,39 @@ def test_no_log_at_all(tmp_path: Path) -> None:
     for path in ("/log", "/"):
         assert "No decisions yet" in browser.get(path).text
         assert "curl -x" in browser.get(path).text
+
+
+@pytest.mark.parametrize("path", ["/", "/log", "/record/019dc9a8-0000-7000-8000-0000000dbba1"])
+def test_a_log_that_vanished(tmp_path: Path, path: str) -> None:
+    """It says what is amiss, in words; and goes on when the directory is back."""
+    app = a_week(tmp_path, count=1)
+    browser = signed_in(app, Role.AUDITOR)
+    assert browser.get(path).status_code == 200
+    (tmp_path / "log").rename(tmp_path / "elsewhere")
+    gone = browser.get(path)
+    assert gone.status_code == 503
+    assert "cannot be read" in gone.text
+    (tmp_path / "elsewhere").rename(tmp_path / "log")
+    assert browser.get(path).status_code == 200
+
+
+def test_a_store_that_is_damaged_or_built_anew(tmp_path: Path) -> None:
+    app = a_week(tmp_path, count=3)
+    browser = signed_in(app, Role.AUDITOR)
+    pinned = re.search(r'href="(/log\?[^"]*snapshot=[^"]+)" data-count="([0-9]+)"', browser.get("/").text)
+    assert pinned
+    store = app.extensions["embargo"].store
+    store.rebuild()
+    page = browser.get(pinned[1].replace("&amp;", "&"))
+    assert (page.status_code, total(page.text)) == (200, int(pinned[2]))
+    database = store.place.database()
+    assert database is not None
+    database.write_bytes(b"no database" * 1000)
+    damaged = browser.get("/log")
+    assert damaged.status_code == 503
+    assert "embargo store rebuild" in damaged.text and "SELECT" not in damaged.text
+    store.rebuild()
+    assert browser.get("/log").status_code == 200
 
 
 def test_filter_for_and_out(auditor: Browser) -> None:

@@ -149,6 +149,16 @@ def test_news_since_the_last_sign_off(tmp_path: Path, details: dict[str, Any], h
     assert "policies that were refused" not in news  # that was two days ago
 
 
+@pytest.mark.parametrize("most", [500, 2], ids=["a few things happened", "more than a page of them"])
+def test_what_is_new_is_counted_alike(auditor: Browser, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr("embargo.console.news._MOST", most)
+    page = auditor.get("/?q=since:3d").text.partition('id="news-title"')[2].partition("</section>")[0]
+    found = Links(page).found
+    assert len(found) >= 4
+    for url, count in found:
+        assert total(auditor.get(url).text) == count, url
+
+
 HEALTH: dict[str, tuple[dict[str, Any] | None, str]] = {  # case: (what a proxy says, what the page does)
     "none runs": (None, "No proxy answers on this machine."),
     "all is well": (

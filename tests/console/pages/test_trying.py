@@ -39,6 +39,21 @@ def attempt(browser: Browser, text: str | bytes = "", **fields: str) -> Any:
     return browser.post("/policy/try", data=data, content_type="multipart/form-data")
 
 
+def asked(policy: Path, text: bytes = b"", revision: str | None = None) -> dict[str, Any]:
+    """What the process says that tries a text, without one."""
+    return trying.answer(
+        {
+            "policy": [str(policy)],
+            "log": "",
+            "now": "2026-11-24T10:00:00+00:00",
+            "days": 0,
+            "text": base64.b64encode(text).decode(),
+            "file": str(policy),
+            "revision": revision,
+        }
+    )
+
+
 def files(directory: Path) -> set[Path]:
     return {path for path in directory.rglob("*") if path.is_file() and "accounts.sqlite" not in path.name}
 
@@ -78,17 +93,7 @@ HARMLESS = {  # case: (text, what is said of it)
 def test_no_text_does_harm(app: Flask, case: str) -> None:
     text, said = HARMLESS[case]
     policy = app.extensions["embargo"].settings.policy[0]
-    found = trying.answer(
-        {
-            "policy": [str(policy)],
-            "log": "",
-            "now": "2026-11-24T10:00:00+00:00",
-            "days": 0,
-            "text": base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode(),
-            "file": str(policy),
-            "revision": None,
-        }
-    )
+    found = asked(policy, text=text if isinstance(text, bytes) else text.encode())
     assert found["problems"] and said in str(found["problems"])
     assert "root:x:0" not in str(found)
 
@@ -109,18 +114,14 @@ def test_what_is_refused_is_said(admin: Browser, case: str) -> None:
 
 
 def test_a_revision_of_git(admin: Browser, app: Flask) -> None:
-    assert "not a git repository" in attempt(admin, revision="HEAD").text
     policy = app.extensions["embargo"].settings.policy[0]
-    for arguments in (
-        ["init", "-q"],
-        ["add", "."],
-        ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "x"],
-    ):
-        subprocess.run(["git", *arguments], cwd=policy.parent, check=True)
+    assert "not a git repository" in asked(policy, revision="HEAD")["refused"]
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *arguments], cwd=policy.parent, check=True)
     assert "It changes nothing" in attempt(admin, revision="HEAD", days="0").text
-    for odd in ("--upload-pack=x", "HEAD:/etc/passwd"):
-        answer = attempt(admin, revision=odd)
-        assert answer.status_code == 200 and 'role="alert"' in answer.text
+    for odd in ("--upload-pack=x", "../../etc/passwd", "HEAD:/etc/passwd", "-x", "HEAD\n", "\0"):
+        assert "refused" in asked(policy, revision=odd), odd
 
 
 def test_one_at_a_time_and_not_for_ever(app: Flask, admin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -305,7 +305,7 @@ def aged(log: Path, number: int, found: list[bytes]) -> None:
 
 
 def a_last_record_of_old(log: Path) -> None:
-    file, found = plain(log, 2)
+    _, found = plain(log, 2)
     seal = seal_of(found[-1])
     assert seal is not None
     forged = line(9, NOW - timedelta(days=500))[:-3] + b',"seal":"' + seal + b'"}}\n'
@@ -313,7 +313,7 @@ def a_last_record_of_old(log: Path) -> None:
 
 
 def nothing_but_a_record_of_old(log: Path) -> None:
-    file, found = plain(log, 2)
+    _, found = plain(log, 2)
     seal = seal_of(found[-1])
     assert seal is not None
     aged(log, 2, [line(9, NOW - timedelta(days=500))[:-3] + b',"seal":"' + seal + b'"}}\n'])
@@ -334,7 +334,17 @@ def records_in_front_that_cover_the_file_before(log: Path) -> None:
     file.path.rename(file.path.with_name(file.path.name.replace("-4.", "-1.")))
 
 
+def no_seals_and_numbers_that_cover_the_file_before(log: Path) -> None:
+    file, found = plain(log, 1)
+    log_files(log)[0].path.unlink()
+    file.path.write_bytes(b"".join(line(number, NOW - timedelta(days=400)) for number in range(1, 7)))
+    file.path.rename(file.path.with_name(file.path.name.replace("-4.", "-1.")))
+    aged(log, 1, log_files(log)[1].path.read_bytes().splitlines(keepends=True))
+    assert found
+
+
 FORGED = {
+    "no seals, and numbers that cover the file before": no_seals_and_numbers_that_cover_the_file_before,
     "a last record that is old": a_last_record_of_old,
     "one record alone that is old": nothing_but_a_record_of_old,
     "a first number that covers the file before": a_first_number_that_covers_the_file_before,
@@ -350,6 +360,29 @@ def test_nobody_without_a_key_has_us_explain_what_he_took_away(forge: Callable[[
     forge(tmp_path)
     run_all(tmp_path, LogSettings(), NOW)
     assert any("missing" in finding or "cut off" in finding for finding in verified(tmp_path)), verified(tmp_path)
+
+
+HIDDEN: dict[str, Callable[[Path], object]] = {
+    "under an older name": lambda path: path.rename(path.with_name(path.name.replace("2025", "2021"))),
+    "behind a first record of another time": lambda path: path.write_bytes(
+        path.read_bytes().replace(b"2025-", b"2026-", 1)
+    ),
+    "behind a last record of another time": lambda path: (
+        path.write_bytes(path.read_bytes() + line(99, NOW - timedelta(days=1500))),
+        path.rename(path.with_name(path.name.replace("2025", "2021"))),
+    ),
+}
+
+
+@pytest.mark.parametrize("hide", HIDDEN.values(), ids=HIDDEN)
+def test_nobody_without_a_key_hides_a_file_from_a_hold(hide: Callable[[Path], object], tmp_path: Path) -> None:
+    chain = Chain(tmp_path)
+    chain.rotated(460, compressed=False)
+    kept = chain.rotated(450, compressed=False)
+    held(tmp_path, NOW - timedelta(days=451), NOW - timedelta(days=449))
+    hide(kept.path)
+    run(tmp_path, retirement(tmp_path))
+    assert len(names(tmp_path)) == 1, "the other one went"
 
 
 def test_a_file_of_one_record_is_deleted_as_any_other(tmp_path: Path) -> None:

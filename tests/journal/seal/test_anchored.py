@@ -1,6 +1,7 @@
 """What an anchor has: read from whatever a receiver made of it, and believed only as far as it is signed."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,14 @@ def test_several_anchors(tmp_path: Path) -> None:
     assert [(claim.sequence, claim.source) for claim in anchored.claims["decisions"].values()] == [(10, "a"), (20, "b")]
     with pytest.raises(FileNotFoundError):
         read_anchors([tmp_path / "c"], Trust([KEY.public_key()]))
+
+
+def test_an_anchor_may_come_through_a_pipe() -> None:
+    """As a shell makes one: `--anchor <(zcat …)`."""
+    reading, writing = os.pipe()
+    os.write(writing, line(ONE).encode() + b"\n")
+    os.close(writing)
+    try:
+        assert [found.sequence for found in checkpoints_in(Path(f"/dev/fd/{reading}"))] == [10]
+    finally:
+        os.close(reading)

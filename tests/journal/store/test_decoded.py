@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embargo.journal.record import BrokenRecord, Encoder, Record
-from embargo.journal.store.decoded import LineReader, identity, row_of, uuid_of
+from embargo.journal.seal.chain import MARK
+from embargo.journal.store.decoded import LineReader, row_of
+from embargo.journal.store.identity import identity, uuid_of
 from embargo.journal.store.kinds import Extra, Kind, Who
 from recorded import EVENTS, OBSERVER, judged
 
@@ -34,7 +36,8 @@ class Values:
 @pytest.mark.parametrize("name", EVENTS)
 def test_every_event(name: str) -> None:
     line = ENCODER.line(EVENTS[name], sequence=7, identifier="019dc9a8-0000-7000-8000-00000000000b")
-    assert LineReader(Values()).row(line) == row_of(Record.parse(line), Values())
+    row = LineReader(Values()).row(line)
+    assert row == (row_of(Record.parse(line), Values()) if MARK not in line else None)
 
 
 DOCUMENT = json.loads(ENCODER.line(judged(), sequence=1))

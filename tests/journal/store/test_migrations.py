@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, create_engine, inspect, select
 
-from embargo.journal.store.migrations import STEPS, VERSION, UnknownVersion, check, migrate, version
+from embargo.journal.store.migrations import STEPS, VERSION, Outdated, UnknownVersion, check, migrate, version
 from embargo.journal.store.schema import meta, metadata
 
 
@@ -38,6 +38,22 @@ def test_each_version_is_brought_to_the_newest(found: int, tmp_path: Path) -> No
         assert "added" in {column["name"] for column in inspect(connection).get_columns("extra")}
         assert inspect(connection).has_table("later")
         assert connection.exec_driver_sql("SELECT name FROM app").scalar() == "qq"
+
+
+@pytest.mark.parametrize("found", [1, 2, 3])
+def test_what_must_be_read_from_the_log_anew(found: int, tmp_path: Path) -> None:
+    """A step that cannot be gone: nothing is changed, not even by the steps before it."""
+    with create_engine(f"sqlite:///{tmp_path}/old").begin() as connection:
+        migrate(connection, ())
+        connection.execute(meta.update().values(value=str(found)))
+        steps = (first_step, None)
+        if found == 3:
+            migrate(connection, steps)
+            return
+        with pytest.raises(Outdated):
+            migrate(connection, steps)
+        assert connection.scalar(select(meta.c.value)) == str(found)
+        assert "added" not in {column["name"] for column in inspect(connection).get_columns("extra")}
 
 
 @pytest.mark.parametrize("found", ["99", "0", "x", ""])

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from embargo.journal.record import Record
 from embargo.review.report.interventions import interventions
 
@@ -72,6 +74,37 @@ def test_break_glass() -> None:
     assert (opening.id, opening.author, opening.reason, opening.ticket) == ("g", "alice", "payroll", "INC-1")
 
 
+LASTING = {  # case: (when it was granted, its `until`, when it was ended; in hours) and whether the period has it
+    "granted before, and still in effect": ((-5, 5, None), True),
+    "granted before, without an end": ((-5, None, None), True),
+    "granted before, and over": ((-5, 0, None), False),
+    "granted before, and ended before": ((-5, 5, -1), False),
+    "granted before, and ended in it": ((-5, 5, 1), True),
+    "granted in it": ((1, 20, None), True),
+    "granted behind it": ((11, 20, None), False),
+}
+
+
+@pytest.mark.parametrize(("times", "there"), LASTING.values(), ids=LASTING)
+@pytest.mark.parametrize("kind", ["exception", "break_glass"])
+def test_what_is_in_effect_in_the_period(
+    times: tuple[int, int | None, int | None], there: bool, kind: str
+) -> None:
+    """What lets something through in November stands in November's report, whenever it was granted."""
+    granted, until, ended = times
+    begin, finish = {
+        "exception": ("exception-added", "exception-ended"),
+        "break_glass": ("break-glass-started", "break-glass-ended"),
+    }[kind]
+    told: dict[str, object] = {"id": "x", "against": ["order"]}
+    told |= {"until": (START + until * HOUR).isoformat()} if until is not None else {}
+    records = [record(granted, begin, "success", {kind: told})]
+    if ended is not None:
+        records.append(record(ended, finish, "success", {kind: told}))
+    found = interventions(records, START, END)
+    assert len(found.exemptions if kind == "exception" else found.openings) == there
+
+
 def test_what_is_told_elsewhere_or_lies_outside() -> None:
     records = [
         record(1, "policy-load", "success"),
@@ -87,6 +120,12 @@ def test_an_earlier_end_is_not_this_ones() -> None:
         [record(1, "exception-ended", "success"), record(2, "exception-added", "success")], START, END
     )
     assert found.exemptions[0].ended is None
+
+
+def test_the_first_end_is_its_end() -> None:
+    records = [record(hours, "exception-ended", "success") for hours in (2, 4)]
+    [exemption] = interventions([record(1, "exception-added", "success"), *records], START, END).exemptions
+    assert exemption.ended == START + 2 * HOUR
 
 
 def test_records_of_another_form() -> None:

@@ -65,6 +65,12 @@ CREATE TABLE tokens (
     used REAL                        -- last
 ) STRICT;
 CREATE INDEX tokens_of ON tokens (account);
+CREATE TABLE views (
+    account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    name TEXT NOT NULL COLLATE NOCASE,
+    query TEXT NOT NULL,             -- of the log's page: what stands behind its question mark
+    PRIMARY KEY (account, name)
+) STRICT;
 """
 
 

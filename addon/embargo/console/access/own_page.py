@@ -127,7 +127,7 @@ def add_token() -> tuple[str, int]:
         text = desk().tokens.add(account, name, scopes, now=desk().now(), days=days)
     except ValueError as refused:
         return _page(error=str(refused)), 422
-    made = next(token for token in desk().tokens.of(account, desk().now()) if token.name == name)
+    made = desk().tokens.made(text)
     try:
         desk().record("token-added", details={"token": made.id, "name": name, "scopes": _words(scopes), "days": days})
     except ServiceUnavailable:

@@ -1,8 +1,8 @@
 """Who may do what: a role has rights, a view asks for one, and a view that asks for none refuses everybody.
 
 The table is the whole of it. Two lines matter more than the others: an auditor changes no setting, and an admin signs
-nothing off, so that nobody reviews what he himself decided. What an auditor sends are records (a mark, a sign-off, a wish
-for an exception) and what concerns his own account alone.
+nothing off, so that nobody reviews what he himself decided. What an auditor sends becomes a record (a mark, a sign-off,
+a wish for an exception) or concerns his own account alone.
 """
 
 from collections.abc import Callable

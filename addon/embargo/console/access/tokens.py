@@ -68,6 +68,17 @@ class Tokens:
             )
         return text
 
+    def made(self, text: str) -> Token:
+        """The token that `add` has just made."""
+        with self.database.read() as rows:
+            return _token(
+                rows.execute(
+                    "SELECT tokens.*, accounts.name AS owner FROM tokens "
+                    "JOIN accounts ON accounts.id = tokens.account WHERE tokens.hash = ?",
+                    (hashed(text),),
+                ).fetchone()
+            )
+
     def find(self, text: str, now: float) -> Account | None:
         """The account behind the token *text*, with its scopes; None where it is unknown, over, or shut out."""
         with self.database.read() as rows:

@@ -82,7 +82,10 @@ def body(fields: dict[str, Callable[[Any], bool]]) -> dict[str, Any]:
     """The JSON object of the request, its members those of *fields*, each as its test wants. Raises HTTPException."""
     if not request.is_json:
         raise UnsupportedMediaType("send application/json")
-    given = request.get_json()
+    try:
+        given = request.get_json()
+    except RecursionError as nested:
+        raise BadRequest("the body is nested too deep") from nested
     if not isinstance(given, dict):
         raise UnprocessableEntity("the body is no JSON object")
     for name, value in given.items():

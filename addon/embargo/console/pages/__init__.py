@@ -17,6 +17,7 @@ from embargo.console.pages import (
     reviews,
     tail,
     trying,
+    unmasking,
 )
 
 PAGES: tuple[Blueprint, ...] = (
@@ -34,4 +35,5 @@ PAGES: tuple[Blueprint, ...] = (
     exceptions.blueprint,
     answering.blueprint,
     reviews.blueprint,
+    unmasking.blueprint,
 )

@@ -13,7 +13,7 @@ from embargo.console.access.rights import Right, requires
 from embargo.console.context import now, policy, store
 from embargo.console.counting import WORDS, Counted, Number
 from embargo.console.freshness import refresh
-from embargo.console.moments import HOUR, buckets, zone_name, zone_of
+from embargo.console.moments import DAY, HOUR, buckets, in_days, zone_name, zone_of
 from embargo.console.spans import Span, chosen
 from embargo.core.catalogue import App
 from embargo.core.rules import Policy
@@ -181,9 +181,10 @@ def _listed(app: App) -> Iterator[tuple[str, str, str]]:
 
 def _charts(held: Sequence[Held], span: Span, query: Query, counted: Counted) -> Iterator[Markup]:
     """Each order drawn over the app's traffic; then each since its first date."""
-    zone = zone_of(span.since)
-    cells = store().series(query, counted.snapshot, HOUR)
-    bars = buckets(cells, span.since, span.until, query, counted)
+    days = in_days(span.since, span.until)
+    zone = UTC if days else zone_of(span.since)
+    cells = store().series(query, counted.snapshot, DAY if days else HOUR)
+    bars = buckets(cells, span.since, span.until, query, counted, zone=zone)
     if not held:
         yield timeline("traffic", "Traffic", bars, zone=zone_name(zone))
         return

@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response as Answer
 from embargo import __version__
 from embargo.console.access.guard import local_path
 from embargo.console.access.rights import Right, requires
+from embargo.console.appearance import COOKIE, Appearance
 from embargo.console.context import policy
-from embargo.console.display import COOKIE, Display
 from embargo.console.navigation import address, entry_of, navigation
 from embargo.journal.table import printable
 from embargo.policy.problem import PolicyError
@@ -22,11 +22,11 @@ _YEAR = 365 * 86_400  # seconds
 _SHOWN = 200  # characters of a value that a page shows; the record's own page has all
 
 
-def display() -> Display:
+def display() -> Appearance:
     """What this browser chose."""
     if "display" not in g:
-        g.display = Display.read(request.cookies.get(COOKIE), site_zone())
-    found: Display = g.display
+        g.display = Appearance.read(request.cookies.get(COOKIE), site_zone())
+    found: Appearance = g.display
     return found
 
 
@@ -43,7 +43,7 @@ def site_zone() -> tzinfo:
 def change() -> Answer:
     """Choose theme, zone and keys."""
     keys = "on" if request.form.get("keys") == "on" else "off"
-    chosen = Display.read(".".join((request.form.get("theme", ""), request.form.get("zone", ""), keys)))
+    chosen = Appearance.read(".".join((request.form.get("theme", ""), request.form.get("zone", ""), keys)))
     answer = redirect(local_path(request.form.get("next")) or home(), 303)
     answer.set_cookie(
         COOKIE, chosen.cookie(), max_age=_YEAR, httponly=True, samesite="Lax", secure=request.is_secure, path="/"

@@ -25,6 +25,7 @@ from embargo.journal.table import EXPORTED, csv_line, row
 blueprint = Blueprint("export", __name__)
 
 _FORMS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+_GONE = "{} of these records are no longer in the log: their files were deleted"
 _BATCH = 500  # rows whose text is read at once
 
 
@@ -102,24 +103,36 @@ def take() -> Response:
 def _csv(selection: Selection, snapshot: int, head: Head) -> Iterator[str]:
     yield from head.lines()
     yield csv_line(tuple(EXPORTED))
+    gone = 0
     for line in _lines(selection, snapshot):
+        if line is None:
+            gone += 1
+            continue
         try:
             yield csv_line(row(EXPORTED, Record.parse(line)))
         except BrokenRecord as broken:  # nothing passes silently
             yield csv_line((f"# a record could not be read: {broken}",))
+    if gone:
+        yield csv_line((f"# {_GONE.format(gone)}",))
 
 
-def _json_lines(selection: Selection, snapshot: int, head: Head) -> Iterator[str]:
-    yield json.dumps({"embargo-export": head.members()}) + "\n"
+def _json_lines(selection: Selection, snapshot: int, head: Head) -> Iterator[bytes]:
+    yield json.dumps({"embargo-export": head.members()}).encode() + b"\n"
+    gone = 0
     for line in _lines(selection, snapshot):
-        yield line.decode("utf-8", "replace") + "\n"
+        if line is None:
+            gone += 1
+        else:
+            yield line + b"\n"  # byte by byte: the seal is over that
+    if gone:
+        yield json.dumps({"embargo-export": {"gone": gone, "note": _GONE.format(gone)}}).encode() + b"\n"
 
 
-def _lines(selection: Selection, snapshot: int) -> Iterator[bytes]:
-    """The records as they were written, the oldest first; those whose files have gone meanwhile are left out."""
+def _lines(selection: Selection, snapshot: int) -> Iterator[bytes | None]:
+    """The records as they were written, the oldest first; None for one whose file has gone meanwhile."""
     filled = store()
     for batch in batched(filled.rows(selection.query, snapshot), _BATCH):
-        yield from (line for _, line in filled.lines(batch) if line is not None)
+        yield from (line for _, line in filled.lines(batch))
 
 
 def _iso(instant: datetime | None) -> str | None:

@@ -21,6 +21,7 @@ from embargo.console.context import account, now, policy, settings, store
 from embargo.console.freshness import refresh
 from embargo.console.masking import masked, refuse_names
 from embargo.console.pages.display import display
+from embargo.console.pages.record import incident_of
 from embargo.console.rows import Row, row_of
 from embargo.console.selection import COLUMNS, PRESETS, Selection, instant
 from embargo.journal.query import BadTerm, Query
@@ -64,6 +65,8 @@ class LogPage:
 def show() -> str | tuple[str, int] | Answer:
     """Rows of a filter."""
     typed = request.args.get("q", "")
+    if (incident := incident_of(typed)) is not None:
+        return redirect(url_for("record.show", identifier=incident), 303)
     try:
         selection = Selection.read(request.args, now(), display().typed)
         refuse_names(selection)

@@ -3,36 +3,38 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
 from markupsafe import Markup
+from werkzeug.wrappers import Response as Answer
 
 from embargo.console.access.rights import Right, requires
 from embargo.console.completing import completions, known
 from embargo.console.context import now, policy, settings, store
+from embargo.console.counting import Counted
 from embargo.console.freshness import refresh
 from embargo.console.health import notices
 from embargo.console.masking import masked, pseudonym, refuse_names
+from embargo.console.moments import DAY, buckets, in_days, zone_name, zone_of
 from embargo.console.news import news
 from embargo.console.pages.display import clip, display
+from embargo.console.pages.record import incident_of
 from embargo.console.selection import PRESETS, Selection
 from embargo.journal.query import BadTerm, Query
 from embargo.journal.store import Cell, Dimension, Top
 from embargo.journal.verdict_class import VerdictClass
 from embargo.policy.problem import PolicyError
-from embargo.review.chart import scale
 from embargo.review.chart.bars import Row, bars
 from embargo.review.chart.look import VERDICTS
-from embargo.review.chart.timeline import Bucket, timeline
+from embargo.review.chart.timeline import timeline
 
 blueprint = Blueprint("overview", __name__)
 
 _WORDS = {"would-block": "would block", "shared": "shared"}  # as badges have them: heads of columns are narrow
 _USUAL = timedelta(days=7)
 _HOUR = timedelta(hours=1)
-_DAY = timedelta(days=1)
 _MOST = 10  # of a top list
 _LABELS: Mapping[str, tuple[str, str]] = {  # class: its word, and what it means
     "blocked": ("blocked", "refused"),
@@ -73,8 +75,10 @@ class Tile:
 
 @blueprint.get("/")
 @requires(Right.COUNTS)
-def show() -> str | tuple[str, int]:
+def show() -> str | tuple[str, int] | Answer:
     """What was decided in a period."""
+    if (incident := incident_of(request.args.get("q", ""))) is not None:
+        return redirect(url_for("record.show", identifier=incident), 303)
     try:
         selection = Selection.read(request.args, now(), display().typed)
         refuse_names(selection)
@@ -111,7 +115,7 @@ def _counted(selection: Selection, period: Period) -> dict[str, Any]:
     snapshot = selection.snapshot if selection.snapshot is not None else filled.snapshot()
     query = selection.query.between(period.since, period.until)
     counted = Selection.of(query, now(), snapshot)
-    series = filled.series(query, snapshot, _DAY if _by_day(period) else _HOUR)
+    series = filled.series(query, snapshot, DAY if in_days(period.since, period.until) else _HOUR)
     cells = [cell for cell in series if cell.verdict_class is not None]
     totals: Counter[str] = Counter()
     for cell in cells:
@@ -158,47 +162,11 @@ def _tile(name: str, count: int, counted: Selection) -> Tile:
 
 
 def _timeline(cells: list[Cell], period: Period, counted: Selection) -> Markup:
-    zone = UTC if _by_day(period) else _fixed(period.since)
-    edges = scale.buckets(period.since.astimezone(zone), period.until.astimezone(zone))
-    counts: list[Counter[str]] = [Counter() for _ in edges]
-    at = 0
-    for cell in sorted(cells, key=lambda cell: cell.time):
-        while at + 1 < len(edges) and cell.time >= edges[at][1]:
-            at += 1
-        counts[at][str(cell.verdict_class)] += cell.n
-    buckets = [
-        Bucket(
-            start=start,
-            end=end,
-            counts=dict(found),
-            hrefs={
-                name: counted.narrowed(f"class:{name}", f"since:{_iso(start)}", f"until:{_iso(end)}").url()
-                for name in found
-            },
-        )
-        for (start, end), found in zip(edges, counts, strict=True)
-    ]
-    return timeline("over-time", "Over time", buckets, zone=_zone_name(zone))
-
-
-def _by_day(period: Period) -> bool:
-    """Whether its bars are whole days, UTC's, as the store counts them: a year has 8,760 hours."""
-    bars = scale.buckets(period.since, period.until)
-    return len(bars) > 2 and bars[1][1] - bars[1][0] >= _DAY
-
-
-def _fixed(instant: datetime) -> timezone:
-    """The display's zone as one offset, where that is whole hours, so that hours fall into its days; else UTC."""
-    offset = instant.astimezone(display().typed).utcoffset() or timedelta()
-    return timezone(offset) if offset % _HOUR == timedelta() else UTC
-
-
-def _zone_name(zone: timezone) -> str:
-    return "UTC" if zone.utcoffset(None) == timedelta() else str(zone)
-
-
-def _iso(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    assert counted.snapshot is not None, "it counted"
+    known = Counted(counted.snapshot, counted.now)
+    zone = UTC if in_days(period.since, period.until) else zone_of(period.since)
+    bars = buckets(cells, period.since, period.until, counted.query, known, zone=zone)
+    return timeline("over-time", "Over time", bars, zone=zone_name(zone))
 
 
 def _top(dimension: Dimension, title: str, heading: str, counted: Selection) -> dict[str, Any]:

@@ -4,6 +4,7 @@ The console edits none: what it offers is to try a text (`pages.trying`).
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from embargo.core.rules import Policy, Rule
 from embargo.journal.record import Record
 from embargo.journal.store import Dimension, Top
 from embargo.policy.bundle import BrokenBundle, unbundle
+from embargo.policy.layers import Layer
 from embargo.policy.load import Loaded
 from embargo.review.calendar import calendar
 from embargo.review.chart.calendar import calendar as calendar_chart
@@ -109,7 +111,7 @@ def show() -> str:
         "policy.html",
         loaded=known,
         policy=known.policy,
-        files=[(layer.name, url_for("policy.file", number=number)) for number, layer in enumerate(known.layers)],
+        files=[(_name(known, layer), _part(number, 0)) for number, layer in enumerate(known.layers)],
         lists=[(names.source.path.name, len(names.source.data)) for names in known.files.lists],
         refused=list(map(str, refused.problems)) if refused is not None else [],
         rules=rows,
@@ -144,7 +146,8 @@ def file(number: int) -> str:
     ]
     return render_template(
         "policy_file.html",
-        name=layer.name,
+        name=_name(known, layer),
+        path=layer.name,
         digest=known.digest,
         lines=lines,
         words=list(WORDS.values()),
@@ -206,29 +209,34 @@ def dates() -> str:
 def _rules(known: Loaded, counted: Counted) -> list[RuleRow]:
     query = counted.query("verdict:*")
     tops = {top.value: top for top in store().top(query, counted.snapshot, Dimension.RULE, _MOST_RULES)}
-    layers = {layer.name: number for number, layer in enumerate(known.layers)}
+    layers = {layer.name: (number, _name(known, layer)) for number, layer in enumerate(known.layers)}
     return [_rule(number, rule, layers, tops, counted) for number, rule in enumerate(known.policy.rules, 1)]
 
 
 def _rule(
-    number: int, rule: Rule, layers: Mapping[str, int], tops: Mapping[str | None, Top], counted: Counted
+    number: int, rule: Rule, layers: Mapping[str, tuple[int, str]], tops: Mapping[str | None, Top], counted: Counted
 ) -> RuleRow:
     query = counted.query(f"rule:={rule.id}", "verdict:*")
     top = tops.get(rule.id)
     newest = store().page(query, counted.snapshot, limit=1).rows if top is not None and number <= _MOST_ASKED else ()
-    at = layers.get(rule.layer)
+    at, file_name = layers.get(rule.layer, (None, rule.layer))
     begin = (rule.line - 1) // _LINES * _LINES
     url = _part(at, begin, f"L{rule.line}") if at is not None else None
     return RuleRow(
         number=number,
         rule=rule,
-        place=f"{rule.layer}:{rule.line}" if rule.layer else "",
+        place=f"{file_name}:{rule.line}" if rule.layer else "",
         url=url,
         what=what(rule),
         whom=whom(rule),
         numbers=counted.of_classes(top.query if top is not None else query, top.classes if top is not None else {}),
         last=newest[0].time if newest else None,
     )
+
+
+def _name(known: Loaded, layer: Layer) -> str:
+    """A file as its policy's text calls it: relative to the directory of the last one."""
+    return os.path.relpath(layer.document.source.path, known.base)
 
 
 def _part(file: int, begin: int, anchor: str | None = None) -> str:

@@ -4,6 +4,7 @@ The incident id of a block page leads here.
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -14,7 +15,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.wrappers import Response
 
 from embargo.console import exempting_form as exempting
-from embargo.console import marking, telling
+from embargo.console import marking, telling, vouching
 from embargo.console.access.accounts import Account
 from embargo.console.access.desk import desk
 from embargo.console.access.rights import Right, requires
@@ -22,6 +23,7 @@ from embargo.console.context import account, may, now, policy, settings, store
 from embargo.console.freshness import refresh
 from embargo.console.masking import mask, masked
 from embargo.console.pages.display import display
+from embargo.console.pages.unmasking import pseudonym_of
 from embargo.console.remarks import remarks_on
 from embargo.console.rows import row_of
 from embargo.console.selection import Selection
@@ -43,6 +45,7 @@ blueprint = Blueprint("record", __name__)
 
 _MOST_NEIGHBOURS = 20  # of a connection
 _EITHER_SIDE = 8  # of a client
+_INCIDENT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NO_RULE = {"default": "No rule held, so `settings.default` decided."}
 
 
@@ -50,7 +53,19 @@ _NO_RULE = {"default": "No rule held, so `settings.default` decided."}
 @requires(Right.COUNTS)
 def show(identifier: str) -> str:
     """The record of that `event.id`."""
+    refresh()  # what was just said of it is in the log
     return page(found(identifier))
+
+
+def incident_of(typed: str) -> str | None:
+    """The id of the record whose incident number is all that was typed; None where there is none of that number."""
+    number = typed.strip().lower().removeprefix("urn:uuid:")
+    if _INCIDENT.fullmatch(number) is None:
+        return None
+    try:
+        return _find(number).id
+    except Gone:
+        return None
 
 
 def found(identifier: str) -> Record:
@@ -85,11 +100,13 @@ def page(record: Record, form: exempting.Form | None = None, problem: str | None
         "record.html",
         record=shown,
         masked=hidden,
+        pseudonym=pseudonym_of(record),
         decision=decision,
         heading=record.host or record.action,
         klass=verdict_class(record.verdict, record.would, record.shared),
         why=telling.why(shown, past, now()),
         who=telling.who(shown, now(), masked=hidden),
+        seal=vouching.seal_of(record, verify=may(Right.ROWS)),
         rule_text=text,
         rule_trouble=trouble if record.policy is not None and decision else None,
         today=_today(record) if decision else None,

@@ -33,7 +33,7 @@ def show() -> Response:
     """The stream of what comes behind the row `after`."""
     stack = ExitStack()
     try:
-        selection = replace(Selection.read(request.args, now(), display().typed), fold=False, snapshot=None)
+        selection = replace(Selection.read(request.args, now(), display().typed), snapshot=None)
         refuse_names(selection)
         stack.enter_context(console().tail())
     except (BadTerm, Busy) as refused:

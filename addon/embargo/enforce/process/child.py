@@ -8,10 +8,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import IO, Any
 
+from embargo.enforce.process.deaths import Death
 from embargo.enforce.process.ending import ended, in_words, inherited_environment
 from embargo.paths import runtime_directory
 
@@ -20,20 +19,6 @@ UNREADY = 90  # looks after its start by which it has to serve; of these it may 
 UNWELL = 5  # looks after which it does not count as healthy
 _LONGEST_LINE = 65_536  # bytes of output that are held back for their end
 _LAST_WORDS = 1.0  # seconds for what it printed before its end
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Death:
-    """How a worker ended that should not have."""
-
-    id: int
-    time: datetime  # aware, UTC
-    pid: int
-    reason: str
-
-    def message(self) -> dict[str, Any]:
-        """What a worker is told, to record it."""
-        return {"died": {"id": self.id, "time": self.time.isoformat(), "pid": self.pid, "reason": self.reason}}
 
 
 class Child:

@@ -9,7 +9,6 @@ workers see their channel close, and end.
 
 import asyncio
 import contextlib
-import itertools
 import signal
 import socket
 import sys
@@ -19,8 +18,9 @@ from datetime import UTC, datetime
 from embargo.enforce.metrics.page import Access, MetricsPage
 from embargo.enforce.metrics.readings import Series
 from embargo.enforce.metrics.scraper import Scraper
-from embargo.enforce.process.child import SILENT, UNWELL, Child, Death
+from embargo.enforce.process.child import SILENT, UNWELL, Child
 from embargo.enforce.process.companions import SINKS, Companion, Companions
+from embargo.enforce.process.deaths import Deaths
 from embargo.enforce.process.endpoints import Endpoints
 from embargo.enforce.process.hangup import follow_hangups
 from embargo.enforce.process.notify import Notifier
@@ -33,7 +33,6 @@ SETTLED = 30.0  # seconds that a worker has lived before its death counts as the
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 15.0  # seconds before a worker is started again
 MOST_FAILED = 5  # starts in a row that came to nothing, with no worker running, after which there is no point
 _LOOK = 1.0  # seconds between looks at the workers
-_MOST_DEATHS = 100  # that wait to be recorded, while no worker runs to do so
 
 
 class Supervisor:
@@ -69,8 +68,7 @@ class Supervisor:
         self._started = False  # all have been ready once
         self._code = 0
         self._failed = 0  # starts in a row that came to nothing
-        self._deaths: dict[int, Death] = {}  # not recorded yet
-        self._death_ids = itertools.count(1)
+        self._deaths = Deaths()
         self._notify = Notifier()
         self._ready_said = False  # and none of its reloads is under way
         self._reloading = Reloading()
@@ -81,7 +79,6 @@ class Supervisor:
         self._endpoints = Endpoints(self.trouble, health, page)
         self._companions = Companions(companions, say)
         self._beside = others
-        self._died_so_far = 0  # workers
 
     async def run(self) -> int:
         """Serve; the exit code."""
@@ -132,7 +129,7 @@ class Supervisor:
         companions = self._companions
         return {
             ("embargo_workers", ()): float(self._count),
-            ("embargo_worker_deaths", ()): float(self._died_so_far),
+            ("embargo_worker_deaths", ()): float(self._deaths.count),
             **{("embargo_companion_deaths", (name,)): float(count) for name, count in companions.deaths.items()},
             **self._beside(),
             **{("embargo_companion_up", (name,)): float(runs) for name, runs in companions.running.items()},
@@ -170,7 +167,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE
         while not self._ending.is_set():
-            child = self._children[number] = Child(number, say, self._record_is_done)
+            child = self._children[number] = Child(number, say, self._deaths.recorded)
             began = loop.time()
             try:
                 code = await child.run(
@@ -208,7 +205,6 @@ class Supervisor:
 
     def _died(self, child: Child, code: int, pause: float) -> None:
         child.ready.clear()
-        self._died_so_far += 1
         others = sum(each.ready.is_set() for each in self._others(child.number))
         told = f"worker {child.number} {child.ending(code)}"
         say(
@@ -216,18 +212,13 @@ class Supervisor:
             f"serve{'s' if others == 1 else ''}, it is started again in {pause:g} s",
             error=True,
         )
-        if len(self._deaths) < _MOST_DEATHS:
-            death = Death(id=next(self._death_ids), time=datetime.now(UTC), pid=child.pid, reason=told)
-            self._deaths[death.id] = death
-        self._have_recorded()
+        self._deaths.add(datetime.now(UTC), child.pid, told)
+        self._deaths.have_recorded(self._recorder())
 
-    def _have_recorded(self) -> None:
-        """Have the first worker that is well record the deaths that none has recorded yet."""
-        for child in self._children.values():
-            if child.ready.is_set() and child.silent < UNWELL:
-                for death in self._deaths.values():
-                    child.record(death)
-                return
+    def _recorder(self) -> Child | None:
+        """The first worker that is well."""
+        well = (child for child in self._children.values() if child.ready.is_set() and child.silent < UNWELL)
+        return next(well, None)
 
     def _have_sinks(self) -> None:
         """Run the sinks that the policy names, as a worker that enforces one has told."""
@@ -235,9 +226,6 @@ class Supervisor:
             if child.ready.is_set() and child.health.get("policy"):
                 self._companions.want(SINKS, wanted=bool(child.health.get("sinks")))
                 return
-
-    def _record_is_done(self, identifier: int) -> None:
-        self._deaths.pop(identifier, None)
 
     def _give_up(self, why: str, code: int) -> None:
         say(f"error: {why}", error=True)
@@ -293,7 +281,7 @@ class Supervisor:
         while True:
             for child in self._children.values():
                 child.look()
-            self._have_recorded()
+            self._deaths.have_recorded(self._recorder())
             self._have_sinks()
             self._tell()
             await self._wait(_LOOK)

@@ -8,7 +8,7 @@ files are kept for.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,8 +16,8 @@ from pathlib import Path
 from embargo.core.rules import LogSettings
 from embargo.journal.event import ConfigurationChanged
 from embargo.journal.files import AUDIT_STEM, LogFile
-from embargo.journal.retention.extent import begun, extent
-from embargo.journal.retention.holds import HoldsUnreadable, changing, holds, keeping
+from embargo.journal.retention.extent import Extent, begun, extent
+from embargo.journal.retention.holds import Hold, HoldsUnreadable, changing, holds, keeping
 from embargo.journal.retention.register import Register
 from embargo.journal.retention.tombstone import deleted, tombstone
 from embargo.journal.seal.keys import KeyUnusable, signing_key
@@ -61,8 +61,8 @@ def delete(
     try:
         with changing(log):  # so that no hold begins in between
             found = holds(log)
+            register.holds_are_on_record(found)
             try:
-                register.holds_are_on_record(found)
                 holding = any(hold.holds for hold in found)
                 if holding and keeping(found, begun(file), file.rotated) is not None:
                     return False
@@ -72,6 +72,8 @@ def delete(
                 held = extent(file, register.seal_before(file, key.public_key()))
             except FileNotFoundError:
                 return True  # another process was first
+            if holding and not _outside(found, held):
+                return False  # whatever its name says
             if held.until is not None and now - held.until < retention:
                 # else who may write here, and has no key, could have us sign for the loss of a file that is younger
                 raise NotDeleted(f"{file.path.name} is not deleted: it is younger than its name says")
@@ -89,6 +91,13 @@ def delete(
     except OSError as failure:
         raise NotDeleted(f"nothing is deleted, since no tombstone can be written: {failure}") from failure
     return True
+
+
+def _outside(found: Sequence[Hold], held: Extent) -> bool:
+    """Whether what was sealed says that none of *found* keeps the file that holds this: else its name was changed."""
+    if not held.whole or held.until is None:
+        return False
+    return keeping(found, held.since if held.begins else None, held.until) is None
 
 
 class Retirement:

@@ -16,6 +16,7 @@ from embargo.journal.seal.chain import START, seal_after, seal_of
 
 _BLOCK = 1 << 20  # bytes; the longest record that we write is shorter
 _LONGEST = 1 << 24  # bytes of a line that is held in memory
+_SEALED = 80  # bytes of its end in which a line's seal stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class Extent:
     until: datetime | None  # time of the last
     records: int  # lines
     whole: bool  # its lines are in order and fit its numbers: what is said here of its last record is what was sealed
+    begins: bool  # and what is said of its first
+    anew: bool  # the chain's seal begins in it: what stood before, if anything, was never sealed
 
 
 def extent(file: LogFile, before: bytes | None = None) -> Extent:
@@ -57,6 +60,8 @@ def extent(file: LogFile, before: bytes | None = None) -> Extent:
         until=until,
         records=row.count,
         whole=row.whole and not held and first is not None and last is not None and last - first + 1 == row.count,
+        begins=row.begins,
+        anew=row.anew,
     )
 
 
@@ -67,6 +72,8 @@ class _Row:
         self.first = self.last = b""
         self.count = 0
         self.broken = False
+        self.begins = False  # the first goes on from *before*
+        self.anew = False  # the first sealed one goes on from none
         self._before = before
         self._seal: bytes | None = None  # of the last; None: sealing has not begun
 
@@ -74,23 +81,29 @@ class _Row:
     def whole(self) -> bool:
         """Whether each goes on from the one before it. Who has no key makes none that ends with a given seal."""
         alone = self.count == 1 and self._seal is not None
-        follows = self._before is not None and seal_after(self._before, self.last[:-76]) == self._seal
-        return not self.broken and (follows or not alone)
+        return not self.broken and (self.begins or not alone)
 
     def take(self, lines: list[bytes]) -> None:
-        if not lines:
-            return
-        for place, line in enumerate(lines):
-            claimed = seal_of(line[-80:] + b"\n")
-            if self._seal is None:
-                begins = claimed is None or self.count + place == 0 or seal_after(START, line[:-76]) == claimed
-                self.broken |= not begins
-            elif claimed is None or seal_after(self._seal, line[:-76]) != claimed:
-                self.broken = True
-            self._seal = claimed or self._seal
-        self.first = self.first if self.count else lines[0]
-        self.last = lines[-1]
-        self.count += len(lines)
+        for line in lines:
+            self.broken |= not self._fits(line)
+            self._seal = seal_of(line[-_SEALED:] + b"\n") or self._seal
+            self.count += 1
+        if lines:
+            self.first = self.first or lines[0]
+            self.last = lines[-1]
+
+    def _fits(self, line: bytes) -> bool:
+        claimed = seal_of(line[-_SEALED:] + b"\n")
+        content = line[:-76]
+        if self._seal is not None:
+            return claimed is not None and seal_after(self._seal, content) == claimed
+        if claimed is None:
+            return True
+        self.anew = seal_after(START, content) == claimed
+        if self.count:
+            return self.anew
+        self.begins = self._before is not None and seal_after(self._before, content) == claimed
+        return self.begins or self._before is None
 
 
 def begun(file: LogFile) -> datetime | None:

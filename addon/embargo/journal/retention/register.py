@@ -35,16 +35,16 @@ class Register:
     def accounts_for(self, file: LogFile, extent: Extent, key: Ed25519PublicKey) -> bool:
         """Whether all that stood before *file* in its chain, if anything, was deleted on record as well.
 
-        Before the first file that is deleted on record there may be some of a release that kept no record; those
-        were not sealed either. Raises OSError.
+        Of a release that kept no record of what it deleted there may have been some; those were not sealed either. Raises
+        OSError.
         """
         ours = [other for other in log_files(self._log, file.stem) if other.chain == file.chain]
         if any(other.path == file.path for other in ours) and ours[0].path != file.path:
             return False  # an older one is kept
-        if extent.first <= 1 or extent.seal is None:
-            return True
-        chain = chain_name(*file.chain)
-        return any(stone.chain == chain and stone.last == extent.first - 1 and stone.holds(key) for stone in self.all())
+        if extent.anew or extent.seal is None:
+            return extent.anew
+        behind = self._stone_before(file, extent.first, key)
+        return behind is not None and bool(behind.seal)
 
     def seal_before(self, file: LogFile, key: Ed25519PublicKey) -> bytes | None:
         """The seal of the record before the first of *file*; None where it is not known. Raises OSError."""
@@ -56,12 +56,11 @@ class Register:
                 if other.path == file.path:
                     break
                 before = other
-        if before is not None:
-            last = last_record(before)
-            return last.seal if last is not None and last.sequence == file.first - 1 else None
-        chain = chain_name(*file.chain)
-        behind = (stone for stone in self.all() if stone.chain == chain and stone.last == file.first - 1)
-        return next((stone.seal.encode() for stone in behind if stone.holds(key)), None)
+        last = last_record(before) if before is not None else None
+        if last is not None and last.sequence == file.first - 1:
+            return last.seal
+        behind = self._stone_before(file, file.first, key)
+        return (behind.seal.encode() or START) if behind is not None else None
 
     def holds_are_on_record(self, found: Sequence[Hold]) -> None:
         """Holds that *found* in the file are what the audit chain says. Raises HoldsUnreadable, OSError."""
@@ -99,6 +98,13 @@ class Register:
         if any((stone.chain, stone.last + 1) in begins for stone in stones):
             return True
         return any(stone.chain in {each.chain for each in explaining if not each.accounted} for stone in stones)
+
+    def _stone_before(self, file: LogFile, first: int, key: Ed25519PublicKey) -> Tombstone | None:
+        """The tombstone of what stood before the record *first* of the chain of *file*. Raises OSError."""
+        chain = chain_name(*file.chain)
+        return next(
+            (each for each in self.all() if each.chain == chain and each.last == first - 1 and each.holds(key)), None
+        )
 
     def _with(self, file: LogFile, mark: bytes) -> list[Document]:
         """The records in *file* in which *mark* stands. Raises OSError."""

@@ -19,7 +19,10 @@ def explain(walk: Walk, stones: Sequence[Tombstone]) -> None:
             continue
         if not gap.moved and gap.finding.kind.tampering:
             gap.finding.kind = Kind.DELETED
-            gap.finding.message = f"{{records}} deleted after their time; the last file was {stone.file}"
+            gap.finding.message = (
+                f"{{records}} deleted after their time, as a tombstone says: the last file was {stone.file}, "
+                f"with records up to {stone.until or 'a time that is not known'}"
+            )
             walk.tally.findings -= 1
 
 

@@ -138,8 +138,7 @@ def read_anchors(paths: Iterable[Path], trust: Trust) -> Anchored:
 def checkpoints_in(path: Path) -> Iterator[SealCheckpoint]:
     """Every checkpoint in the file *path*, plain or compressed by zstd; of nobody's signature yet. Raises OSError."""
     with path.open("rb") as plain:
-        compressed = plain.read(4) == b"\x28\xb5\x2f\xfd"
-        plain.seek(0)
+        compressed = plain.peek(4)[:4] == b"\x28\xb5\x2f\xfd"  # it may be a pipe
         source = zstandard.ZstdDecompressor().stream_reader(plain, read_across_frames=True) if compressed else plain
         held = b""
         try:

@@ -37,18 +37,19 @@ class Names:
         if file is None or line.sequence != walk.sequence + 1 or not line.after(walk.seal):
             return  # what is wrong then is told by the lines
         if file.rotated is not None and file.first != line.sequence:
-            self._wrong(file, f"its first record is {file.first}: that is {line.sequence}")
+            self._wrong(file, f"its first record is {file.first}, and it is {line.sequence}")
         last, begun = walk.stamp.decode("ascii", "replace"), _instant(line.stamp)
         if before is None or before.rotated is None or begun is None or line.stamp < last:  # a clock that was set back
             return
         if begun + _LATE < before.rotated:
-            self._wrong(before, f"it was rotated at {_told(before.rotated)}: the record behind it is of {_told(begun)}")
+            why = f"it was rotated at {_told(before.rotated)}, and the record behind it is of {_told(begun)}"
+            self._wrong(before, why)
 
     def end(self) -> None:
         """The file has been read to its end."""
         file, last = self._file, _instant(self._walk.stamp.decode("ascii", "replace"))
         if file is not None and file.rotated is not None and last is not None and file.rotated + _EARLY < last:
-            self._wrong(file, f"it was rotated at {_told(file.rotated)}: its last record is of {_told(last)}")
+            self._wrong(file, f"it was rotated at {_told(file.rotated)}, and its last record is of {_told(last)}")
 
     def _wrong(self, file: LogFile, why: str) -> None:
         self._walk.report_at(Kind.RENAMED, file.path.name, None, None, None, f"its name says that {why}")

@@ -40,8 +40,9 @@ class Signed:
         self._report = report
         self._since = ""  # time of the first record behind the last checkpoint
         self._promised = CheckpointSettings()  # when the next is due
-        self._unbelieved = False  # the last is by a key that is not known
-        self._unknown: set[str] = set()
+        self._unbelieved = False  # the last is by a key that is not known, or of another chain
+        self._unknown: set[str] = set()  # keys that are told
+        self._foreign: set[str] = set()  # chains that are told
 
     def take(self, count: int, stamp: str) -> None:
         """*count* records more, the first of the time *stamp*."""
@@ -77,7 +78,11 @@ class Signed:
         elif not holds:
             self._say(Kind.SIGNATURE, line, sequence, "the checkpoint's signature is wrong")
         elif found.chain != self._chain:
-            self._say(Kind.DUPLICATE, line, sequence, f"it is signed as a record of chain {found.chain}")
+            self._unbelieved = True
+            if found.chain not in self._foreign:
+                self._foreign.add(found.chain)
+                why = f"from here on it is signed as records of the chain {found.chain}: a copy, or files renamed"
+                self._say(Kind.DUPLICATE, line, sequence, why)
         elif not _about(found, line, sequence, previous):
             first = self.proven.sequence + 1 if self.proven is not None else 1
             why = "{records} not what was signed: the chain was computed anew, by somebody without the key"

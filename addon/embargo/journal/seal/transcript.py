@@ -43,12 +43,8 @@ def _chain(chain: ChainResult) -> Iterator[str]:
         yield "  nothing of it is signed by a key that is known"
         return
     yield f"  signed up to record {chain.proven.sequence:,} of {chain.proven.time} by key {chain.proven.key}"
-    behind = "no record stands" if not chain.chained else f"{_plural(chain.chained, 'record')} only chained stand"
-    yield (
-        f"  behind the last checkpoint {behind}"
-        if chain.chained != 1
-        else ("  behind the last checkpoint 1 record only chained stands")
-    )
+    behind = _plural(chain.chained, "record") if chain.chained else "no record"
+    yield f"  behind the last checkpoint {behind}{', chained and not signed yet' if chain.chained else ''}"
 
 
 def _notes(notes: Iterable[Finding]) -> Iterator[str]:
@@ -74,7 +70,7 @@ def _trust(result: Verification) -> Iterator[str]:
     else:
         yield f"keys: {', '.join(result.keys)}, as given"
     if result.anchors:
-        yield f"anchors: {_plural(result.anchors, 'fact')} known from elsewhere compared"
+        yield f"anchors: {_plural(result.anchors, 'checkpoint')} known from elsewhere compared"
     else:
         yield "no anchor was compared: whether the end of a chain was cut off cannot be known"
 

@@ -31,15 +31,18 @@ class Batch:
     def __len__(self) -> int:
         return len(self.entries) + len(self.broken)
 
-    def write(self, connection: Connection, interned: Interned, first: int) -> int:
-        """Writes it, with numbers from *first* on; returns how many rows are new."""
+    def write(self, connection: Connection, interned: Interned, first: int, *, building: bool) -> int:
+        """Writes it, with numbers from *first* on; returns how many rows are new.
+
+        *building*: counts are left for `counts.widen` to finish.
+        """
         interned.write(connection)
         if not self._insert(connection, first):
             self.entries = _new_ones(connection, self.entries)
             self._insert(connection, first)
         counts = Counts(interned)
         counts.add([entry[0][:4] for entry in self.entries])
-        counts.write(connection)
+        counts.write(connection, widened=not building)
         beats = [
             (number, row.time, *row.heartbeat)
             for number, (row, _, _) in enumerate(self.entries, first)

@@ -9,15 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table, func, select, union_all
 
 from embargo.journal.store import schema
-from embargo.journal.store.dialect import among
+from embargo.journal.store.dialect import among, rounded
 from embargo.journal.store.lexicon import Lexicon
 from embargo.journal.store.selection import Selection
 from embargo.journal.store.spans import DAY, HOUR, LENGTHS, SPAN, Piece, covering, pieces
 
-_LIFT = 1 << 56  # microseconds: more than from the first year to 1970
 _record = schema.record.c
 _WHO = (schema.by_who, schema.by_who.c.who, _record.who)
 _NAMES = (schema.by_names, schema.by_names.c.names, _record.names)
@@ -70,7 +69,7 @@ class Counting:
         """Rows by bucket (of *length* microseconds, from 1970) and class."""
         if selection.nothing:
             return Counter()
-        bucket = _bucket(_record.time, length)
+        bucket = rounded(_record.time, length)
         if not selection.only_kinds or length % LENGTHS[HOUR]:
             return self._classed(self._counted(selection, bucket, _record.kind))
         classes = self._whole_classes(selection)
@@ -89,7 +88,7 @@ class Counting:
             if piece.level < 0:
                 found.update(self._classed(self._counted(_within_time(selection, piece), bucket, _record.kind)))
                 continue
-            whole = _bucket(table.c.bucket, length // LENGTHS[piece.level])
+            whole = rounded(table.c.bucket, length // LENGTHS[piece.level])
             wanted = [] if classes is not None or selection.kinds is None else [among(key + 0, selection.kinds)]
             rows = self._connection.execute(
                 select(whole, key, func.sum(table.c.n)).where(*_within(table, piece), *wanted).group_by(whole, key)
@@ -99,13 +98,42 @@ class Counting:
             found.subtract(self._classed(self._later(_within_time(selection, piece), bucket, _record.kind)))
         return +found
 
-    def by_who(self, selection: Selection) -> Counter[tuple[int, int]]:
-        """Rows by who and class."""
-        return self._by(selection, *_WHO)
+    def classed(self, selection: Selection, name: str) -> Subquery | None:
+        """Rows by "who" or "names" (*name*) and class, to be added up in SQL: columns key, class, n; None: no rows."""
+        table, key, column = {"who": _WHO, "names": _NAMES}[name]
+        if selection.nothing:
+            return None
+        classes = self._whole_classes(selection)
+        if classes is None:
+            return self._edge(selection, column).subquery()
+        parts = []
+        for piece in self._pieces(selection, DAY):
+            within = _within_time(selection, piece)
+            if piece.level < 0:
+                parts.append(self._edge(within, column, piece.sign))
+                continue
+            parts.append(
+                select(key.label("key"), table.c["class"].label("class"), (table.c.n * piece.sign).label("n")).where(
+                    *_within(table, piece), among(table.c["class"], classes)
+                )
+            )
+            if not self._newest():
+                later = [*within.conditions(driver="row"), _record.row > self._snapshot]
+                parts.append(self._summed(later, column, -piece.sign))
+        return union_all(*parts).subquery() if parts else None
 
-    def by_names(self, selection: Selection) -> Counter[tuple[int, int]]:
-        """Rows by names and class."""
-        return self._by(selection, *_NAMES)
+    def _edge(self, selection: Selection, column: ColumnElement[int], sign: int = 1) -> Select[Any]:
+        """What `_counted` counts, as SQL."""
+        conditions = [*selection.conditions(driver=self.driver(selection)), _record.row + 0 <= self._snapshot]
+        return self._summed(conditions, column, sign)
+
+    def _summed(self, conditions: list[ColumnElement[bool]], column: ColumnElement[int], sign: int) -> Select[Any]:
+        keys = ((column + 0).label("key"), (_record.kind + 0).label("kind"))
+        found = select(*keys, func.count().label("n")).where(*conditions).group_by(*keys).subquery()
+        kind = schema.kind.c
+        return select(found.c.key, kind["class"], (found.c.n * sign).label("n")).join_from(
+            found, schema.kind, kind.id == found.c.kind
+        )
 
     def by_extra(self, selection: Selection) -> Counter[tuple[int, int]]:
         """Rows by extra and class."""
@@ -251,12 +279,6 @@ class Counting:
                 found = sum(n for value, n in rows if value in numbers)
             self._estimates[known] = found
         return self._estimates[known]
-
-
-def _bucket(column: ColumnElement[int], length: int) -> ColumnElement[int]:
-    """*column* by *length*, rounded down: SQL rounds towards zero, so it is asked of numbers above it."""
-    lifted = -(-_LIFT // length)
-    return (column + literal(lifted * length)) // literal(length) - literal(lifted)
 
 
 def _within_time(selection: Selection, piece: Piece) -> Selection:

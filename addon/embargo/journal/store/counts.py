@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, literal, select
 
-from embargo.journal.store.dialect import add_up
+from embargo.journal.store.dialect import add_up, rounded
 from embargo.journal.store.interning import Interned
 from embargo.journal.store.schema import by_class, by_device, by_kind, by_names, by_who, record
 from embargo.journal.store.spans import AGE, DAY, HOUR, LENGTHS, SPAN
@@ -61,9 +61,10 @@ class Counts:
                 elif time > device[6]:
                     device[6] = time
 
-    def write(self, connection: Connection) -> None:
-        """Add all to the tables, on every level."""
+    def write(self, connection: Connection, *, widened: bool = True) -> None:
+        """Add all to the tables; on every level, or, not *widened*, on the lowest alone (see `widen`)."""
         run = connection.exec_driver_sql
+        highest = AGE if widened else -1
         classes: Tallies = defaultdict(int)
         for (hour, kind), n in self._kinds.items():
             fact = self._interned.kinds[kind]
@@ -75,23 +76,45 @@ class Counts:
             (self._whos, DAY, _ADD_WHO),
             (self._names, DAY, _ADD_NAMES),
         ):
-            rows = [(level, *key, n) for key, n in sorted(tallies.items())]
-            while level < AGE:
-                tallies = _wider(tallies, LENGTHS[level + 1] // LENGTHS[level])
+            held = dict(sorted(tallies.items()))  # in the order of the table; wider ones come nearly so
+            rows = [(level, *key, n) for key, n in held.items()]
+            while level < highest:
+                held = _wider(held, LENGTHS[level + 1] // LENGTHS[level])
                 level += 1
-                rows += [(level, *key, n) for key, n in sorted(tallies.items())]
+                rows += [(level, *key, n) for key, n in held.items()]
             if rows:
                 run(statement, rows)
-        devices, level = self._devices, DAY
+        devices, level = dict(sorted(self._devices.items())), DAY
         while devices:
-            run(_ADD_DEVICE, [(level, *key, *counted) for key, counted in sorted(devices.items())])
-            if level == AGE:
+            run(_ADD_DEVICE, [(level, *key, *counted) for key, counted in devices.items()])
+            if level >= highest:
                 break
             devices = _wider_devices(devices, LENGTHS[level + 1] // LENGTHS[level])
             level += 1
 
 
-def _wider(tallies: Tallies, by: int) -> Tallies:
+def widen(connection: Connection) -> None:
+    """Fills the higher levels of all tables, which are empty, from their lowest."""
+    for table, lowest, keys in (
+        (by_class, HOUR, ("class",)),
+        (by_kind, HOUR, ("kind",)),
+        (by_who, DAY, ("class", "who")),
+        (by_names, DAY, ("class", "names")),
+        (by_device, DAY, ("who", "appset")),
+    ):
+        for level in range(lowest, AGE):
+            bucket = rounded(table.c.bucket, LENGTHS[level + 1] // LENGTHS[level])
+            whole = [bucket, *(table.c[key] for key in keys)]
+            sums = [
+                (func.min if column.name == "first" else func.max if column.name == "last" else func.sum)(column)
+                for column in table.columns
+                if column.name not in ("level", "bucket", *keys)
+            ]
+            found = select(literal(level + 1), *whole, *sums).where(table.c.level == level).group_by(*whole)
+            connection.execute(table.insert().from_select([column.name for column in table.columns], found))
+
+
+def _wider(tallies: dict[tuple[int, ...], int], by: int) -> dict[tuple[int, ...], int]:
     """*tallies* by buckets that are so many times as long."""
     wider: Tallies = defaultdict(int)
     for (bucket, *key), n in tallies.items():
@@ -106,7 +129,8 @@ def _wider_devices(devices: Devices, by: int) -> Devices:
         if (held := wider.get(key)) is None:
             wider[key] = counted.copy()
         else:
-            held[:5] = [one + other for one, other in zip(held[:5], counted[:5], strict=True)]
+            for place in range(5):
+                held[place] += counted[place]
             held[5] = min(held[5], counted[5])
             held[6] = max(held[6], counted[6])
     return wider

@@ -14,6 +14,7 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    literal,
     select,
 )
 from sqlalchemy.dialects.sqlite import dialect, insert
@@ -23,6 +24,7 @@ _CACHE = 128 * 1024  # KiB of pages that the one who writes keeps in memory
 _READ_CACHE = 32 * 1024
 _PATIENCE = 30.0  # seconds that a statement waits for a lock
 _MAPPED = 1 << 33  # bytes of the file that are read through a mapping
+_LIFT = 1 << 56  # microseconds: more than from the first year to 1970
 _DAMAGE = ("malformed", "not a database", "disk image", "corrupt")
 
 DamageError = (DatabaseError, sqlite3.DatabaseError)
@@ -75,6 +77,12 @@ def among(column: ColumnElement[Any], ids: Collection[int]) -> ColumnElement[boo
     """Whether *column* is one of *ids*, however many."""
     each = func.json_each(json.dumps(sorted(ids))).table_valued("value")
     return column.in_(select(each.c.value))
+
+
+def rounded(column: ColumnElement[int], length: int) -> ColumnElement[int]:
+    """*column* by *length*, rounded down: SQL rounds towards zero, so it is asked of numbers above it."""
+    lifted = -(-_LIFT // length)
+    return (column + literal(lifted * length)) // literal(length) - literal(lifted)
 
 
 def add_up(table: Table, keys: Collection[str], greatest: Collection[str] = (), least: Collection[str] = ()) -> str:

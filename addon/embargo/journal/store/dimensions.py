@@ -1,17 +1,15 @@
 """What rows can be counted by: the values of a dimension, how often each came, and the query that has its rows."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from heapq import nlargest
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, func, select
 
 from embargo.journal.query import Query
 from embargo.journal.store import schema
 from embargo.journal.store.counting import Counting
-from embargo.journal.store.dialect import among
-from embargo.journal.store.kinds import Extra, Kind, Who, class_of
+from embargo.journal.store.kinds import NO_CLASS, Extra, Kind, class_of
 from embargo.journal.store.lexicon import Lexicon
 from embargo.journal.store.rows import Top
 from embargo.journal.store.selection import Selection
@@ -61,23 +59,21 @@ _OF_KIND: Mapping[Dimension, Callable[[Kind], Values]] = {
     Dimension.ACTION: lambda kind: (kind.action,),
     Dimension.OUTCOME: lambda kind: _some(kind.outcome),
 }
-_OF_WHO: Mapping[Dimension, Callable[[Who], Values]] = {
-    Dimension.CLIENT: lambda who: _some(who.client),
-    Dimension.USER: lambda who: _some(who.user),
+_OF_WHO: Mapping[Dimension, ColumnElement[str]] = {
+    Dimension.CLIENT: schema.who.c.client,
+    Dimension.USER: schema.who.c.user,
 }
 _OF_EXTRA: Mapping[Dimension, Callable[[Extra], Values]] = {
     Dimension.POLICY: lambda extra: _some(extra.policy),
     Dimension.METHOD: lambda extra: _some(extra.method),
     Dimension.STATUS: lambda extra: _some(None if extra.status is None else str(extra.status)),
 }
-_NONE: tuple[int | None, ...] = (None,)
-_MANY = 2000  # sets of names from which on all are read rather than looked up
 _PLAIN = frozenset(
     {Dimension.ROLE, Dimension.SURFACE, Dimension.VERDICT, Dimension.WOULD, Dimension.CLASS, Dimension.CATEGORY}
     | {Dimension.OUTCOME, Dimension.POLICY}
 )  # whose values are written without `=`
 
-type Counts = defaultdict[str | None, defaultdict[int, int]]  # by value and class
+type Counts = dict[str | None, dict[int, int]]  # by value and class
 
 
 def tops(
@@ -91,54 +87,61 @@ def tops(
 ) -> list[Top]:
     """The *limit* values that come most often; a record with several counts for each."""
     dimension = Dimension(dimension)
-    found: Counts = defaultdict(lambda: defaultdict(int))
+    found: Counts = {}
     if (read := _OF_KIND.get(dimension)) is not None:
         for number, n in counting.by_kind(selection).items():
             kind = lexicon.kinds[number]
             _add(found, read(kind), kind.class_number, n)
-    elif (of_who := _OF_WHO.get(dimension)) is not None:
-        for (number, cls), n in counting.by_who(selection).items():
-            _add(found, of_who(lexicon.whos[number]), cls, n)
+    elif dimension in _OF_WHO or dimension is Dimension.HOST:
+        if (counted := counting.classed(selection, "names" if dimension is Dimension.HOST else "who")) is not None:
+            rows = connection.execute(_best(counted, dimension, limit))
+            found = {value: {cls: n for cls, n in enumerate(each) if n} for value, _, *each in rows}
     elif (of_extra := _OF_EXTRA.get(dimension)) is not None:
         for (number, cls), n in counting.by_extra(selection).items():
             _add(found, of_extra(lexicon.extras[number]), cls, n)
-    else:
-        return _top_hosts(counting, connection, query, selection, limit)
     return _ranked(query, dimension, found, limit)
 
 
 def _add(found: Counts, values: Iterable[str], cls: int, n: int) -> None:
     for value in values or (None,):
-        found[value][cls] += n
+        classes = found.setdefault(value, {})
+        classes[cls] = classes.get(cls, 0) + n
 
 
-def _top_hosts(counting: Counting, connection: Connection, query: Query, selection: Selection, limit: int) -> list[Top]:
-    counted = counting.by_names(selection)
-    members: defaultdict[int, list[int | None]] = defaultdict(list)
-    table = schema.names_member.c
-    wanted = {names for names, _ in counted}
-    statement = select(table.host, table.names)
-    for host, names in connection.execute(
-        statement if len(wanted) > _MANY else statement.where(among(table.names, wanted))
-    ):
-        members[names].append(host)
-    weights: defaultdict[int | None, int] = defaultdict(int)
-    for (names, _), n in counted.items():
-        for host in members.get(names, _NONE):
-            weights[host] += n
-    best = nlargest(limit + 1, weights.items(), key=lambda item: item[1])
-    by_host: dict[int | None, defaultdict[int, int]] = {host: defaultdict(int) for host, _ in best}
-    for (names, cls), n in counted.items():
-        for host in members.get(names, _NONE):
-            if host in by_host:
-                by_host[host][cls] += n
-    hosts = {host for host, _ in best if host is not None}
-    named = connection.execute(select(schema.host.c.id, schema.host.c.name).where(among(schema.host.c.id, hosts)))
-    names_of = {row[0]: row[1] for row in named}
-    found: Counts = defaultdict(lambda: defaultdict(int))
-    for host, classes in by_host.items():
-        found[None if host is None else names_of[host]] = classes
-    return _ranked(query, Dimension.HOST, found, limit)
+def _best(counted: Subquery, dimension: Dimension, limit: int) -> Select[Any]:
+    """The values that come most often, how often, and how often in each class: added up where the counts are."""
+    by_key = (
+        select(
+            counted.c.key,
+            *(
+                func.sum(case((counted.c["class"] == number, counted.c.n), else_=0)).label(f"n{number}")
+                for number in range(NO_CLASS + 1)
+            ),
+        )
+        .group_by(counted.c.key)
+        .subquery()
+    )
+    each = [by_key.c[f"n{number}"] for number in range(NO_CLASS + 1)]
+    if dimension is Dimension.HOST:
+        value = schema.host.c.name
+        joined = by_key.outerjoin(schema.names_member, schema.names_member.c.names == by_key.c.key).outerjoin(
+            schema.host, schema.host.c.id == schema.names_member.c.host
+        )
+        group = schema.names_member.c.host
+    else:
+        group = _OF_WHO[dimension]
+        value = case((group == "", None), else_=func.substr(group, 2))
+        joined = by_key.join(schema.who, schema.who.c.id == by_key.c.key)
+    sums = [func.sum(column) for column in each]
+    total = sum(sums[1:], sums[0])
+    return (
+        select(value, total, *sums)
+        .select_from(joined)
+        .group_by(group)
+        .having(total > 0)
+        .order_by(total.desc(), value.is_(None), value)
+        .limit(limit)
+    )
 
 
 def _weight(classes: Mapping[int, int]) -> int:

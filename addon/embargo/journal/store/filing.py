@@ -63,9 +63,7 @@ class Filing:
         The live files are opened before the rotated ones are listed: so a rotation in between is seen twice and
         counted once, and never missed.
         """
-        live = [
-            found for file in listed(self._directory) if file.rotated is None and (found := _open(file, stack))
-        ]
+        live = [found for file in listed(self._directory) if file.rotated is None and (found := _open(file, stack))]
         held = {source.inode for source in live}
         unchanged = {(file.name, file.inode, file.size): file for file in self.files.values() if file.whole}
         seen: set[int] = set()

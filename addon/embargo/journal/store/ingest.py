@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from embargo.journal.record import BrokenRecord
 from embargo.journal.store.batch import Batch, highest_row, use_up
+from embargo.journal.store.counts import widen
 from embargo.journal.store.decoded import LineReader
 from embargo.journal.store.filing import Filed, Filing
 from embargo.journal.store.interning import Interned
@@ -44,7 +45,8 @@ class Ingester:
     """Reads a directory into a database. For one thread; after an exception it is to be thrown away."""
 
     def __init__(self, engine: Engine, directory: Path, *, building: bool = False) -> None:
-        """*building*: nobody reads the database yet."""
+        """*building*: nobody reads the database yet, and it is empty."""
+        self._building = building
         self._turn = math.inf if building else _TURN
         self._engine = engine
         self._interned = Interned()
@@ -66,7 +68,14 @@ class Ingester:
             self._done, self._total = 0, sum(source.size for _, source in present.sources)
             for file, source in present.sources:
                 self._read(file, source, caught, progress)
+        if self._building:
+            with self._engine.begin() as connection:
+                widen(connection)
         return caught
+
+    def close(self) -> None:
+        """Give up the connection."""
+        self._engine.dispose()
 
     def _remove(self, file: Filed) -> int:
         with self._engine.begin() as connection:
@@ -120,7 +129,7 @@ class Ingester:
 
     def _write(self, file: Filed, batch: Batch, caught: Caught) -> None:
         with self._engine.begin() as connection:
-            inserted = batch.write(connection, self._interned, self._next_row)
+            inserted = batch.write(connection, self._interned, self._next_row, building=self._building)
             if inserted:
                 file.first_row = file.first_row or self._next_row
                 self._next_row += inserted

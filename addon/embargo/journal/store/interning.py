@@ -105,7 +105,7 @@ class Interned:
 
     def kind(self, kind: Kind) -> int:
         """The number of *kind*."""
-        number, _ = self._kinds.number(_clean(kind.text))
+        number, _ = self._kinds.number(_clean(kind.text), more=(kind.class_number,))
         appset = self._appsets.number(appset_text(kind.apps))[0] if kind.apps else 0
         for app in kind.apps:
             self._apps.number(_clean(app))

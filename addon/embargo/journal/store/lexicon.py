@@ -35,7 +35,7 @@ class Lexicon:
                     learn(*row)
                     self._highest[place] = row[0]
 
-    def _kind(self, number: int, text: str) -> None:
+    def _kind(self, number: int, text: str, _class: int) -> None:
         self.kinds[number] = Kind.read(text)
 
     def _who(self, number: int, client: str, user: str) -> None:

@@ -102,8 +102,6 @@ class Http(Struct, gc=False):
     response: Response | UnsetType = UNSET
 
 
-
-
 class Trial(Struct, gc=False, frozen=True):
     """Of embargo.trial."""
 

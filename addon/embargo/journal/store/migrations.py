@@ -1,6 +1,7 @@
 """The store's own version, and the steps from one to the next.
 
-Version 1 is `schema.metadata` as it stands; a change of it appends a step here, and `VERSION` follows.
+A change of `schema.metadata` appends a step here, and `VERSION` follows. Where what is new must be read from the log,
+the step is None: a store from before it is built anew.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +12,9 @@ from embargo.journal.store.schema import meta, metadata
 
 type Step = Callable[[Connection], None]
 
-STEPS: Sequence[Step] = ()  # the first leads from version 1 to 2
+STEPS: Sequence[Step | None] = (  # the first leads from version 1 to 2
+    None,  # heartbeats with host and process, kinds with their class
+)
 VERSION = 1 + len(STEPS)
 
 
@@ -23,6 +26,10 @@ class UnknownVersion(Exception):
             f"the store has version {found}, and this embargo knows versions up to {VERSION}: "
             "use the newer embargo, or `embargo store rebuild`"
         )
+
+
+class Outdated(Exception):
+    """The database was made by an older embargo, and has to be built anew from the log."""
 
 
 def version(connection: Connection) -> str | None:
@@ -40,8 +47,8 @@ def check(connection: Connection) -> bool:
     return found == str(VERSION)
 
 
-def migrate(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
-    """Brings the database to the newest version, from nothing or an older one. Raises UnknownVersion."""
+def migrate(connection: Connection, steps: Sequence[Step | None] = STEPS) -> None:
+    """Brings the database to the newest version, from nothing or an older one. Raises UnknownVersion, Outdated."""
     found = version(connection)
     newest = 1 + len(steps)
     if found is None:
@@ -50,7 +57,11 @@ def migrate(connection: Connection, steps: Sequence[Step] = STEPS) -> None:
         return
     if not (found.isdecimal() and 1 <= int(found) <= newest):
         raise UnknownVersion(found)
-    for step in steps[int(found) - 1 :]:
+    ahead = steps[int(found) - 1 :]
+    if None in ahead:
+        raise Outdated(found)
+    for step in ahead:
+        assert step is not None
         step(connection)
     if int(found) != newest:
         connection.execute(meta.update().where(meta.c.key == "version").values(value=str(newest)))

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Connection, func, select, tuple_
 from embargo.journal.query import Query
 from embargo.journal.store import schema
 from embargo.journal.store.counting import Counting
-from embargo.journal.store.identity import uuid_of
 from embargo.journal.store.dialect import among
+from embargo.journal.store.identity import uuid_of
 from embargo.journal.store.lexicon import Lexicon
 from embargo.journal.store.rows import Key, Page, Row
 from embargo.journal.store.selection import Selection

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from embargo.journal.heartbeat import Heartbeat as Told
+from embargo.journal.heartbeat import told_of
 from embargo.journal.query import Query
 from embargo.journal.store.kinds import Extra, Kind, Who
 from embargo.journal.store.spans import instant
@@ -202,7 +204,14 @@ class Heartbeat:
     row: int
     time: datetime  # aware, UTC
     chain: tuple[str, int]
+    host: str | None
+    pid: int | None
     members: Mapping[str, Any] = field(repr=False)  # the record's embargo.heartbeat
+
+    @property
+    def told(self) -> Told | None:
+        """As `heartbeat_of` reads the record: None where it is not in the form of ours."""
+        return told_of(self.time, self.host, self.pid, self.members)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

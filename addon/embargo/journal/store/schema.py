@@ -35,6 +35,7 @@ names_member = Table(
     Column("names", Integer, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
+Index("names_member_names", names_member.c.names)
 who = Table(
     "who",
     metadata,
@@ -48,6 +49,7 @@ kind = Table(
     metadata,
     _id(),
     Column("text", Text, nullable=False, unique=True),  # JSON, see `kinds.Kind`
+    Column("class", Integer, nullable=False),  # that it counts as, see `kinds`
 )
 extra = Table("extra", metadata, _id(), Column("text", Text, nullable=False, unique=True))  # JSON, see `kinds.Extra`
 file = Table(

@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Connection, and_, false, or_, select
 from embargo.journal.query import Query, Term
 from embargo.journal.record import Record
 from embargo.journal.store import schema
-from embargo.journal.store.identity import identity
 from embargo.journal.store.dialect import among
+from embargo.journal.store.identity import identity
 from embargo.journal.store.lexicon import Lexicon
 from embargo.journal.store.spans import micros
 

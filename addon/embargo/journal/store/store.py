@@ -5,7 +5,6 @@ the highest row that counts. So numbers and rows of one snapshot agree, whatever
 retention deletes are gone from both.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -21,23 +20,23 @@ from embargo.journal.store import dialect, schema
 from embargo.journal.store.counting import Counting
 from embargo.journal.store.devices import devices
 from embargo.journal.store.dimensions import Dimension, tops
-from embargo.journal.store.ingest import Caught, Ingester, Progress
+from embargo.journal.store.filling import PATIENCE, Filling
+from embargo.journal.store.heartbeats import heartbeats
+from embargo.journal.store.ingest import Caught, Progress
 from embargo.journal.store.kinds import class_of
 from embargo.journal.store.late import End, late_keys
 from embargo.journal.store.lexicon import Lexicon
-from embargo.journal.store.migrations import VERSION, check, migrate
 from embargo.journal.store.paging import Paging
 from embargo.journal.store.place import Place
 from embargo.journal.store.reading import Gone, Known, known, lines
 from embargo.journal.store.rows import Cell, Device, Heartbeat, Key, Page, Row, StoreStatus, Top
 from embargo.journal.store.selection import Selection, select_by
 from embargo.journal.store.sightings import sightings
-from embargo.journal.store.sources import listed, signature
 from embargo.journal.store.spans import instant, micros
+from embargo.journal.store.standing import broken, status
 from embargo.journal.verdict_class import VerdictClass
 
-_BUILT_FROM = 64 << 20  # bytes of log from which on a store with nothing in it is built rather than filled
-_PATIENCE = 10.0  # seconds to wait for another process that fills the store
+_ALL = 1 << 62  # a snapshot that nothing came after
 
 
 class Store:
@@ -46,13 +45,10 @@ class Store:
     def __init__(self, log: Path, place: Place) -> None:
         self.log = log
         self.place = place
-        self.notices: list[str] = []  # what became of the store: set aside, made anew
+        self._filling = Filling(log, place)
         self._reading: Engine | None = None
         self._read_path: Path | None = None
         self._lexicon = Lexicon()
-        self._ingester: Ingester | None = None
-        self._written_path: Path | None = None
-        self._seen: object = None  # signature of the log that has been taken in whole
         self._lock = Lock()
 
     @classmethod
@@ -62,7 +58,7 @@ class Store:
         Raises NoPlace where it can be kept nowhere, UnknownVersion where a newer embargo made it.
         """
         store = cls(log, Place.of(log))
-        store._ensure()
+        store._filling.ensure()
         return store
 
     def close(self) -> None:
@@ -71,119 +67,26 @@ class Store:
             if self._reading is not None:
                 self._reading.dispose()
                 self._reading = None
+        self._filling.close()
 
     # --- filling
 
-    def catch_up(self, progress: Progress | None = None, patience: float = _PATIENCE) -> Caught:
+    @property
+    def notices(self) -> list[str]:
+        """What became of the store: set aside, made anew. To be cleared by who told it."""
+        return self._filling.notices
+
+    def catch_up(self, progress: Progress | None = None, patience: float = PATIENCE) -> Caught:
         """Takes in what is new in the files. *progress* gets bytes read and to read.
 
         Waits up to *patience* seconds for another process that does the same. Raises Busy where that takes longer,
         OSError where the log cannot be read.
         """
-        seen = signature(self.log)
-        if seen == self._seen and self.place.database() == self._written_path:
-            return Caught()
-        with self.place.locked(patience):
-            database = self._database()
-            if self._nothing_yet() and sum(size for _, _, size in seen) > _BUILT_FROM:
-                return self._build(progress)
-            if self._ingester is None or database != self._written_path:
-                self._ingester = Ingester(dialect.engine(database, writing=True), self.log)
-                self._written_path = database
-            try:
-                caught = self._ingester.run(progress)
-            except BaseException as failure:
-                self._ingester = None
-                if not dialect.is_damage(failure):
-                    raise
-                self._set_aside(database, failure)
-                self._ensure_locked()
-                return self._caught_anew(progress)
-            self.place.hand_over(self.log)
-            self._seen = seen
-        return caught
+        return self._filling.catch_up(progress, patience)
 
-    def _caught_anew(self, progress: Progress | None) -> Caught:
-        database = self._database()
-        self._ingester = Ingester(dialect.engine(database, writing=True), self.log)
-        self._written_path = database
-        return self._ingester.run(progress)
-
-    def rebuild(self, progress: Progress | None = None, patience: float = _PATIENCE) -> Caught:
+    def rebuild(self, progress: Progress | None = None, patience: float = PATIENCE) -> Caught:
         """Builds the store anew from the files; the old one answers until it is whole. Raises as `catch_up`."""
-        with self.place.locked(patience):
-            return self._build(progress)
-
-    def _build(self, progress: Progress | None) -> Caught:
-        """Without indexes while it is filled, which takes half the time."""
-        database = self.place.fresh()
-        engine = dialect.engine(database, writing=True, building=True)
-        with engine.begin() as connection:
-            migrate(connection)
-            for index in schema.INDEXES:
-                index.drop(connection)
-        caught = Ingester(engine, self.log, building=True).run(progress)
-        with engine.begin() as connection:
-            for index in schema.INDEXES:
-                index.create(connection)
-        engine.dispose()
-        dialect.finish(database)
-        self.place.use(database)
-        self.place.hand_over(self.log)
-        self._ingester = None
-        return caught
-
-    def _nothing_yet(self) -> bool:
-        with self._connect() as connection:
-            return connection.scalar(select(func.count()).select_from(schema.file)) == 0
-
-    def _ensure(self) -> None:
-        database = self.place.database()
-        if database is not None:
-            try:
-                with self._connect(database) as connection:
-                    if check(connection):
-                        return
-            except dialect.DamageError as failure:
-                if not dialect.is_damage(failure):
-                    raise
-        with self.place.locked(_PATIENCE):
-            self._ensure_locked()
-
-    def _ensure_locked(self) -> None:
-        """A database of the present version is in use when this returns."""
-        database = self.place.database()
-        if database is not None:
-            try:
-                engine = dialect.engine(database, writing=True)
-                with engine.begin() as connection:
-                    migrate(connection)
-            except dialect.DamageError as failure:
-                if not dialect.is_damage(failure):
-                    raise
-                self._set_aside(database, failure)
-            else:
-                return
-        database = self.place.fresh()
-        engine = dialect.engine(database, writing=True, building=True)
-        with engine.begin() as connection:
-            migrate(connection)
-        dialect.finish(database)
-        self.place.use(database)
-
-    def _set_aside(self, database: Path, failure: BaseException) -> None:
-        kept = self.place.set_aside(database)
-        cause = getattr(failure, "orig", None) or failure
-        self.notices.append(f"{database} is damaged ({cause}): it is kept as {kept.name}, and built anew from the log")
-        self.close()
-
-    def _database(self) -> Path:
-        database = self.place.database()
-        if database is None:
-            self._ensure_locked()
-            database = self.place.database()
-        assert database is not None
-        return database
+        return self._filling.rebuild(progress, patience)
 
     # --- asking
 
@@ -355,24 +258,12 @@ class Store:
             keys = late_keys(connection, ends, micros(since), micros(until), snapshot, limit)
             return list(Paging(connection, lexicon, snapshot).rows(keys))
 
-    def heartbeats(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[Heartbeat]:
-        """What the workers said of themselves in that time, oldest first."""
-        import json
-
-        table, record, file = schema.heartbeat, schema.record, schema.file
-        statement = (
-            select(table.c.row, table.c.time, file.c.stem, file.c.number, table.c.text)
-            .join_from(table, record, record.c.row == table.c.row)
-            .join(file, file.c.id == record.c.file)
-            .order_by(table.c.time, table.c.row)
-        )
-        if since is not None:
-            statement = statement.where(table.c.time >= micros(since))
-        if until is not None:
-            statement = statement.where(table.c.time < micros(until))
+    def heartbeats(
+        self, since: datetime | None = None, until: datetime | None = None, snapshot: int = _ALL
+    ) -> Iterator[Heartbeat]:
+        """What the workers said of themselves in that time, oldest first; no file is read for it."""
         with self._connect() as connection:
-            for row, time, stem, number, text in connection.execute(statement):
-                yield Heartbeat(row=row, time=instant(time), chain=(stem, number), members=json.loads(text))
+            yield from heartbeats(connection, since, until, snapshot)
 
     def changes(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[Record]:
         """The records of category configuration in that time, oldest first. Those that are gone are left out."""
@@ -384,50 +275,9 @@ class Store:
     def broken(self, limit: int = 20) -> tuple[int, list[str]]:
         """How many lines of the log are no records, and the first of them as `FILE: WHY`."""
         with self._connect() as connection:
-            n = connection.scalar(select(func.count()).select_from(schema.broken)) or 0
-            rows = connection.execute(
-                select(schema.file.c.name, schema.broken.c.why)
-                .join_from(schema.broken, schema.file, schema.file.c.id == schema.broken.c.file)
-                .order_by(schema.broken.c.file, schema.broken.c.offset)
-                .limit(limit)
-            )
-            return n, [f"{name}: {why}" for name, why in rows]
+            return broken(connection, limit)
 
     def status(self) -> StoreStatus:
         """How the store stands. Raises OSError."""
         with self._connect() as connection:
-            rows = connection.scalar(select(func.sum(schema.file.c.lines))) or 0
-            highest = connection.scalar(select(func.max(schema.record.c.row))) or 0
-            newest = connection.scalar(select(func.max(schema.record.c.time)))
-            broken = connection.scalar(select(func.count()).select_from(schema.broken)) or 0
-            files = schema.file.c
-            known = {
-                (row.name, row.inode): row
-                for row in connection.execute(select(files.name, files.inode, files.size, files.position, files.whole))
-            }
-        behind = 0
-        for file in listed(self.log):
-            status = file.path.stat()
-            row = known.get((file.path.name, status.st_ino))
-            if row is None:
-                behind += status.st_size
-            elif not row.whole:
-                behind += max(0, status.st_size - row.position)
-        database = self.place.database()
-        size = 0
-        if database is not None:
-            for beside in ("", "-wal"):
-                path = database.with_name(database.name + beside)
-                size += path.stat().st_size if path.exists() else 0
-        return StoreStatus(
-            path=os.fspath(self.place.link),
-            version=VERSION,
-            rows=rows,
-            highest=highest,
-            files=len(known),
-            broken=broken,
-            behind=behind,
-            size=size,
-            newest=None if newest is None else instant(newest),
-            notices=tuple(self.notices),
-        )
+            return status(connection, self.place, self.log, tuple(self.notices))

@@ -10,6 +10,7 @@ from itertools import batched, chain
 
 from embargo import __version__
 from embargo.core.rules import Policy
+from embargo.journal.heartbeat import Heartbeat
 from embargo.journal.query import Query, parse_query
 from embargo.journal.record import BrokenRecord, Record
 from embargo.journal.store import Dimension, Store, Top
@@ -66,7 +67,7 @@ def gather(store: Store, asked: Asked, prove: Callable[[], Proof], progress: Pro
     progress("reading heartbeats")
     losses: list[Loss] = []
     process = _noting(_process(store, period, snapshot), losses, period)  # a year has millions: none is kept
-    found = enforcement(chain(process, changes), period.start, period.end, asked.now)
+    found = enforcement(chain(_heartbeats(store, period, snapshot), process, changes), period.start, period.end, asked.now)
     progress("looking at devices")
     seen = _devices(store, period, snapshot, found)
     progress("verifying the log")
@@ -174,9 +175,16 @@ def _moments(
 # --- what happened to the proxy
 
 
+def _heartbeats(store: Store, period: Period, snapshot: int) -> Iterator[Heartbeat]:
+    """From some minutes before the period to some minutes after; a year has half a million, so no file is read."""
+    for beat in store.heartbeats(period.start - _BEYOND, period.end + _BEYOND, snapshot):
+        if (told := beat.told) is not None:
+            yield told
+
+
 def _process(store: Store, period: Period, snapshot: int) -> Iterator[Record]:
-    """Heartbeats, starts, ends and losses, from some minutes before the period to some minutes after."""
-    query = period.everything("category:process", "-action:seal-checkpoint").between(
+    """Starts, ends and losses, from some minutes before the period to some minutes after."""
+    query = period.everything("category:process", "-action:heartbeat").between(
         period.start - _BEYOND, period.end + _BEYOND
     )
     for rows in batched(store.rows(query, snapshot), _BATCH):

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from embargo.journal import break_glass
 from embargo.journal.record import Record
 
 _GRANTED, _ENDED = "exception-added", "exception-ended"
-_GLASS = "break-glass-started"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exemption:
-    """An exception that was granted."""
+    """An exception that was in effect."""
 
     time: datetime
     id: str  # of the rule
@@ -38,7 +38,7 @@ class Opening:
 
     time: datetime
     id: str
-    until: str | None
+    until: str | None  # as it was meant to end
     author: str | None
     reason: str | None
     ticket: str | None
@@ -68,18 +68,24 @@ class Interventions:
 def interventions(records: Iterable[Record], start: datetime, end: datetime) -> Interventions:
     """What *records* of category configuration tell of the time from *start* to *end*.
 
-    What was about to be done and failed, or was never confirmed, counts as not done: it is among `acts`.
+    Exceptions and break-glass are those in effect then, so the records of the time before are needed too. What was about to be done and failed, or was never confirmed, counts as not done: it is among `acts`.
     """
     ordered = sorted(records, key=lambda each: each.time)
-    ended = {each.rule: each.time for each in ordered if each.action == _ENDED and each.outcome == "success"}
-    within = [each for each in ordered if start <= each.time < end and each.outcome != "unknown"]
+    done = [each for each in ordered if each.outcome == "success" and each.time < end]
+    ends = [each for each in done if each.action in (_ENDED, break_glass.ENDED)]
     exemptions = [
-        _exemption(each, ended.get(each.rule))
-        for each in within
-        if each.action == _GRANTED and each.outcome == "success"
+        exemption
+        for each in done
+        if each.action == _GRANTED
+        and _reaches(exemption := _exemption(each, _end_of(each, ends)), start, exemption.ended)
     ]
-    openings = [_opening(each) for each in within if each.action == _GLASS and each.outcome == "success"]
-    told = {(_GRANTED, "success"), (_GLASS, "success")}
+    openings = [
+        opening
+        for each in done
+        if each.action == break_glass.STARTED and _reaches(opening := _opening(each), start, _end_of(each, ends))
+    ]
+    told = {(_GRANTED, "success"), (break_glass.STARTED, "success")}
+    within = [each for each in ordered if start <= each.time < end and each.outcome != "unknown"]
     acts = [_act(each) for each in within if _is_act(each) and (each.action, each.outcome) not in told]
     return Interventions(exemptions=tuple(exemptions), openings=tuple(openings), acts=tuple(acts))
 
@@ -89,6 +95,32 @@ _NO_ACTS = frozenset({"policy-load", "seal-checkpoint"})  # told elsewhere
 
 def _is_act(record: Record) -> bool:
     return "configuration" in record.categories and record.action not in _NO_ACTS
+
+
+def _reaches(found: Exemption | Opening, start: datetime, ended: datetime | None) -> bool:
+    """Whether it was in effect at *start* or began later; one that no end is known of was."""
+    ends = (_instant(found.until), ended)
+    return found.time >= start or all(each > start for each in ends if each is not None)
+
+
+def _end_of(record: Record, ends: Iterable[Record]) -> datetime | None:
+    """When what *record* began was ended, by hand or by its time; None where none of *ends* says so."""
+    return next((each.time for each in ends if each.time >= record.time and _name(each) == _name(record)), None)
+
+
+def _name(record: Record) -> tuple[str, str | None]:
+    """What a beginning and its end have in common."""
+    if record.action in (_GRANTED, _ENDED):
+        return "exception", record.rule
+    return break_glass.SUBJECT, _text(_member(record, break_glass.SUBJECT), "id")
+
+
+def _instant(value: str | None) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value) if value is not None else None
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None
 
 
 def _exemption(record: Record, ended: datetime | None) -> Exemption:
@@ -109,12 +141,12 @@ def _exemption(record: Record, ended: datetime | None) -> Exemption:
         approved_by=_text(told, "approved_by"),
         basis=_text(told, "basis"),
         against=_texts(told, "against"),
-        ended=ended if ended is not None and ended >= record.time else None,
+        ended=ended,
     )
 
 
 def _opening(record: Record) -> Opening:
-    told = _member(record, "break_glass")
+    told = _member(record, break_glass.SUBJECT)
     return Opening(
         time=record.time,
         id=_text(told, "id") or record.id,

@@ -20,7 +20,7 @@ def masked(report: Report) -> Report:
         report,
         tallies=_tallies(report.tallies, client, user),
         devices=tuple(_device(each, client, user) for each in report.devices),
-        interventions=_interventions(report.interventions),
+        interventions=_interventions(report.interventions, user),
         edits=tuple(replace(each, stricter=(), milder=(), problems=()) for each in report.edits),
         masked=True,
     )
@@ -51,14 +51,20 @@ def _device(device: Device, client: Callable[[str], str], user: Callable[[str], 
     return replace(device, client=client(device.client), user=user(device.user) if device.user is not None else None)
 
 
-def _interventions(found: Interventions) -> Interventions:
+def _interventions(found: Interventions, user: Callable[[str], str]) -> Interventions:
+    """Who grants and approves is a user too, and may stand in other lists."""
+
+    def named(name: str | None) -> str | None:
+        return user(name) if name is not None else None
+
+    def exemption(each: Exemption) -> Exemption:
+        number = len(each.whom)
+        whom = f"{number} clients, users or groups" if number > 1 else "1 client, user or group"
+        answering = {"granted_by": named(each.granted_by), "approved_by": named(each.approved_by)}
+        return replace(each, whom=(whom,) if number else (), reason=None, **answering)
+
     return Interventions(
-        exemptions=tuple(map(_exemption, found.exemptions)),
-        openings=tuple(replace(each, reason=None) for each in found.openings),
-        acts=tuple(replace(each, reason=None) for each in found.acts),
+        exemptions=tuple(map(exemption, found.exemptions)),
+        openings=tuple(replace(each, reason=None, author=named(each.author)) for each in found.openings),
+        acts=tuple(replace(each, reason=None, who=named(each.who)) for each in found.acts),
     )
-
-
-def _exemption(each: Exemption) -> Exemption:
-    whom = (f"{len(each.whom)} clients, users or groups",) if each.whom else ()
-    return replace(each, whom=whom, reason=None, hosts=each.hosts)

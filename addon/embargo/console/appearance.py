@@ -14,7 +14,7 @@ _LABELS = {"utc": "UTC", "site": "site", "browser": "browser"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Display:
+class Appearance:
     """What was chosen, and the site's zone for those who chose that."""
 
     theme: str = "auto"
