@@ -2,6 +2,9 @@
 
 make bench                      everything, some ten minutes
 python -m tests.bench --rounds 4 --no-write    a quick look
+
+Those that take long, or a disk, are run by name, and print: `storing`, `console`, `browsing`, each with --records.
+python -m tests.bench storing --records 10000000
 """
 
 import argparse
@@ -13,17 +16,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.progress import Progress
-from tests.bench import clients, deciding, replaying, sealing, start, workers
+from tests.bench import browsing, clients, consoling, deciding, replaying, sealing, start, storing, workers
 from tests.bench.operations import OPERATIONS, Figures, measure
 from tests.bench.report import write
 from tests.bench.subjects import ROOT, Subject, bare, block_list, embargo, embargo_run
 from tests.e2e.origin import make_certificate
 
 SIZES = (10, 10_000, 1_000_000)
+_NAMED = {"storing": storing.main, "console": consoling.main, "browsing": browsing.main}
 CONTROL = "bare, again"  # what the machine's own noise makes of one thing against itself
 
 
 def main() -> None:
+    if len(sys.argv) > 1 and (named := _NAMED.get(sys.argv[1])) is not None:
+        return named(sys.argv[2:])
+    return _all()
+
+
+def _all() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=14, help="rounds of interleaved measurement (default 14)")
     parser.add_argument("--only", default="", help="operations whose name contains this")

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from embargo.core.address import parse_address, parse_ipv4, parse_ipv6, plain
+from embargo.core.address import is_loopback, parse_address, parse_ipv4, parse_ipv6, plain
 
 IPV4 = {  # case: (text, address or None)
     "four decimal parts": ("203.0.113.9", "203.0.113.9"),
@@ -101,3 +101,21 @@ PLAIN = {
 @pytest.mark.parametrize(("given", "expected"), PLAIN.values(), ids=PLAIN)
 def test_plain(given: str, expected: str) -> None:
     assert plain(ip_address(given)) == ip_address(expected)
+
+
+LOOPBACK = {  # case: (host, whether it is this machine to itself)
+    "IPv4": ("127.0.0.1", True),
+    "the rest of 127/8": ("127.9.9.9", True),
+    "IPv6": ("::1", True),
+    "mapped": ("::ffff:127.0.0.1", True),
+    "the name": ("LocalHost", True),
+    "a name that looks alike": ("localhost.example.com", False),
+    "no address at all": ("0.0.0.0", False),
+    "another": ("10.0.0.1", False),
+    "nothing": ("", False),
+}
+
+
+@pytest.mark.parametrize(("host", "expected"), LOOPBACK.values(), ids=LOOPBACK)
+def test_loopback(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected

@@ -81,5 +81,5 @@ def test_parameters_of_syslog() -> None:
 def test_batches() -> None:
     found = {plain(row[0]): [plain(cell) for cell in row[1:4]] for row in rows("HTTP batches")}
     assert found == {
-        batch.value: [FORMS[batch].path, FORMS[batch].media, f"{FORMS[batch].scheme} TOKEN"] for batch in Batch
+        batch.value: [FORMS[batch].path or "/", FORMS[batch].media, f"{FORMS[batch].scheme} TOKEN"] for batch in Batch
     }

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,14 @@ def test_names_are_read_as_they_are_made() -> None:
     made = log_file(Path(rotated_name("decisions.3.jsonl", ROTATED, 41)))
     assert made is not None
     assert (made.number, made.rotated, made.first) == (3, ROTATED, 41)
+
+
+def test_a_clock_that_was_set_back_changes_no_order(tmp_path: Path) -> None:
+    """Records count up, whatever the names say of the time."""
+    names = [rotated_name("decisions.jsonl", ROTATED - timedelta(hours=first), first) for first in (1, 4, 10)]
+    for name in ("decisions.jsonl", *names):
+        (tmp_path / name).touch()
+    assert [file.path.name for file in log_files(tmp_path)] == [*names, "decisions.jsonl"]
 
 
 def test_each_record_is_in_one_file(tmp_path: Path) -> None:

@@ -202,7 +202,10 @@ CAUSES: dict[str, tuple[list[Record], str]] = {
         ],
         "the log of that time was deleted on 2027-03-08",
     ),
-    "nobody knows": ([beat(60), beat(300)], "no heartbeat: it hung, the machine slept, or its clock was set"),
+    "nobody knows": (
+        [beat(60), beat(300)],
+        "no heartbeat: it hung or was killed, the machine slept or lost power, or its clock was set",
+    ),
 }
 
 

@@ -308,15 +308,16 @@ def test_a_cursor_that_is_broken_is_not_begun_anew(tmp_path: Path) -> None:
         courier(tmp_path, Inbox())
 
 
+CHAIN = {"stem": "decisions", "number": 1, "first": 1, "offset": 9, "sequence": 1}
 DAMAGED = {  # case: what of a cursor is written over
-    "an offset that is a text": ("chains", [{"stem": "decisions", "number": 1, "first": 1, "offset": "9", "sequence": 1}]),
-    "an offset before the file": ("chains", [{"stem": "decisions", "number": 1, "first": 1, "offset": -9, "sequence": 1}]),
-    "a chain that is none": ("chains", [{"stem": ["x"], "number": 1, "first": 1, "offset": 9, "sequence": 1}]),
+    "an offset that is a text": ("chains", [CHAIN | {"offset": "9"}]),
+    "an offset before the file": ("chains", [CHAIN | {"offset": -9}]),
+    "a chain that is none": ("chains", [CHAIN | {"stem": ["x"]}]),
     "a count that is a text": ("counts", {"delivered": "many"}),
     "a count that is unknown": ("counts", {"lost": 1}),
     "a time that is a number": ("newest", 5),
     "another version": ("version", 2),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("member", "value"), DAMAGED.values(), ids=DAMAGED)

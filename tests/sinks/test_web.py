@@ -1,5 +1,6 @@
 """HTTP batches against servers that check the wire format and refuse items under status 200."""
 
+import contextlib
 import json
 import socket
 import threading
@@ -206,6 +207,23 @@ def test_form(collector: Collector, batch: Batch, tmp_path: Path) -> None:
             assert streams[0]["values"][0][0] == str(int(NOW.timestamp() * 1000 + 1) * 1_000_000)
             found = [json.loads(line) for stream in streams for _, line in stream["values"]]
     assert {record["event"]["id"] for record in found} == {identifier(number) for number in range(1, 5)}
+
+
+PATHS = {  # case: (form, what the address ends in, what is asked for)
+    "lines, nowhere in particular": (Batch.LINES, "", "/"),
+    "lines, with a key alone": (Batch.LINES, "?x=1", "/?x=1"),
+    "Elasticsearch behind a prefix": (Batch.ELASTICSEARCH, "/es", "/es/_bulk"),
+    "Elasticsearch in full": (Batch.ELASTICSEARCH, "/es/_bulk?pipeline=p", "/es/_bulk?pipeline=p"),
+    "Splunk with a channel": (Batch.SPLUNK, "?channel=1", "/services/collector/event?channel=1"),
+}
+
+
+@pytest.mark.parametrize(("form", "ending", "path"), PATHS.values(), ids=PATHS)
+def test_where_a_batch_goes(collector: Collector, form: Batch, ending: str, path: str) -> None:
+    to = sink(f"http://127.0.0.1:{collector.port}{ending}", batch=form)
+    with contextlib.suppress(Unreachable):  # it answers no bulk request
+        Web(to).deliver(messages(to))
+    assert collector.got[0][0] == path
 
 
 def test_lines_of_another_format(collector: Collector) -> None:

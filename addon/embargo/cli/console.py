@@ -5,16 +5,16 @@ import signal
 import ssl
 import sys
 import threading
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 import click
 
-from embargo.cli.console_place import address, certified, hosts, is_loopback, why_not
-from embargo.cli.options import log_option, policy_option
+from embargo.cli.console_place import address, certified, hosts, why_not
+from embargo.cli.options import NetworkType, log_option, policy_option
 from embargo.cli.output import printable
+from embargo.core.address import Network, is_loopback
 from embargo.paths import runtime_directory, state_directory
 
 if TYPE_CHECKING:
@@ -26,21 +26,6 @@ if TYPE_CHECKING:
 PORT = 8090
 _NICENESS = 10  # the proxy goes first; 19 is the least urgent
 _ROLES = ("viewer", "auditor", "operator", "admin")
-
-
-class NetworkType(click.ParamType[IPv4Network | IPv6Network]):
-    """An address or a network."""
-
-    name = "NET"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The network that *value* spells; a usage error where it is none."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return ip_network(value)
-        except ValueError as wrong:
-            self.fail(str(wrong), param, ctx)
 
 
 class GroupRole(click.ParamType[tuple[str, str]]):
@@ -134,7 +119,7 @@ def command(
     tls_certificate: Path | None,
     tls_key: Path | None,
     host_names: tuple[str, ...],
-    trusted: tuple[IPv4Network | IPv6Network, ...],
+    trusted: tuple[Network, ...],
     user_header: str | None,
     groups_header: str | None,
     oidc_issuer: str | None,
@@ -261,9 +246,7 @@ def _until_told(server: "Server", ingest: "Ingest | None") -> None:
         _fail("the server ended by itself")
 
 
-def _proxy(
-    trusted: tuple[IPv4Network | IPv6Network, ...], user_header: str | None, groups_header: str | None
-) -> "ProxySignIn | None":
+def _proxy(trusted: tuple[Network, ...], user_header: str | None, groups_header: str | None) -> "ProxySignIn | None":
     from embargo.console.access.detour import can_tell
     from embargo.console.settings import ProxySignIn
 

@@ -48,13 +48,3 @@ def why_not(failure: OSError) -> str:
     """Why nothing can listen, of what cheroot makes of it: `No socket could be created -- (… [Errno 98] WORDS)`."""
     words = re.findall(r"\[Errno -?[0-9]+\] ([^()\[\]]+)", str(failure))
     return words[-1].strip() if words else str(failure)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether *host* is this machine, for nobody else."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

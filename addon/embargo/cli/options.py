@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 
 import click
 
+from embargo.core.address import Network
 from embargo.paths import default_policy, log_directory
 
 type Decorator = Callable[[Callable[..., None]], Callable[..., None]]
@@ -58,6 +60,24 @@ class Instant(click.ParamType[datetime]):
             return moment(value)
         except Mistake as mistake:
             self.fail(str(mistake), param, ctx)
+
+
+class NetworkType(click.ParamType[Network]):
+    """An address or a network, of which *strict* wants no bits behind its prefix."""
+
+    name = "NET"
+
+    def __init__(self, *, strict: bool = True) -> None:
+        self._strict = strict
+
+    def convert(self, value: str | Network, param: click.Parameter | None, ctx: click.Context | None) -> Network:
+        """The network that *value* spells; a usage error where it is none."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return ip_network(value, strict=self._strict)
+        except ValueError as wrong:
+            self.fail(str(wrong), param, ctx)
 
 
 def at_option(function: Callable[..., None]) -> Callable[..., None]:

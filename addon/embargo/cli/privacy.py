@@ -4,13 +4,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
 
 import click
 
-from embargo.cli.options import at_option, json_option, log_option, policy_option
+from embargo.cli.options import NetworkType, at_option, json_option, log_option, policy_option
 from embargo.cli.output import echo_json, printable
 from embargo.core.address import Network
 from embargo.journal.audit import login_user
@@ -54,19 +52,6 @@ def command(ctx: click.Context, policy: tuple[Path, ...], at: datetime, as_json:
         click.echo(printable(line))
 
 
-class NetworkType(click.ParamType[Network]):
-    """An address or a network."""
-
-    name = "NET"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The network that *value* spells; a usage error where it is none."""
-        try:
-            return ip_network(value, strict=False)
-        except ValueError as wrong:
-            self.fail(str(wrong), param, ctx)
-
-
 def _reason(ctx: click.Context, param: click.Parameter, value: str) -> str:
     text = value.encode(errors="replace").decode().strip()
     if not text or len(text) > _LONGEST:
@@ -89,7 +74,7 @@ def _author_option(function: Callable[..., None]) -> Callable[..., None]:
     "networks",
     multiple=True,
     required=True,
-    type=NetworkType(),
+    type=NetworkType(strict=False),
     help="An address or network to try: up to a /8; repeatable.",
 )
 @_reason_option

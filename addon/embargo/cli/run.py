@@ -134,7 +134,8 @@ def command(
     if block_page is not None:
         arguments += ["--set", f"embargo_block_page={block_page}"]
     if not no_console:
-        from embargo.enforce.process.pages import is_loopback, shown_address
+        from embargo.core.address import is_loopback
+        from embargo.enforce.process.pages import shown_address
 
         arguments += ["--set", f"embargo_services={shown_address(console)}"]
         if not console_url and is_loopback(console[0]):  # elsewhere it has TLS and a name, which nobody has told us

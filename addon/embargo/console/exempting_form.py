@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from ipaddress import ip_address
+from typing import Any
 
 from embargo.console.access.accounts import Account
 from embargo.console.selection import instant
@@ -79,7 +80,7 @@ def wishes(record: Record, *, everyone: bool, masked: bool = False) -> Wishes | 
     what = [Choice(f"app:{app}", f"{app}, all of it") for app in record.apps]
     if record.endpoint is not None and record.endpoint.partition(":")[0] != "user_agent":
         kind, _, name = record.endpoint.partition(":")
-        extent = f"{name} and all names below it" if kind == "domain" else f"{record.endpoint} alone"
+        extent = f"{name} and below" if kind == "domain" else f"{record.endpoint} alone"
         what.insert(0, Choice(record.endpoint, extent))
     whom = []
     if record.user is not None:
@@ -164,6 +165,22 @@ def refusal(plan: Plan) -> str | None:
         orders = " and ".join(plan.against)
         return f"{orders}, in force, binds this organization, so this exception needs {', '.join(plan.rule.lacks)}"
     return None if plan.opened else f"it opens nothing: {obstacles(plan)}"
+
+
+def told(plan: Plan, path: str) -> dict[str, Any]:
+    """*plan* for a template; *path*: the file that it would be written to."""
+    return {
+        "rule": plan.rule,
+        "what": what(plan.rule),
+        "whom": whom(plan.rule),
+        "against": plan.against,
+        "opened": plan.opened,
+        "kept": plan.kept,
+        "failed": plan.failed,
+        "obstacles": obstacles(plan),
+        "refused": refusal(plan),
+        "file": path,
+    }
 
 
 def obstacles(plan: Plan) -> str:

@@ -116,6 +116,8 @@ def _named(root: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str
 
 def _of_revision(text: str, paths: list[Path], directory: Path) -> Side:
     """The policy as the revision *text* of git has it. Raises RevisionError, OSError, PolicyError."""
+    if not text.isprintable():
+        raise RevisionError(f"{text!r} is no revision")
     revision = find_revision(text, paths[-1].parent)
     below, shown = f"{directory}/", f"{text}:"
     try:

@@ -14,9 +14,10 @@ _PATIENCE = 0.2  # seconds that the page waits for a log that nobody has verifie
 
 def seal_of(record: Record, *, verify: bool) -> list[Fact]:
     """What stands on its page; *verify*: with the state of the whole log, which is read for it where that is old."""
-    known = (Line(text=record.seal, note=f"of record {record.sequence}"),) if record.seal is not None else ()
-    facts = [Fact("Seal", known or (Line(text="none: it was written by a proxy that does not seal"),))]
-    return [*facts, Fact("Verified", tuple(_verified()))] if verify else facts
+    if record.seal is None:
+        return [Fact("Seal", (Line(text="none, so nothing can be proved of it: what wrote it does not seal"),))]
+    sealed = Fact("Seal", (Line(text=record.seal, note=f"of record {record.sequence}"),))
+    return [sealed, Fact("Verified", tuple(_verified()))] if verify else [sealed]
 
 
 def _verified() -> Iterator[Line]:

@@ -63,3 +63,9 @@ def parse_address(text: str) -> Address | None:
 def plain(address: Address) -> Address:
     """*address* with an IPv4-mapped IPv6 address (a dual-stack listener's peer) as IPv4."""
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host*, an address or a name, is this machine to itself and to nobody else."""
+    address = parse_address(host.lower())
+    return address.is_loopback if address is not None else host.lower() == "localhost"

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from embargo.core.address import Address, parse_address
-from embargo.enforce.process.pages import is_loopback, listening_address
+from embargo.core.address import Address, is_loopback, parse_address
+from embargo.enforce.process.pages import listening_address
 
 type Place = tuple[str, int]  # address, or a name, and port
 

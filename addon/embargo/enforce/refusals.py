@@ -13,13 +13,13 @@ from mitmproxy.proxy import layer
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData, TlsData
 
+from embargo.core.address import is_loopback
 from embargo.core.decision import Decision, Reason
 from embargo.core.request import Surface
 from embargo.core.rules import Respond
 from embargo.enforce.answers import connect_answer, http_answer, is_grpc, load_template, refusal, status_of
 from embargo.enforce.datagrams.datagram_layer import Datagram
 from embargo.enforce.gate import Gate, close, cut
-from embargo.enforce.process.pages import is_loopback
 from embargo.enforce.tls.layers import ACCESS_DENIED, Refuse, SecondHello
 from embargo.enforce.tls.undecided import EndlessHead
 

@@ -12,14 +12,13 @@ class Format:
     """One language."""
 
     write: Callable[[Record], str]  # one line without line feed
-    json: bool  # whether the line is a JSON object
     standard: str  # what it follows
 
 
 FORMATS: Mapping[str, Format] = {
-    "ecs": Format(write=ecs.write, json=True, standard="Elastic Common Schema 8.11: the record as it is"),
-    "ocsf": Format(write=ocsf.write, json=True, standard="Open Cybersecurity Schema Framework 1.8"),
-    "cef": Format(write=cef.write, json=False, standard="Common Event Format 1"),
-    "eve": Format(write=eve.write, json=True, standard="Suricata's EVE"),
-    "syslog": Format(write=syslog.write, json=False, standard="RFC 5424, with words for people"),
+    "ecs": Format(write=ecs.write, standard="Elastic Common Schema 8.11: the record as it is"),
+    "ocsf": Format(write=ocsf.write, standard="Open Cybersecurity Schema Framework 1.8"),
+    "cef": Format(write=cef.write, standard="Common Event Format 1"),
+    "eve": Format(write=eve.write, standard="Suricata's EVE"),
+    "syslog": Format(write=syslog.write, standard="RFC 5424, with words for people"),
 }

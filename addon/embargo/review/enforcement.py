@@ -61,8 +61,8 @@ def enforcement(
     """What the log's *records* say of the time from *begin* to *end* (aware), of which none after *now* counts.
 
     Needed are those of categories `process` (heartbeats, starts, ends, losses) and `configuration` (tombstones), some
-    minutes beyond both ends too; others are passed over. In any order; heartbeats may come without their records. Raises ValueError where *end* is not after
-    *begin*, or *begin* not before *now*.
+    minutes beyond both ends too; others are passed over. In any order; heartbeats may come without their records.
+    Raises ValueError where *end* is not after *begin*, or *begin* not before *now*.
     """
     end = min(end, now) if now is not None else end
     if end <= begin:

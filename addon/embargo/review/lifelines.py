@@ -203,7 +203,7 @@ class Told:
         for since, until, why in self._losses:
             if since - LONGEST < end and until + _TOUCHING > begin:
                 return why
-        return "no heartbeat: it hung, the machine slept, or its clock was set"
+        return "no heartbeat: it hung or was killed, the machine slept or lost power, or its clock was set"
 
 
 def _span(beat: Heartbeat) -> Span:

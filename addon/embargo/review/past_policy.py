@@ -80,7 +80,7 @@ def past_policy(log: Path, digest: str) -> PastPolicy:
     except PolicyError as refused:
         trouble = f"this release refuses it: {refused.problems[0].message}"
     if policy is not None and policy.digest != digest:
-        policy, trouble = None, "it cannot be loaded as it was, as where it includes a file by an absolute path; this is its text"
+        policy, trouble = None, "it cannot be loaded as it was, as where it includes a file by an absolute path"
     return PastPolicy(digest=digest, documents=documents, policy=policy, trouble=trouble)
 
 

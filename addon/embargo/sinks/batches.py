@@ -19,7 +19,7 @@ _NO_VERDICT = Delivery()
 class Form:
     """One form of a batch."""
 
-    path: str  # behind the address, where it says none
+    path: str  # at the end of the address, where that does not say it; empty: wherever that leads
     media: str  # Content-Type
     scheme: str  # before a bare token in the Authorization header
     body: Callable[[Sink, Sequence[Message]], bytes]
@@ -104,7 +104,7 @@ FORMS: Mapping[Batch, Form] = {
     Batch.ELASTICSEARCH: Form(
         path="/_bulk", media="application/x-ndjson", scheme="ApiKey", body=_bulk, read=_bulk_answer
     ),
-    Batch.LINES: Form(path="/", media="application/x-ndjson", scheme="Bearer", body=_lines, read=_accepted),
+    Batch.LINES: Form(path="", media="application/x-ndjson", scheme="Bearer", body=_lines, read=_accepted),
     Batch.SPLUNK: Form(
         path="/services/collector/event", media="application/json", scheme="Splunk", body=_splunk, read=_accepted
     ),

@@ -8,6 +8,7 @@ import ssl
 import struct
 import termios
 import time
+from collections.abc import Iterator
 
 from embargo.core.sink import Sink
 from embargo.sinks.receiver import PATIENCE, Unreachable, tls_context
@@ -97,7 +98,7 @@ class Connection:
 
 
 @contextlib.contextmanager
-def _told(doing: str):  # type: ignore[no-untyped-def]
+def _told(doing: str) -> Iterator[None]:
     """Failures of the network as Unreachable."""
     try:
         yield

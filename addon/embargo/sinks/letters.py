@@ -72,9 +72,7 @@ def retry(log: Path, name: str, deliver: Callable[[Sequence[Record]], Iterable[i
         return _retried(log, name, deliver, batch)
 
 
-def _retried(
-    log: Path, name: str, deliver: Callable[[Sequence[Record]], Iterable[int]], batch: int
-) -> tuple[int, int]:
+def _retried(log: Path, name: str, deliver: Callable[[Sequence[Record]], Iterable[int]], batch: int) -> tuple[int, int]:
     path = letters_of(log, name)
     under_way = path.with_name(f"{name}.again.jsonl")
     with _locked(log):

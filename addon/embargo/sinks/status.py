@@ -19,6 +19,7 @@ from typing import Any
 from embargo.core.sink import Sink
 from embargo.journal.backwards import lines_backwards
 from embargo.journal.files import STEMS, LogFile, log_files
+from embargo.journal.regular import open_regular
 from embargo.journal.spool import Chain, Place, sequence_of
 from embargo.sinks import keep
 from embargo.sinks.courier import Progress
@@ -126,7 +127,7 @@ def _last_sequence(file: LogFile) -> int:
     if file.rotated is not None:
         return max(0, file.first - 1)
     try:
-        with file.path.open("rb") as source:
+        with open_regular(file.path) as source:
             for line in lines_backwards(source.fileno(), os.fstat(source.fileno()).st_size):
                 if (sequence := sequence_of(line)) is not None:
                     return sequence

@@ -35,10 +35,10 @@ class Web:
     def __init__(self, sink: Sink, patience: float = PATIENCE) -> None:
         self._sink = sink
         self._form = FORMS[sink.batch]
-        self._path = sink.to.path or self._form.path
-        if sink.batch in _PREFIXED and sink.to.path and not sink.to.path.partition("?")[0].endswith(self._form.path):
-            before, mark, query = sink.to.path.partition("?")
-            self._path = f"{before}{self._form.path}{mark}{query}"
+        path, mark, query = sink.to.path.partition("?")
+        if not path.endswith(self._form.path):
+            path += self._form.path
+        self._path = f"{path or '/'}{mark}{query}"
         self._patience = patience
         self._connection: http.client.HTTPConnection | None = None
         self._token = b""  # of the newest request, without its scheme
@@ -142,9 +142,6 @@ class Web:
     @property
     def _where(self) -> str:
         return f"{self._sink.to.host}:{self._sink.to.port}"
-
-
-_PREFIXED = frozenset(FORMS) - {next(batch for batch, form in FORMS.items() if form.path == "/")}
 
 
 def _why(failure: Exception) -> str:

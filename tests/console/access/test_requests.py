@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import pytest
 from flask import Flask
 
-from console.signed_in import Browser, a_console, signed_in
+from console.signed_in import NOW, Browser, a_console, signed_in
 from embargo.console.access.accounts import Source
 from embargo.console.access.desk import KEY, Desk
 from embargo.console.access.guard import still_signed_in
@@ -89,6 +89,24 @@ def test_without_its_database_it_lets_nobody_in_and_says_why(
         assert "accounts" in answer.text and str(tmp_path) not in answer.text
     assert str(tmp_path / "state/console/accounts.sqlite") in caplog.text
     assert app.test_client().get("/alive").status_code == 200
+
+
+def test_with_a_full_disk_who_is_signed_in_still_looks(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    times = iter([NOW] * 8 + [NOW + timedelta(minutes=5)] * 1_000)
+    app = a_console(tmp_path, now=lambda: next(times))
+    admin = signed_in(app, Role.ADMIN)
+    token = desk_of(app).tokens.add(admin.account, "siem", [Right.POLICY], now=NOW.timestamp(), days=1)  # type: ignore[arg-type]
+    with desk_of(app).database.change() as rows:
+        for table in ("sessions", "tokens"):
+            rows.execute(
+                f"CREATE TRIGGER full_{table} BEFORE UPDATE ON {table} BEGIN SELECT RAISE(FAIL, 'disk is full'); END"
+            )
+    for _ in range(8):
+        desk_of(app).now()
+    assert admin.get("/account/").status_code == 200
+    headers = {"Authorization": f"Bearer {token}"}
+    assert app.test_client().get("/api/v1/policy", headers=headers).status_code == 200
+    assert "disk is full" in caplog.text
 
 
 def test_no_forwarded_host_counts(app: Flask) -> None:

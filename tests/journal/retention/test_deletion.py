@@ -334,17 +334,7 @@ def records_in_front_that_cover_the_file_before(log: Path) -> None:
     file.path.rename(file.path.with_name(file.path.name.replace("-4.", "-1.")))
 
 
-def no_seals_and_numbers_that_cover_the_file_before(log: Path) -> None:
-    file, found = plain(log, 1)
-    log_files(log)[0].path.unlink()
-    file.path.write_bytes(b"".join(line(number, NOW - timedelta(days=400)) for number in range(1, 7)))
-    file.path.rename(file.path.with_name(file.path.name.replace("-4.", "-1.")))
-    aged(log, 1, log_files(log)[1].path.read_bytes().splitlines(keepends=True))
-    assert found
-
-
 FORGED = {
-    "no seals, and numbers that cover the file before": no_seals_and_numbers_that_cover_the_file_before,
     "a last record that is old": a_last_record_of_old,
     "one record alone that is old": nothing_but_a_record_of_old,
     "a first number that covers the file before": a_first_number_that_covers_the_file_before,
@@ -360,6 +350,20 @@ def test_nobody_without_a_key_has_us_explain_what_he_took_away(forge: Callable[[
     forge(tmp_path)
     run_all(tmp_path, LogSettings(), NOW)
     assert any("missing" in finding or "cut off" in finding for finding in verified(tmp_path)), verified(tmp_path)
+
+
+def test_a_file_without_seals_explains_nothing_that_was_sealed(tmp_path: Path) -> None:
+    """Who has no key takes the first away, and has the second say that it was never sealed, and began at 1."""
+    chain = Chain(tmp_path)
+    first, second = (chain.rotated(days, compressed=False).path for days in (450, 420))
+    chain.rotated(400)
+    chain.rotated(1)
+    first.unlink()
+    second.write_bytes(b"".join(line(number, NOW - timedelta(days=420)) for number in range(1, 7)))
+    second.rename(second.with_name(second.name.replace("-4.", "-1.")))
+    run_all(tmp_path, LogSettings(), NOW)
+    assert len(names(tmp_path)) == 1
+    assert any("missing" in finding for finding in verified(tmp_path)), verified(tmp_path)
 
 
 HIDDEN: dict[str, Callable[[Path], object]] = {

@@ -87,9 +87,7 @@ LASTING = {  # case: (when it was granted, its `until`, when it was ended; in ho
 
 @pytest.mark.parametrize(("times", "there"), LASTING.values(), ids=LASTING)
 @pytest.mark.parametrize("kind", ["exception", "break_glass"])
-def test_what_is_in_effect_in_the_period(
-    times: tuple[int, int | None, int | None], there: bool, kind: str
-) -> None:
+def test_what_is_in_effect_in_the_period(times: tuple[int, int | None, int | None], there: bool, kind: str) -> None:
     """What lets something through in November stands in November's report, whenever it was granted."""
     granted, until, ended = times
     begin, finish = {

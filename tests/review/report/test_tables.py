@@ -1,7 +1,7 @@
 import csv
 import io
 
-from embargo.review.report.tables import named, tables
+from embargo.review.report.tables import tables
 from embargo.review.report.tallies import CLASSES
 from review.report.made import made
 
@@ -20,7 +20,7 @@ def test_no_cell_is_a_formula_and_no_line_is_broken() -> None:
 
 def test_the_tables_say_what_the_report_says() -> None:
     report = made()
-    found = named(tables(report))
+    found = {each.name: each for each in tables(report)}
     assert dict(found["totals"].rows) == {key: str(report.tallies.totals[key]) for key in CLASSES}
     for place, key in enumerate(CLASSES, 2):
         assert sum(int(row[place]) for row in found["over-time"].rows) == report.tallies.totals[key]

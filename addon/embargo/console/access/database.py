@@ -4,6 +4,7 @@ SQLite in `STATE/console/accounts.sqlite`, mode 600. It holds no secret in the c
 key of the second factor and the key that signs cookies. Passwords, session ids, links and tokens are hashes.
 """
 
+import logging
 import os
 import secrets
 import sqlite3
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from embargo.paths import private_directory
 
+_LOG = logging.getLogger("embargo.console")
 NAME = "accounts.sqlite"
 _WAIT = 10.0  # seconds for another's write
 _VERSION = 1
@@ -123,6 +125,14 @@ class Database:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+
+    def note(self, statement: str, values: tuple[object, ...]) -> None:
+        """A change that nothing depends on, such as when one was last seen: where it cannot be made, that is told."""
+        try:
+            with self.change() as rows:
+                rows.execute(statement, values)
+        except Unusable as failure:
+            _LOG.warning("%s", failure)
 
     def secret(self) -> str:
         """The key that signs cookies, hex; made with the database."""

@@ -17,6 +17,7 @@ from embargo.console.access.desk import desk
 from embargo.console.access.detour import through_proxy
 from embargo.console.access.rights import Role
 from embargo.console.settings import AccessSettings
+from embargo.core.address import is_loopback
 
 type Environment = dict[str, Any]
 type Application = Callable[[Environment, Callable[..., Any]], Iterable[bytes]]
@@ -62,7 +63,7 @@ class Forwarding:
         peer = environ.get("REMOTE_ADDR", "")
         environ[DETOUR] = self._detour(environ)
         trusted = self._trusted(peer) and not environ[DETOUR]
-        environ[PASSED_BY] = self._alone and not trusted and not _is_loopback(peer)
+        environ[PASSED_BY] = self._alone and not trusted and not is_loopback(peer)
         if trusted:
             environ["REMOTE_ADDR"] = self._client(forwarded.get("HTTP_X_FORWARDED_FOR", ""), peer)
             if user:
@@ -165,13 +166,6 @@ def by_detour() -> bool:
 def passed_by() -> bool:
     """Whether the request came past the proxy that stands before the console, unencrypted as it is."""
     return bool(request.environ.get(PASSED_BY))
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 def _key(header: str) -> str:

@@ -64,8 +64,7 @@ class Sessions:
         if row is None or now - row["seen"] > self._idle or now - row["begun"] > self._absolute:
             return None
         if seen and now - row["seen"] > _GRAIN:
-            with self.database.change() as rows:
-                rows.execute("UPDATE sessions SET seen = ? WHERE hash = ?", (now, hashed(key)))
+            self.database.note("UPDATE sessions SET seen = ? WHERE hash = ?", (now, hashed(key)))
         return _session(row)
 
     def of(self, account: Account | None, now: float) -> tuple[Session, ...]:

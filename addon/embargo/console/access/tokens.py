@@ -91,8 +91,7 @@ class Tokens:
         if row is None:
             return None
         if row["used"] is None or now - row["used"] > _GRAIN:
-            with self.database.change() as rows:
-                rows.execute("UPDATE tokens SET used = ? WHERE id = ?", (now, row["token"]))
+            self.database.note("UPDATE tokens SET used = ? WHERE id = ?", (now, row["token"]))
         return replace(account_of(row), scopes=frozenset(map(Right, row["scopes"].split())))
 
     def of(self, account: Account | None, now: float) -> tuple[Token, ...]:

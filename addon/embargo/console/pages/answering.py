@@ -19,7 +19,7 @@ from embargo.console.exempting_form import Form, NotPossible, carry_out, planned
 from embargo.console.freshness import refresh
 from embargo.console.pages.display import display
 from embargo.console.pages.record import found as record_of
-from embargo.review.exempting import Plan, Wish
+from embargo.review.exempting import Wish
 
 blueprint = Blueprint("answering", __name__)
 
@@ -44,7 +44,7 @@ def preview(identifier: str) -> str | tuple[str, int]:
     try:
         wanted = _wanted(asked, form)
         with planned(settings(), wanted, now()) as (file, plan):
-            told = _told(plan, str(file.path))
+            told = exempting.told(plan, str(file.path))
     except NotPossible as refused:
         return _request_page(asked, form, str(refused)), 422
     fixed = replace(form, long="until", until=wanted.until.isoformat())  # so that what is granted is what was seen
@@ -132,21 +132,6 @@ def _request_page(asked: Request, form: Form, problem: str | None = None, **give
         **shown(asked),
         **known,
     )
-
-
-def _told(plan: Plan, path: str) -> dict[str, Any]:
-    return {
-        "rule": plan.rule,
-        "what": exempting.what(plan.rule),
-        "whom": exempting.whom(plan.rule),
-        "against": plan.against,
-        "opened": plan.opened,
-        "kept": plan.kept,
-        "failed": plan.failed,
-        "obstacles": exempting.obstacles(plan),
-        "refused": refusal(plan),
-        "file": path,
-    }
 
 
 def _line(text: str) -> str:

@@ -83,7 +83,7 @@ def show() -> str | tuple[str, int] | Answer:
 @requires(Right.COUNTS)
 def completions() -> Response:
     """What the search box offers, as JSON."""
-    return jsonify(completions=completed(request.args.get("q", "")[:1000], _known()))
+    return jsonify(completions=completed(request.args.get("q", "")[:1000], known_values()))
 
 
 @blueprint.post("/log/views")
@@ -153,7 +153,7 @@ def _page(selection: Selection, *, problem: str | None = None, typed: str | None
         columns=_columns(selection),
         shown=shown,
         presets=list(_presets(selection)),
-        completions=completed("", _known()),
+        completions=completed("", known_values()),
         views=list(_views()),
         overview_url=selection.at().url("overview.show"),
         log_directory=settings().log,
@@ -191,7 +191,8 @@ def _back() -> str:
     return local_path(request.form.get("next")) or url_for("log.show")
 
 
-def _known() -> dict[str, tuple[str, ...]]:
+def known_values() -> dict[str, tuple[str, ...]]:
+    """What completion knows: with the names of the policy, where one loads."""
     try:
         return known(policy())
     except PolicyError:

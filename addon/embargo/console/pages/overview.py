@@ -11,8 +11,8 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as Answer
 
 from embargo.console.access.rights import Right, requires
-from embargo.console.completing import completions, known
-from embargo.console.context import now, policy, settings, store
+from embargo.console.completing import completions
+from embargo.console.context import now, settings, store
 from embargo.console.counting import Counted
 from embargo.console.freshness import refresh
 from embargo.console.health import notices
@@ -20,12 +20,12 @@ from embargo.console.masking import masked, pseudonym, refuse_names
 from embargo.console.moments import DAY, buckets, in_days, zone_name, zone_of
 from embargo.console.news import news
 from embargo.console.pages.display import clip, display
+from embargo.console.pages.log import known_values
 from embargo.console.pages.record import incident_of
 from embargo.console.selection import PRESETS, Selection
 from embargo.journal.query import BadTerm, Query
 from embargo.journal.store import Cell, Dimension, Top
 from embargo.journal.verdict_class import VerdictClass
-from embargo.policy.problem import PolicyError
 from embargo.review.chart.bars import Row, bars
 from embargo.review.chart.look import VERDICTS
 from embargo.review.chart.timeline import timeline
@@ -104,7 +104,7 @@ def _page(
         period=period,
         masked=masked(),
         presets=list(_presets(selection)),
-        completions=completions("", _known()),
+        completions=completions("", known_values()),
         log_directory=settings().log,
         **told,
     )
@@ -196,10 +196,3 @@ def _presets(selection: Selection) -> Iterator[dict[str, Any]]:
         chosen = selection.last(span)
         current = chosen.text == selection.text or (not selection.period and span == _USUAL)
         yield {"label": label, "url": replace(chosen, snapshot=None).url("overview.show"), "current": current}
-
-
-def _known() -> Mapping[str, tuple[str, ...]]:
-    try:
-        return known(policy())
-    except PolicyError:
-        return known(None)

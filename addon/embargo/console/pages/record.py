@@ -35,7 +35,6 @@ from embargo.journal.store import Gone
 from embargo.journal.store.rows import Row
 from embargo.journal.verdict_class import verdict_class
 from embargo.policy.problem import PolicyError
-from embargo.review.exempting import Plan
 from embargo.review.explain import explain
 from embargo.review.history import NoSuchPolicy
 from embargo.review.past_policy import PastPolicy, past_policy
@@ -165,7 +164,7 @@ def preview(identifier: str) -> str | tuple[str, int]:
     try:
         wanted = exempting.wish(form, record, _account(), now(), display().typed)
         with exempting.planned(settings(), wanted, now()) as (file, plan):
-            told = _told(plan, str(file.path))
+            told = exempting.told(plan, str(file.path))
     except exempting.NotPossible as refused:
         return _exception(record, form, problem=str(refused)), 422
     # the hour or the day counts from when it was shown, so that what is granted is what was seen
@@ -197,21 +196,6 @@ def _exception(record: Record, form: exempting.Form, **given: Any) -> str:
     return render_template(
         "exception.html", record=record, form=form, wishes=exempting.wishes(record, everyone=True), **known
     )
-
-
-def _told(plan: Plan, path: str) -> dict[str, Any]:
-    return {
-        "rule": plan.rule,
-        "what": exempting.what(plan.rule),
-        "whom": exempting.whom(plan.rule),
-        "against": plan.against,
-        "opened": plan.opened,
-        "kept": plan.kept,
-        "failed": plan.failed,
-        "obstacles": exempting.obstacles(plan),
-        "refused": exempting.refusal(plan),
-        "file": path,
-    }
 
 
 def _offered(record: Record) -> exempting.Wishes | None:

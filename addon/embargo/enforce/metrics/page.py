@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from embargo.core.address import is_loopback
 from embargo.enforce.metrics.crew import CrewMetrics
 from embargo.enforce.metrics.readings import Reading, Series
-from embargo.enforce.process.pages import Reply, is_loopback, told
+from embargo.enforce.process.pages import Reply, told
 
 PATH = "/metrics"
 FEWEST = 16  # characters of a token

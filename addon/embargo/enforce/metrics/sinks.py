@@ -25,9 +25,5 @@ def sink_series(log: Path) -> Series:
     from embargo.sinks.status import read  # not before somebody asks
 
     told = read(log)
-    found: Series = {}
-    for sink in told["sinks"] if told is not None else ():
-        for name, member in _MEMBERS.items():
-            if type(value := sink.get(member)) in (int, float):
-                found[name, (str(sink.get("name", "")),)] = float(value)
-    return found
+    sinks = told["sinks"] if told is not None else ()
+    return {(name, (sink["name"],)): float(sink[member]) for sink in sinks for name, member in _MEMBERS.items()}

@@ -5,7 +5,6 @@ headers is read.
 """
 
 import asyncio
-import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -98,14 +97,6 @@ def listening_address(text: str) -> tuple[str, int]:
     if not (port.isascii() and port.isdigit() and int(port) <= 65535) or (":" in host and not host.startswith("[")):
         raise ValueError(f"{text!r} is no [ADDRESS:]PORT; an IPv6 address stands in brackets.")
     return host.strip("[]") or "127.0.0.1", int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether *host*, an address or a name, is this machine to itself."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def shown_address(address: tuple[str, int]) -> str:

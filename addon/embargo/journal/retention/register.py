@@ -35,8 +35,7 @@ class Register:
     def accounts_for(self, file: LogFile, extent: Extent, key: Ed25519PublicKey) -> bool:
         """Whether all that stood before *file* in its chain, if anything, was deleted on record as well.
 
-        Of a release that kept no record of what it deleted there may have been some; those were not sealed either. Raises
-        OSError.
+        A release that kept no record of what it deleted did not seal it either. Raises OSError.
         """
         ours = [other for other in log_files(self._log, file.stem) if other.chain == file.chain]
         if any(other.path == file.path for other in ours) and ours[0].path != file.path:
@@ -73,9 +72,11 @@ class Register:
                 continue
             hold = known.get(order.id)
             if hold is None or not order.is_of(hold):
-                raise HoldsUnreadable(f"{order.id} is not in {FILE} as it was ordered; bring that back")
+                raise HoldsUnreadable(f"{order.id} is not in {FILE} as it was ordered; bring the file back as it was")
             if not hold.holds and order.id not in ended:
-                raise HoldsUnreadable(f"{order.id} is ended in {FILE}, and no record says so; bring that back")
+                raise HoldsUnreadable(
+                    f"{order.id} is ended in {FILE}, and no record says so; bring the file back as it was"
+                )
 
     def needs(self, file: LogFile, *, holding: bool) -> bool:
         """Whether a tombstone in the audit *file* still explains anything; *holding*: something is on hold.

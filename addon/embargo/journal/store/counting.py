@@ -5,7 +5,7 @@ edges of a period is counted in an index.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -13,36 +13,35 @@ from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table, func,
 
 from embargo.journal.store import schema
 from embargo.journal.store.dialect import among, rounded
+from embargo.journal.store.estimating import Estimating
 from embargo.journal.store.lexicon import Lexicon
+from embargo.journal.store.recent import Asked, Recent
+from embargo.journal.store.removal import removals
 from embargo.journal.store.selection import Selection
 from embargo.journal.store.spans import DAY, HOUR, LENGTHS, SPAN, Piece, covering, pieces
 
 _record = schema.record.c
 _WHO = (schema.by_who, schema.by_who.c.who, _record.who)
 _NAMES = (schema.by_names, schema.by_names.c.names, _record.names)
-_TABLES: Mapping[str, tuple[Table, ColumnElement[int]]] = {
-    "who": (schema.by_who, schema.by_who.c.who),
-    "names": (schema.by_names, schema.by_names.c.names),
-    "kind": (schema.by_kind, schema.by_kind.c.kind),
-}
 
 
-class Counting:
+class Counting(Estimating):
     """Counts in one transaction. *snapshot*: the highest row that counts."""
 
-    def __init__(self, connection: Connection, lexicon: Lexicon, snapshot: int) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, lexicon: Lexicon, snapshot: int, recent: Recent | None = None) -> None:
+        super().__init__(connection)
         self._lexicon = lexicon
         self._snapshot = snapshot
+        self._recent = recent
+        self._removals: int | None = None
         self._highest: int | None = None
-        self._estimates: dict[tuple[str, int, int, int], int] = {}
 
     def by_kind(self, selection: Selection) -> Counter[int]:
         """Rows by kind."""
         if selection.nothing:
             return Counter()
         if not selection.only_kinds:
-            return self._counted(selection, _record.kind)
+            return self._recently(selection, "kind", _record.kind)
         return self._kept(selection)
 
     def by_class(self, selection: Selection) -> Counter[int]:
@@ -71,7 +70,9 @@ class Counting:
             return Counter()
         bucket = rounded(_record.time, length)
         if not selection.only_kinds or length % LENGTHS[HOUR]:
-            return self._classed(self._counted(selection, bucket, _record.kind))
+            counted = self._recently(selection, f"time by {length}", bucket, _record.kind)
+            self._keep(selection, "kind", lambda: _summed_up(counted))
+            return self._classed(counted)
         classes = self._whole_classes(selection)
         table = schema.by_kind if classes is None else schema.by_class
         key = schema.by_kind.c.kind if classes is None else schema.by_class.c["class"]
@@ -137,7 +138,20 @@ class Counting:
 
     def by_extra(self, selection: Selection) -> Counter[tuple[int, int]]:
         """Rows by extra and class."""
-        return self._classed(self._counted(selection, _record.extra, _record.kind))
+        return self._classed(self._recently(selection, "extra", _record.extra, _record.kind))
+
+    def keeps(self, selection: Selection) -> bool:
+        """Whether the counts by who and names are kept, and need not be counted row by row."""
+        return self._whole_classes(selection) is not None
+
+    def by_who(self, selection: Selection) -> Counter[tuple[int, int]]:
+        """Rows by who and class, counted row by row."""
+        if selection.nothing:
+            return Counter()
+        if selection.whos is not None and len(selection.whos) == 1:
+            (who,) = selection.whos
+            return self._classed(Counter({(who, kind): n for kind, n in self.by_kind(selection).items()}))
+        return self._classed(self._recently(selection, "who", _record.who, _record.kind))
 
     # --- ways
 
@@ -232,6 +246,30 @@ class Counting:
             self._highest = self._connection.scalar(select(func.max(_record.row))) or 0
         return self._highest <= self._snapshot
 
+    def _recently(self, selection: Selection, name: str, *columns: ColumnElement[Any]) -> Counter[Any]:
+        """As `_counted`; *name* tells the columns apart. What is found is kept for a while."""
+        asked = self._asked(selection, name)
+        if asked is None or self._recent is None:
+            return self._counted(selection, *columns)
+        if (found := self._recent.get(asked)) is None:
+            found = self._counted(selection, *columns)
+            self._recent.put(asked, found)
+        return found
+
+    def _keep(self, selection: Selection, name: str, found: Callable[[], Counter[Any]]) -> None:
+        """Keep what `_recently` will be asked for."""
+        asked = self._asked(selection, name)
+        if asked is not None and self._recent is not None and self._recent.get(asked) is None:
+            self._recent.put(asked, found())
+
+    def _asked(self, selection: Selection, name: str) -> Asked | None:
+        """None where rows may come that count, too."""
+        if self._removals is None:
+            self._removals = removals(self._connection)
+        self._newest()
+        assert self._highest is not None
+        return None if self._snapshot > self._highest else (selection, name, self._snapshot, self._removals)
+
     def _counted(self, selection: Selection, *columns: ColumnElement[Any]) -> Counter[Any]:
         """Rows by *columns*, counted in an index."""
         if selection.nothing:
@@ -246,39 +284,13 @@ class Counting:
             return Counter({row[0]: row[1] for row in rows})
         return Counter({tuple(map(int, row[:-1])): row[-1] for row in rows})
 
-    def driver(self, selection: Selection) -> str:
-        """The column whose index finds the selection's rows soonest."""
-        if selection.identifiers is not None:
-            return "id"
-        if selection.connections is not None:
-            return "connection"
-        estimates = {
-            name: self.estimate(name, numbers, selection)
-            for name, numbers in (("who", selection.whos), ("names", selection.names), ("kind", selection.kinds))
-            if numbers is not None
-        }
-        if not estimates:
-            return "time"
-        return min(estimates, key=lambda name: estimates[name])
 
-    def total(self, selection: Selection) -> int:
-        """About how many rows there are in the spans that the period touches."""
-        return self.estimate("kind", None, selection)
-
-    def estimate(self, name: str, numbers: frozenset[int] | None, selection: Selection) -> int:
-        """About how many rows have one of *numbers*, in the spans that the period touches."""
-        begin, end = selection.begin // LENGTHS[SPAN], selection.end // LENGTHS[SPAN]
-        known = (name, id(numbers), begin, end)  # the sets are those of one selection, which lives as long as we do
-        if known not in self._estimates:
-            table, key = _TABLES[name]
-            within = (table.c.level == SPAN, table.c.bucket >= begin, table.c.bucket <= end)
-            if numbers is None:
-                found = self._connection.scalar(select(func.sum(table.c.n)).where(*within)) or 0
-            else:
-                rows = self._connection.execute(select(key, func.sum(table.c.n)).where(*within).group_by(key))
-                found = sum(n for value, n in rows if value in numbers)
-            self._estimates[known] = found
-        return self._estimates[known]
+def _summed_up(counted: Counter[tuple[int, int]]) -> Counter[int]:
+    """Counts by a value and kind as counts by kind."""
+    found: Counter[int] = Counter()
+    for (_, kind), n in counted.items():
+        found[kind] += n
+    return found
 
 
 def _within_time(selection: Selection, piece: Piece) -> Selection:

@@ -182,7 +182,11 @@ def _kind(
 
 
 def _hosts(
-    domain: str | None, question: str | None, server_name: str | None, reached: str | None, related: tuple[str, ...]
+    domain: str | None,
+    question: str | None,
+    server_name: str | None,
+    reached: str | None,
+    related: tuple[str, ...] | None,
 ) -> tuple[str, ...]:
     """As `Record.host`, and then the others of `Record.hosts`."""
     if domain is not None and domain.startswith("["):

@@ -92,6 +92,10 @@ def tops(
         for number, n in counting.by_kind(selection).items():
             kind = lexicon.kinds[number]
             _add(found, read(kind), kind.class_number, n)
+    elif dimension in _OF_WHO and not counting.keeps(selection):
+        for (number, cls), n in counting.by_who(selection).items():
+            who = lexicon.whos[number]
+            _add(found, _some(who.client if dimension is Dimension.CLIENT else who.user), cls, n)
     elif dimension in _OF_WHO or dimension is Dimension.HOST:
         if (counted := counting.classed(selection, "names" if dimension is Dimension.HOST else "who")) is not None:
             rows = connection.execute(_best(counted, dimension, limit))
@@ -122,6 +126,8 @@ def _best(counted: Subquery, dimension: Dimension, limit: int) -> Select[Any]:
         .subquery()
     )
     each = [by_key.c[f"n{number}"] for number in range(NO_CLASS + 1)]
+    value: ColumnElement[str | None]
+    group: ColumnElement[Any]
     if dimension is Dimension.HOST:
         value = schema.host.c.name
         joined = by_key.outerjoin(schema.names_member, schema.names_member.c.names == by_key.c.key).outerjoin(

@@ -63,11 +63,11 @@ class Filing:
         The live files are opened before the rotated ones are listed: so a rotation in between is seen twice and
         counted once, and never missed.
         """
-        live = [found for file in listed(self._directory) if file.rotated is None and (found := _open(file, stack))]
-        held = {source.inode for source in live}
+        live = [source for file in listed(self._directory) if file.rotated is None and (source := _open(file, stack))]
+        held = {file.inode for file in live}
         unchanged = {(file.name, file.inode, file.size): file for file in self.files.values() if file.whole}
         seen: set[int] = set()
-        found = Present([], [], [])
+        present = Present([], [], [])
         for log_file in [file for file in listed(self._directory) if file.rotated is not None]:
             try:
                 status = log_file.path.stat()
@@ -79,12 +79,12 @@ class Filing:
                 seen.add(known.id)
                 continue
             if (source := _open(log_file, stack)) is not None:
-                self._file(source, found, seen)
-        for source in live:
-            self._file(source, found, seen)
-        found.sources.sort(key=lambda pair: (pair[0].stem, pair[0].number))  # stable
-        found.missing.extend(file for file in self.files.values() if file.id not in seen)
-        return found
+                self._file(source, present, seen)
+        for file in live:
+            self._file(file, present, seen)
+        present.sources.sort(key=lambda pair: (pair[0].stem, pair[0].number))  # stable
+        present.missing.extend(known for known in self.files.values() if known.id not in seen)
+        return present
 
     def _file(self, source: Source, found: Present, seen: set[int]) -> None:
         """Files *source* under what is known of it, or as new."""

@@ -7,6 +7,8 @@ from embargo.journal.store.counts import Counts, rows_of, tidy
 from embargo.journal.store.filing import Filed
 from embargo.journal.store.interning import Interned
 
+_REMOVALS = "removals"
+
 
 def remove(connection: Connection, interned: Interned, file: Filed) -> int:
     """Removes *file* in one transaction; returns how many rows it had."""
@@ -26,4 +28,12 @@ def remove(connection: Connection, interned: Interned, file: Filed) -> int:
         times = [row[0] for row in rows]
         tidy(connection, interned, min(times), max(times))
     interned.write(connection)
+    number = removals(connection) + 1
+    connection.execute(delete(schema.meta).where(schema.meta.c.key == _REMOVALS))
+    connection.execute(schema.meta.insert().values(key=_REMOVALS, value=str(number)))
     return len(rows)
+
+
+def removals(connection: Connection) -> int:
+    """How many files have been taken out of the store since it was built."""
+    return int(connection.scalar(select(schema.meta.c.value).where(schema.meta.c.key == _REMOVALS)) or 0)

@@ -55,6 +55,12 @@ class Selection:
         sets = (self.kinds, self.whos, self.names, self.extras, self.connections, self.identifiers)
         return self.begin >= self.end or any(each is not None and not each for each in sets)
 
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        sets = (self.kinds, self.whos, self.names, self.not_names, self.extras, self.connections, self.not_connections)
+        return sum(len(each) for each in sets if each is not None)
+
     def with_one(self, driver: str, number: int) -> "Selection":
         """Of the numbers of *driver* (who, names, kind) *number* alone."""
         one = frozenset({number})

@@ -65,7 +65,9 @@ def _behind(connection: Connection, log: Path) -> int:
 
 def _size(place: Place) -> int:
     database, size = place.database(), 0
-    for beside in ("", "-wal") if database is not None else ():
+    if database is None:
+        return 0
+    for beside in ("", "-wal"):
         path = database.with_name(database.name + beside)
         size += path.stat().st_size if path.exists() else 0
     return size

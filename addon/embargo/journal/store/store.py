@@ -29,6 +29,7 @@ from embargo.journal.store.lexicon import Lexicon
 from embargo.journal.store.paging import Paging
 from embargo.journal.store.place import Place
 from embargo.journal.store.reading import Gone, Known, known, lines
+from embargo.journal.store.recent import Recent
 from embargo.journal.store.rows import Cell, Device, Heartbeat, Key, Page, Row, StoreStatus, Top
 from embargo.journal.store.selection import Selection, select_by
 from embargo.journal.store.sightings import sightings
@@ -48,7 +49,7 @@ class Store:
         self._filling = Filling(log, place)
         self._reading: Engine | None = None
         self._read_path: Path | None = None
-        self._lexicon = Lexicon()
+        self._lexicon, self._recent = Lexicon(), Recent()
         self._lock = Lock()
 
     @classmethod
@@ -102,10 +103,10 @@ class Store:
                     self._reading.dispose()
                 self._reading = dialect.engine(database, writing=False)
                 self._read_path = database
-                self._lexicon = Lexicon()
-            engine, lexicon = self._reading, self._lexicon
+                self._lexicon, self._recent = Lexicon(), Recent()
+            engine, lexicon, recent = self._reading, self._lexicon, self._recent
         with engine.begin() as connection:
-            connection.info["lexicon"] = lexicon
+            connection.info.update(lexicon=lexicon, recent=recent)
             yield connection
 
     @contextmanager
@@ -127,7 +128,7 @@ class Store:
     def classes(self, query: Query, snapshot: int) -> dict[VerdictClass | None, int]:
         """How many rows *query* has, by class; None: what is no decision. Classes without rows are left out."""
         with self._asked(query) as (connection, lexicon, selection):
-            counted = Counting(connection, lexicon, snapshot).by_class(selection)
+            counted = Counting(connection, lexicon, snapshot, connection.info["recent"]).by_class(selection)
             return {class_of(number): n for number, n in counted.items()}
 
     def page(
@@ -173,7 +174,7 @@ class Store:
         """Rows by time and class, in order of time; cells without rows are left out. Buckets begin as UTC's hours."""
         length = bucket // timedelta(microseconds=1)
         with self._asked(query) as (connection, lexicon, selection):
-            counted = Counting(connection, lexicon, snapshot).by_time(selection, length)
+            counted = Counting(connection, lexicon, snapshot, connection.info["recent"]).by_time(selection, length)
         return [
             Cell(instant(at * length), bucket, class_of(number), n, query)
             for (at, number), n in sorted(counted.items())
@@ -183,7 +184,13 @@ class Store:
         """The values of *dimension* that come most often, each with the query that has its rows."""
         with self._asked(query) as (connection, lexicon, selection):
             return tops(
-                Counting(connection, lexicon, snapshot), connection, lexicon, query, selection, dimension, limit
+                Counting(connection, lexicon, snapshot, connection.info["recent"]),
+                connection,
+                lexicon,
+                query,
+                selection,
+                dimension,
+                limit,
             )
 
     # --- records

@@ -67,7 +67,8 @@ def gather(store: Store, asked: Asked, prove: Callable[[], Proof], progress: Pro
     progress("reading heartbeats")
     losses: list[Loss] = []
     process = _noting(_process(store, period, snapshot), losses, period)  # a year has millions: none is kept
-    found = enforcement(chain(_heartbeats(store, period, snapshot), process, changes), period.start, period.end, asked.now)
+    told: Iterator[Record | Heartbeat] = chain(_heartbeats(store, period, snapshot), process, changes)
+    found = enforcement(told, period.start, period.end, asked.now)
     progress("looking at devices")
     seen = _devices(store, period, snapshot, found)
     progress("verifying the log")

@@ -68,7 +68,8 @@ class Interventions:
 def interventions(records: Iterable[Record], start: datetime, end: datetime) -> Interventions:
     """What *records* of category configuration tell of the time from *start* to *end*.
 
-    Exceptions and break-glass are those in effect then, so the records of the time before are needed too. What was about to be done and failed, or was never confirmed, counts as not done: it is among `acts`.
+    Exceptions and break-glass are those in effect then, so the records of the time before are needed too. What was
+    about to be done and failed, or was never confirmed, counts as not done: it is among `acts`.
     """
     ordered = sorted(records, key=lambda each: each.time)
     done = [each for each in ordered if each.outcome == "success" and each.time < end]

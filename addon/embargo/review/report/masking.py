@@ -60,8 +60,13 @@ def _interventions(found: Interventions, user: Callable[[str], str]) -> Interven
     def exemption(each: Exemption) -> Exemption:
         number = len(each.whom)
         whom = f"{number} clients, users or groups" if number > 1 else "1 client, user or group"
-        answering = {"granted_by": named(each.granted_by), "approved_by": named(each.approved_by)}
-        return replace(each, whom=(whom,) if number else (), reason=None, **answering)
+        return replace(
+            each,
+            whom=(whom,) if number else (),
+            reason=None,
+            granted_by=named(each.granted_by),
+            approved_by=named(each.approved_by),
+        )
 
     return Interventions(
         exemptions=tuple(map(exemption, found.exemptions)),

@@ -1,12 +1,12 @@
 """The report as tables: what CSV has, a file each, and what the page shows of them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from embargo.journal.ecs import timestamp
 from embargo.journal.table import csv_line
-from embargo.review.enforcement import State, Stretch
+from embargo.review.enforcement import State
 from embargo.review.report.orders import WHY
 from embargo.review.report.report import Report
 from embargo.review.report.tallies import CLASSES, DIMENSIONS, OF_APPS, Ranking
@@ -100,11 +100,6 @@ def tables(report: Report) -> list[Table]:
     ]
 
 
-def stretches(report: Report) -> list[Stretch]:
-    """The course of the whole site over the period."""
-    return list(report.enforcement.site.stretches)
-
-
 _EXCEPTIONS = (
     *("time", "id", "apps", "for", "hosts", "action", "until", "ended", "reason", "ticket"),
     *("granted by", "approved by", "basis", "against"),
@@ -139,7 +134,7 @@ def _ranking(name: str, word: str, ranking: Ranking) -> Table:
 
 
 def _stretches(report: Report) -> Iterator[tuple[Value, ...]]:
-    for each in stretches(report):
+    for each in report.enforcement.site.stretches:
         seconds = round(each.length.total_seconds())
         yield each.begin, each.end, WORDS[each.state], lasting(each.length), seconds, each.why
 
@@ -195,8 +190,3 @@ def _text(value: Value) -> str:
     if value is None:
         return ""
     return timestamp(value) if isinstance(value, datetime) else str(value)
-
-
-def named(found: Iterable[Table]) -> Mapping[str, Table]:
-    """*found* by name."""
-    return {each.name: each for each in found}
