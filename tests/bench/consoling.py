@@ -1,7 +1,7 @@
 """What a busy console costs the proxy beside it: the proxy's latency with fifty people at the console, and without.
 
-Both in turns within one run, and a second turn without as the machine's own noise. The people's programs run on the same
-machine, at the least priority; elsewhere they would take nothing of it.
+Both in turns within one run, and a second turn without as the machine's own noise. The people's programs run on the
+same machine, at the least priority; elsewhere they would take nothing of it.
 
 python -m tests.bench console --records 200000 --rounds 10
 """

@@ -160,7 +160,8 @@ def lines(stored: Stored) -> list[str]:
         "| question | median | 95th percentile | CPU, median | CPU, 95th percentile |",
         "| --- | ---: | ---: | ---: | ---: |",
         *(
-            f"| {name} | {each.median:.1f} ms | {each.high:.1f} ms | {each.cpu_median:.1f} ms | {each.cpu_high:.1f} ms |"
+            f"| {name} | {each.median:.1f} ms | {each.high:.1f} ms "
+            f"| {each.cpu_median:.1f} ms | {each.cpu_high:.1f} ms |"
             for name, each in stored.answers.items()
         ),
         "",

@@ -180,8 +180,8 @@ def test_what_is_pushed_arrives_at_once_and_ends_with_its_reader() -> None:
 
 def test_live_views_are_bounded(tmp_path: Path) -> None:
     console: Console = a_console(tmp_path, tails=2).extensions[context.KEY]
-    with console.tail():
-        with console.tail(), pytest.raises(Busy), console.tail():
+    with console.tail("a"):
+        with console.tail("b"), pytest.raises(Busy), console.tail("c"):
             pass
-        with console.tail():
+        with console.tail("d"):
             pass

@@ -161,6 +161,20 @@ def test_surfaces_of_a_connection_share_a_record_a_verdict() -> None:
     assert made.counters.blocked == 5
 
 
+def test_who_asks_for_our_own_services_hides_behind_no_other_record() -> None:
+    made, queue = gate(BANNING)
+    connection = made.connection(tflow.tflow().client_conn)
+    ban = made.decide(request("banned.test"))
+    kept_out = Decision(verdict=Verdict.BLOCK, reason=Reason.OWN_SERVICE)
+    for decision, surface in ((ban, Surface.CONNECT), (kept_out, Surface.SERVER), (kept_out, Surface.SERVER)):
+        made.record(decision, surface, connection, request=request("banned.test"))
+    assert [event.decision.reason for event in queue.taken if isinstance(event, Judged)] == [
+        Reason.RULE,
+        Reason.OWN_SERVICE,
+        Reason.OWN_SERVICE,
+    ]
+
+
 def test_a_connection_is_remembered_until_it_ends() -> None:
     made, _ = gate(BANNING)
     peer = tflow.tclient_conn()

@@ -1,11 +1,12 @@
 """What a view asks for: the store, the policy in force, the settings, the time, and who is asking."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from threading import BoundedSemaphore, Lock
+from threading import Lock
 from time import time_ns
 from typing import TYPE_CHECKING, cast
 
@@ -45,7 +46,7 @@ class Console:
         self._loaded: Loaded | None = None
         self._refused: PolicyError | None = None
         self._states: dict[Path, _State | None] = {}
-        self._tails = BoundedSemaphore(settings.access.tails)
+        self._tailing: Counter[str] = Counter()  # live views, by account
 
     @property
     def store(self) -> "Store":
@@ -89,14 +90,23 @@ class Console:
         }
 
     @contextmanager
-    def tail(self) -> Iterator[None]:
-        """Room for a live view while it is open. Raises Busy where all are taken."""
-        if not self._tails.acquire(blocking=False):
-            raise Busy(f"{self.settings.access.tails} live views are open, which is as many as there may be")
+    def tail(self, who: str) -> Iterator[None]:
+        """Room for a live view of the account *who* while it is open; one account has at most half of it.
+
+        Raises Busy where all is taken.
+        """
+        most = max(1, self.settings.access.tails // 2)
+        with self._lock:
+            if self._tailing[who] >= most:
+                raise Busy(f"you have {most} live views open, which is as many as one may have: close one")
+            if self._tailing.total() >= self.settings.access.tails:
+                raise Busy(f"{self.settings.access.tails} live views are open, which is as many as there may be")
+            self._tailing[who] += 1
         try:
             yield
         finally:
-            self._tails.release()
+            with self._lock:
+                self._tailing[who] -= 1
 
 
 def console() -> Console:

@@ -244,7 +244,7 @@ class Gate:
             self.counters.nameless += 1
         if decision.verdict is Verdict.PASS:
             return None
-        if surface in _SHARE_A_RECORD:
+        if surface in _SHARE_A_RECORD and decision.reason is not Reason.OWN_SERVICE:
             key = (decision.verdict, decision.would)
             if key in connection.recorded:
                 return None

@@ -105,12 +105,27 @@ def test_refused_in_words(app: Flask, query: str, said: str) -> None:
     assert said in data["message"]
 
 
+def test_nobody_takes_all_the_room(app: Flask) -> None:
+    greedy, other = signed_in(app, Role.AUDITOR), signed_in(app, Role.AUDITOR, "other")
+    console: Console = app.extensions[CONSOLE]
+    with ExitStack() as views:
+        for _ in range(console.settings.access.tails // 2):
+            stream = greedy.get("/log/tail?q=", buffered=False)
+            views.callback(stream.close)
+            assert next(stream.iter_encoded()).startswith(b"retry:")
+        ((name, data),) = events(greedy, "/log/tail?q=")
+        assert (name, "as many as one may have" in data["message"]) == ("refused", True)
+        stream = other.get("/log/tail?q=", buffered=False)
+        views.callback(stream.close)
+        assert next(stream.iter_encoded()).startswith(b"retry:")
+
+
 def test_no_more_than_there_may_be(app: Flask) -> None:
     auditor = signed_in(app, Role.AUDITOR)
     console: Console = app.extensions[CONSOLE]
     with ExitStack() as others:
-        for _ in range(console.settings.access.tails):
-            others.enter_context(console.tail())
+        for number in range(console.settings.access.tails):
+            others.enter_context(console.tail(f"account {number}"))
         ((name, data),) = events(auditor, "/log/tail?q=")
         assert (name, "as many as there may be" in data["message"]) == ("refused", True)
     for _ in range(console.settings.access.tails + 1):  # each gives its room back

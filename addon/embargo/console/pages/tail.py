@@ -11,7 +11,7 @@ from flask import Blueprint, Response, render_template, request, stream_with_con
 
 from embargo.console.access.guard import still_signed_in
 from embargo.console.access.rights import Right, requires
-from embargo.console.context import Busy, console, now, store
+from embargo.console.context import Busy, account, console, now, store
 from embargo.console.freshness import refresh
 from embargo.console.masking import masked, refuse_names
 from embargo.console.pages.display import display
@@ -35,7 +35,8 @@ def show() -> Response:
     try:
         selection = replace(Selection.read(request.args, now(), display().typed), snapshot=None)
         refuse_names(selection)
-        stack.enter_context(console().tail())
+        who = account()
+        stack.enter_context(console().tail(who.id if who is not None else ""))
     except (BadTerm, Busy) as refused:
         return _stream(iter([_event("refused", {"message": str(refused)})]))
     answer = _stream(_events(selection, _start()))

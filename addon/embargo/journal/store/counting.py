@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table, case, func, select, union_all
 
 from embargo.journal.store import schema
 from embargo.journal.store.dialect import among, rounded
 from embargo.journal.store.estimating import Estimating
+from embargo.journal.store.kinds import NO_CLASS
 from embargo.journal.store.lexicon import Lexicon
 from embargo.journal.store.recent import Asked, Recent
 from embargo.journal.store.removal import removals
@@ -123,6 +124,15 @@ class Counting(Estimating):
                 parts.append(self._summed(later, column, -piece.sign))
         return union_all(*parts).subquery() if parts else None
 
+    def _added_up(self, selection: Selection) -> Counter[tuple[int, int]]:
+        found: Counter[tuple[int, int]] = Counter()
+        if (counted := self.classed(selection, "who")) is not None:
+            for who, *classes in self._connection.execute(select(by_key(counted))):
+                for number, n in enumerate(classes):
+                    if n:
+                        found[who, number] = n
+        return found
+
     def _edge(self, selection: Selection, column: ColumnElement[int], sign: int = 1) -> Select[Any]:
         """What `_counted` counts, as SQL."""
         conditions = [*selection.conditions(driver=self.driver(selection)), _record.row + 0 <= self._snapshot]
@@ -145,9 +155,16 @@ class Counting(Estimating):
         return self._whole_classes(selection) is not None
 
     def by_who(self, selection: Selection) -> Counter[tuple[int, int]]:
-        """Rows by who and class, counted row by row."""
+        """Rows by who and class. What is found is kept for a while: clients and users are both asked for."""
         if selection.nothing:
             return Counter()
+        if self.keeps(selection):
+            asked = self._asked(selection, "who, kept")
+            known = self._recent.get(asked) if asked is not None and self._recent is not None else None
+            if known is None:
+                known = self._added_up(selection)
+                self._keep(selection, "who, kept", lambda: known)
+            return known
         if selection.whos is not None and len(selection.whos) == 1:
             (who,) = selection.whos
             return self._classed(Counter({(who, kind): n for kind, n in self.by_kind(selection).items()}))
@@ -283,6 +300,15 @@ class Counting(Estimating):
         if len(columns) == 1:
             return Counter({row[0]: row[1] for row in rows})
         return Counter({tuple(map(int, row[:-1])): row[-1] for row in rows})
+
+
+def by_key(counted: Subquery) -> Subquery:
+    """What `Counting.classed` found, a row a key: key, n0, n1, … by class."""
+    sums = (
+        func.sum(case((counted.c["class"] == number, counted.c.n), else_=0)).label(f"n{number}")
+        for number in range(NO_CLASS + 1)
+    )
+    return select(counted.c.key, *sums).group_by(counted.c.key).subquery()
 
 
 def _summed_up(counted: Counter[tuple[int, int]]) -> Counter[int]:

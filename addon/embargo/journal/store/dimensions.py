@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Subquery, case, func, 
 
 from embargo.journal.query import Query
 from embargo.journal.store import schema
-from embargo.journal.store.counting import Counting
+from embargo.journal.store.counting import Counting, by_key
 from embargo.journal.store.kinds import NO_CLASS, Extra, Kind, class_of
 from embargo.journal.store.lexicon import Lexicon
 from embargo.journal.store.rows import Top
@@ -68,6 +68,7 @@ _OF_EXTRA: Mapping[Dimension, Callable[[Extra], Values]] = {
     Dimension.METHOD: lambda extra: _some(extra.method),
     Dimension.STATUS: lambda extra: _some(None if extra.status is None else str(extra.status)),
 }
+_FEW = 10_000  # clients and users that are added up here, once for both
 _PLAIN = frozenset(
     {Dimension.ROLE, Dimension.SURFACE, Dimension.VERDICT, Dimension.WOULD, Dimension.CLASS, Dimension.CATEGORY}
     | {Dimension.OUTCOME, Dimension.POLICY}
@@ -92,14 +93,14 @@ def tops(
         for number, n in counting.by_kind(selection).items():
             kind = lexicon.kinds[number]
             _add(found, read(kind), kind.class_number, n)
-    elif dimension in _OF_WHO and not counting.keeps(selection):
+    elif dimension in _OF_WHO and (len(lexicon.whos) <= _FEW or not counting.keeps(selection)):
         for (number, cls), n in counting.by_who(selection).items():
             who = lexicon.whos[number]
             _add(found, _some(who.client if dimension is Dimension.CLIENT else who.user), cls, n)
     elif dimension in _OF_WHO or dimension is Dimension.HOST:
         if (counted := counting.classed(selection, "names" if dimension is Dimension.HOST else "who")) is not None:
             rows = connection.execute(_best(counted, dimension, limit))
-            found = {value: {cls: n for cls, n in enumerate(each) if n} for value, _, *each in rows}
+            found = {value: {cls: n for cls, n in enumerate(each) if n} for value, *each in rows}
     elif (of_extra := _OF_EXTRA.get(dimension)) is not None:
         for (number, cls), n in counting.by_extra(selection).items():
             _add(found, of_extra(lexicon.extras[number]), cls, n)
@@ -113,41 +114,29 @@ def _add(found: Counts, values: Iterable[str], cls: int, n: int) -> None:
 
 
 def _best(counted: Subquery, dimension: Dimension, limit: int) -> Select[Any]:
-    """The values that come most often, how often, and how often in each class: added up where the counts are."""
-    by_key = (
-        select(
-            counted.c.key,
-            *(
-                func.sum(case((counted.c["class"] == number, counted.c.n), else_=0)).label(f"n{number}")
-                for number in range(NO_CLASS + 1)
-            ),
-        )
-        .group_by(counted.c.key)
-        .subquery()
-    )
-    each = [by_key.c[f"n{number}"] for number in range(NO_CLASS + 1)]
-    value: ColumnElement[str | None]
-    group: ColumnElement[Any]
-    if dimension is Dimension.HOST:
-        value = schema.host.c.name
-        joined = by_key.outerjoin(schema.names_member, schema.names_member.c.names == by_key.c.key).outerjoin(
-            schema.host, schema.host.c.id == schema.names_member.c.host
-        )
-        group = schema.names_member.c.host
-    else:
+    """The values that come most often, and how often in each class: added up where the counts are."""
+    keyed = by_key(counted)
+    sums = [func.sum(keyed.c[f"n{number}"]) for number in range(NO_CLASS + 1)]
+    total = sum(sums[1:], sums[0])
+    labelled = [each.label(f"n{number}") for number, each in enumerate(sums)]
+    if dimension is not Dimension.HOST:
         group = _OF_WHO[dimension]
         value = case((group == "", None), else_=func.substr(group, 2))
-        joined = by_key.join(schema.who, schema.who.c.id == by_key.c.key)
-    sums = [func.sum(column) for column in each]
-    total = sum(sums[1:], sums[0])
-    return (
-        select(value, total, *sums)
-        .select_from(joined)
-        .group_by(group)
+        joined = keyed.join(schema.who, schema.who.c.id == keyed.c.key)
+        found = select(value, *labelled).select_from(joined).group_by(group)
+        return found.having(total > 0).order_by(total.desc(), value).limit(limit)
+    member = schema.names_member.c
+    best = (
+        select(member.host.label("host"), *labelled)
+        .select_from(keyed.outerjoin(schema.names_member, member.names == keyed.c.key))
+        .group_by(member.host)
         .having(total > 0)
-        .order_by(total.desc(), value.is_(None), value)
+        .order_by(total.desc(), member.host)
         .limit(limit)
+        .subquery()
     )
+    named = best.outerjoin(schema.host, schema.host.c.id == best.c.host)
+    return select(schema.host.c.name, *(best.c[each.name] for each in labelled)).select_from(named)
 
 
 def _weight(classes: Mapping[int, int]) -> int:
