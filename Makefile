@@ -26,7 +26,7 @@ run: setup  ## run the proxy on 127.0.0.1:8080 with domains.yaml (PORT=3128 for 
 test: setup  ## all tests and static checks; installs what they need first
 	tools/install-test-tools
 	$(MAKE) --no-print-directory check-static
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 fuzz: setup  ## look for what passes or breaks for ten minutes (FUZZ_SECONDS=60 for another time)
 	EMBARGO_FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest tests/fuzz

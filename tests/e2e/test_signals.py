@@ -185,7 +185,15 @@ def test_sighup_on_a_terminal(start: Start, origin: Origin, tmp_path: Path, kept
         "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
         "os.execv(sys.argv[1], sys.argv[1:])"
     )
-    command = [str(Path(sys.executable).parent / "embargo"), "run", "--no-console", "--port", "0", "--policy", str(policy)]
+    command = [
+        str(Path(sys.executable).parent / "embargo"),
+        "run",
+        "--no-console",
+        "--port",
+        "0",
+        "--policy",
+        str(policy),
+    ]
     output = tmp_path / "output.txt"
     with output.open("wb") as file:
         process = subprocess.Popen(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from embargo.core.address import Address, parse_address
+from embargo.core.address import parse_address
 from embargo.core.decision import Decision, Reason, Verdict
 from embargo.core.request import Surface
 from embargo.core.rules import Action, AppSelector, ClientForm, Group, Rule

@@ -152,7 +152,9 @@ class PrivacyForm(Model):
     """How much of who and what the log keeps."""
 
     query: QueryWord | None = Field(None, description="Values of a URL's query: redact (the default) or keep.")
-    client: ClientWord | None = Field(None, description="The client's address: full (the default), truncated, or pseudonym.")
+    client: ClientWord | None = Field(
+        None, description="The client's address: full (the default), truncated, or pseudonym."
+    )
 
 
 class SettingsForm(Model):

@@ -1,7 +1,10 @@
 """Numbers and rows of the store are those of the log, whatever is asked (laws), and however the files change."""
 
+import os
+import resource
+import signal
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -9,16 +12,20 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError
 
 from embargo.core.catalogue import Role
 from embargo.core.decision import Verdict
 from embargo.core.request import Surface
 from embargo.journal.event import Judged
+from embargo.journal.heartbeat import heartbeat_of
 from embargo.journal.query import Query, parse_query, split_terms
 from embargo.journal.reader import Reader
 from embargo.journal.record import Encoder, Record
 from embargo.journal.rotation import compress
-from embargo.journal.store import Busy, Dimension, Gone, Key, Row, Store, UnknownVersion
+from embargo.journal.store import Busy, Dimension, Gone, Key, Row, Store, UnknownVersion, ingest, sources
+from embargo.journal.store.filing import Filed
 from embargo.journal.store.migrations import VERSION
 from nobody import as_nobody, public_directory
 from recorded import BLOCK, EVENTS, OBSERVER, TIME, judged
@@ -380,6 +387,136 @@ def test_a_newer_version_is_refused(tmp_path: Path) -> None:
         Store.open(tmp_path)
 
 
+def test_an_older_version_is_built_anew(tmp_path: Path) -> None:
+    (tmp_path / "decisions.jsonl").write_bytes(line(0))
+    store = Store.open(tmp_path)
+    store.catch_up()
+    store.close()
+    with sqlite3.connect(store.place.link) as connection:
+        connection.execute("DROP TABLE heartbeat")
+        connection.execute("UPDATE meta SET value = '1' WHERE key = 'version'")
+    again = Store.open(tmp_path)
+    assert [notice for notice in again.notices if "older version" in notice]
+    assert again.catch_up().records == 1
+    assert len(list(again.place.directory.glob("decisions-*.sqlite"))) == 1
+
+
+def in_a_child(work: Callable[[], None]) -> int:
+    """The status with which a process that does *work* ended."""
+    child = os.fork()
+    if not child:
+        try:
+            work()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+
+@pytest.mark.parametrize("batch", [0, 2])
+def test_killed_within_a_batch(batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the transaction wrote so far is gone, what was written before is there, and all comes once."""
+    (tmp_path / "decisions.jsonl").write_bytes(b"".join(map(line, range(200))))
+    store = Store.open(tmp_path)
+    monkeypatch.setattr(ingest, "_TURN", -1.0)  # a batch a block
+    monkeypatch.setattr(sources, "_BLOCK", 40_000)
+    written: list[int] = []
+    whole = Filed.write
+
+    def write(file: Filed, connection: Connection) -> None:
+        whole(file, connection)
+        written.append(file.lines)
+        if len(written) > batch:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(Filed, "write", write)
+    assert in_a_child(lambda: store.catch_up() and None) == signal.SIGKILL
+    monkeypatch.setattr(Filed, "write", whole)
+    before = store.count(Query(), store.snapshot())
+    assert before < 200 and (before > 0) == (batch > 0)
+    assert store.catch_up().records == 200 - before
+    same_as_anew(store)
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """It is said, nothing is set aside, and the store goes on when there is room."""
+    (tmp_path / "decisions.jsonl").write_bytes(b"".join(map(line, range(300))))
+    store = Store.open(tmp_path)
+
+    def fill() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        with pytest.raises(DatabaseError):
+            Store.open(tmp_path).catch_up()
+
+    assert in_a_child(fill) == 0
+    assert store.catch_up().records == 300
+    assert not store.notices
+    same_as_anew(store)
+
+
+def test_times_in_any_order(tmp_path: Path) -> None:
+    """A clock that is set back, and one that was never set: counts are those of the times that records say."""
+    numbers = [*range(50, 100), *range(50), *range(100, 130)]
+    lines = [line(number).replace(b'"2026-', b'"1969-' if number % 10 == 3 else b'"2026-') for number in numbers]
+    (tmp_path / "decisions.jsonl").write_bytes(b"".join(lines[:70]))
+    store = Store.open(tmp_path)
+    store.catch_up()
+    with (tmp_path / "decisions.jsonl").open("ab") as file:
+        file.writelines(lines[70:])
+    store.catch_up()
+    everything = [entry.record for entry in Reader(tmp_path).entries()]
+    snapshot = store.snapshot()
+    for text in ("", "until:1970-01-01", "since:2026-11-25 app:wechat", "client:10.1.0.0/16"):
+        query = parse_query(split_terms(text), NOW)
+        assert store.count(query, snapshot) == sum(map(query.matches, everything))
+        cells = store.series(query, snapshot, timedelta(days=1))
+        assert sum(cell.n for cell in cells) == store.count(query, snapshot)
+    same_as_anew(store)
+
+
+def test_a_line_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One longer than a block is put together; one longer than any of ours is not held."""
+    monkeypatch.setattr(sources, "_BLOCK", 1000)
+    live = tmp_path / "decisions.jsonl"
+    live.write_bytes(line(0) + b"x" * 5000)
+    store = Store.open(tmp_path)
+    assert store.catch_up().records == 1
+    with live.open("ab") as file:
+        file.write(b"\n" + line(1))
+    caught = store.catch_up()
+    assert (caught.records, caught.broken) == (1, 1)
+    monkeypatch.setattr(ingest, "_LONGEST_LINE", 20_000)
+    with live.open("ab") as file:
+        file.write(b"x" * 30_000)
+    assert "a line of more than" in store.catch_up().places[0]
+
+
+def test_what_was_counted_is_forgotten_with_its_rows(tmp_path: Path) -> None:
+    """Numbers that were kept for a page are not those of rows that retention took since."""
+    old = tmp_path / "decisions-20261125T000000Z-1.jsonl"
+    old.write_bytes(b"".join(map(line, range(60))))
+    (tmp_path / "decisions.jsonl").write_bytes(b"".join(map(line, range(60, 90))))
+    store = Store.open(tmp_path)
+    store.catch_up()
+    snapshot = store.snapshot()
+    query = parse_query(["client:10.1.0.0/16"], NOW)
+    asked = lambda: (  # noqa: E731
+        store.count(query, snapshot),
+        [(top.value, top.n) for top in store.top(query, snapshot, Dimension.RULE)],
+        [(top.value, top.n) for top in store.top(Query(), snapshot, Dimension.USER)],
+    )
+    assert asked() == asked()
+    before = asked()
+    old.unlink()
+    store.catch_up()
+    after = asked()
+    assert after[0] < before[0]
+    fresh = Store.open(tmp_path)
+    store = fresh
+    assert asked() == after
+
+
 def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     (tmp_path / "decisions.jsonl").write_bytes(line(0))
     store = Store.open(tmp_path)
@@ -464,6 +601,8 @@ def test_a_record_and_its_neighbours(store: Store, records: list[Record]) -> Non
 
 def test_heartbeats_and_changes(store: Store, records: list[Record]) -> None:
     beats = list(store.heartbeats())
+    assert [beat.told for beat in beats] == [heartbeat_of(each) for each in records if each.action == "heartbeat"]
+    assert not list(store.heartbeats(snapshot=0))
     assert [beat.members for beat in beats] == [
         each.document["embargo"]["heartbeat"] for each in records if each.action == "heartbeat"
     ]

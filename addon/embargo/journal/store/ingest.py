@@ -27,6 +27,7 @@ from embargo.journal.store.sources import Source
 _BATCH = 100_000  # records a transaction: the more, the fewer counts are written
 _TURN = 2.0  # seconds after which a batch is written, so that others see it
 _LONGEST_WHY = 200  # characters
+_LONGEST_LINE = 64 << 20  # bytes: what is longer was never written by us, and is not held
 
 type Progress = Callable[[int, int], None]  # bytes read, bytes to read; on the disk, as far as known
 
@@ -158,12 +159,18 @@ def _lines(source: Source, position: int) -> Iterator[tuple[list[bytes], int]]:
 
     A last one that is being written is left out.
     """
-    held = b""
+    held: list[bytes] = []
     for block in source.blocks(position):
-        whole, feed, rest = (held + block if held else block).rpartition(b"\n")
-        held = rest
-        if feed:
-            yield whole.split(b"\n"), position
-            position += len(whole) + 1
+        whole, feed, rest = block.rpartition(b"\n")
+        if not feed:
+            held.append(block)
+            if sum(map(len, held)) > _LONGEST_LINE:
+                raise OSError(f"a line of more than {_LONGEST_LINE >> 20} MiB")
+            continue
+        if held:
+            whole = b"".join((*held, whole))
+        yield whole.split(b"\n"), position
+        position += len(whole) + 1
+        held = [rest] if rest else []
     if held and source.file.rotated is not None:
         raise OSError("it ends within a line")
