@@ -78,7 +78,6 @@ def measure(
                 took.append(time.monotonic() - began)
                 if page.locator("h1").count() != 1:
                     raise AssertionError(f"{path} has no heading")
-                page.close()
             found.append(Loaded(name, took[0], statistics.median(took[1:] or took)))
         tell("turning pages")
         page = seen.open("/log")

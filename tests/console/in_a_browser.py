@@ -52,16 +52,25 @@ class Watched:
 
     context: BrowserContext
     base: str
+    size: str
     faults: list[str] = field(default_factory=list)
+    _tab: Page | None = None
 
     def open(self, path: str) -> Page:
-        """The page at *path*, loaded."""
+        """The page at *path*, loaded, in the one tab of the session: a new one costs half a second."""
+        if self._tab is None:
+            self._tab = self._watched_tab()
+        width, height = SIZES[self.size]
+        self._tab.set_viewport_size({"width": width, "height": height})
+        self._tab.goto(self.base + path)
+        return self._tab
+
+    def _watched_tab(self) -> Page:
         page = self.context.new_page()
         page.on("console", lambda message: self._heard(message.type, message.text))
         page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
         page.on("dialog", self._shown)
         page.on("request", lambda request: self._asked(request.url))
-        page.goto(self.base + path)
         return page
 
     def _shown(self, dialog: Dialog) -> None:
@@ -98,7 +107,7 @@ def watched(
     cookie = signed_in(app, role).get_cookie(name)
     assert cookie is not None
     context.add_cookies([{"name": name, "value": cookie.value, "url": base}])
-    found = Watched(context, base)
+    found = Watched(context, base, size)
     try:
         yield found
         assert not found.faults

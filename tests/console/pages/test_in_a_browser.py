@@ -107,7 +107,6 @@ def test_accessible(
             for width in (SIZES[size][0], *(WIDTHS if size == "phone" else ())):
                 page.set_viewport_size({"width": width, "height": 640})
                 assert overflow(page) <= 0, (name, width)
-            page.close()
 
 
 def test_pages_of_a_site_are_accessible(browser: Browser, site: Flask, site_base: str) -> None:
@@ -122,7 +121,6 @@ def test_pages_of_a_site_are_accessible(browser: Browser, site: Flask, site_base
             for width in (320, 375, 720, 1240, 1600):
                 page.set_viewport_size({"width": width, "height": 640})
                 assert overflow(page) <= 0, (name, width)
-            page.close()
 
 
 def test_pages_of_a_site_in_the_dark(browser: Browser, site: Flask, site_base: str) -> None:
@@ -130,7 +128,6 @@ def test_pages_of_a_site_in_the_dark(browser: Browser, site: Flask, site_base: s
         for name in ("health", "exceptions", "devices"):
             page = session.open(SITE[name][0])
             assert violations(page, "color-contrast", "target-size") == [], name
-            page.close()
 
 
 def test_a_policy_is_tried_and_a_period_signed_off(
@@ -236,7 +233,6 @@ def test_the_focus_is_seen(browser: Browser, app: Flask, base: str, size: str) -
             page = session.open(path)
             page.keyboard.press("Tab")  # by keyboard: so that rings are drawn
             assert page.evaluate(HIDDEN) == [], name
-            page.close()
 
 
 def test_keys_can_be_turned_off(browser: Browser, app: Flask, base: str) -> None:

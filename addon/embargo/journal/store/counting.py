@@ -5,19 +5,15 @@ edges of a period is counted in an index.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Subquery, Table, case, func, select, union_all
+from sqlalchemy import ColumnElement, Subquery, Table, func, select, union_all
 
 from embargo.journal.store import schema
 from embargo.journal.store.dialect import among, rounded
-from embargo.journal.store.estimating import Estimating
 from embargo.journal.store.kinds import NO_CLASS
-from embargo.journal.store.lexicon import Lexicon
-from embargo.journal.store.recent import Asked, Recent
-from embargo.journal.store.removal import removals
+from embargo.journal.store.row_counting import RowCounting
 from embargo.journal.store.selection import Selection
 from embargo.journal.store.spans import DAY, HOUR, LENGTHS, SPAN, Piece, covering, pieces
 
@@ -26,16 +22,8 @@ _WHO = (schema.by_who, schema.by_who.c.who, _record.who)
 _NAMES = (schema.by_names, schema.by_names.c.names, _record.names)
 
 
-class Counting(Estimating):
+class Counting(RowCounting):
     """Counts in one transaction. *snapshot*: the highest row that counts."""
-
-    def __init__(self, connection: Connection, lexicon: Lexicon, snapshot: int, recent: Recent | None = None) -> None:
-        super().__init__(connection)
-        self._lexicon = lexicon
-        self._snapshot = snapshot
-        self._recent = recent
-        self._removals: int | None = None
-        self._highest: int | None = None
 
     def by_kind(self, selection: Selection) -> Counter[int]:
         """Rows by kind."""
@@ -133,19 +121,6 @@ class Counting(Estimating):
                         found[who, number] = n
         return found
 
-    def _edge(self, selection: Selection, column: ColumnElement[int], sign: int = 1) -> Select[Any]:
-        """What `_counted` counts, as SQL."""
-        conditions = [*selection.conditions(driver=self.driver(selection)), _record.row + 0 <= self._snapshot]
-        return self._summed(conditions, column, sign)
-
-    def _summed(self, conditions: list[ColumnElement[bool]], column: ColumnElement[int], sign: int) -> Select[Any]:
-        keys = ((column + 0).label("key"), (_record.kind + 0).label("kind"))
-        found = select(*keys, func.count().label("n")).where(*conditions).group_by(*keys).subquery()
-        kind = schema.kind.c
-        return select(found.c.key, kind["class"], (found.c.n * sign).label("n")).join_from(
-            found, schema.kind, kind.id == found.c.kind
-        )
-
     def by_extra(self, selection: Selection) -> Counter[tuple[int, int]]:
         """Rows by extra and class."""
         return self._classed(self._recently(selection, "extra", _record.extra, _record.kind))
@@ -217,13 +192,6 @@ class Counting(Estimating):
         whole = sum(kind.class_number in classes for kind in kinds.values())
         return classes if whole == len(selection.kinds) else None
 
-    def _classed(self, counted: Counter[tuple[int, int]]) -> Counter[tuple[int, int]]:
-        """Counts by value and kind as counts by value and class."""
-        found: Counter[tuple[int, int]] = Counter()
-        for (value, kind), n in counted.items():
-            found[value, self._lexicon.kinds[kind].class_number] += n
-        return found
-
     def _kept(self, selection: Selection) -> Counter[int]:
         table = schema.by_kind
         found: Counter[int] = Counter()
@@ -251,62 +219,11 @@ class Counting(Estimating):
         first, last = self._extent()
         return pieces(selection.begin, selection.end, lowest, first, last + 1) if first <= last else []
 
-    def _later(self, selection: Selection, *columns: ColumnElement[Any]) -> Counter[Any]:
-        """What the counts hold and the snapshot does not."""
-        if self._newest():
-            return Counter()
-        return self._grouped([*selection.conditions(driver="row"), _record.row > self._snapshot], columns)
-
-    def _newest(self) -> bool:
-        """Whether nothing came after the snapshot."""
-        if self._highest is None:
-            self._highest = self._connection.scalar(select(func.max(_record.row))) or 0
-        return self._highest <= self._snapshot
-
-    def _recently(self, selection: Selection, name: str, *columns: ColumnElement[Any]) -> Counter[Any]:
-        """As `_counted`; *name* tells the columns apart. What is found is kept for a while."""
-        asked = self._asked(selection, name)
-        if asked is None or self._recent is None:
-            return self._counted(selection, *columns)
-        if (found := self._recent.get(asked)) is None:
-            found = self._counted(selection, *columns)
-            self._recent.put(asked, found)
-        return found
-
-    def _keep(self, selection: Selection, name: str, found: Callable[[], Counter[Any]]) -> None:
-        """Keep what `_recently` will be asked for."""
-        asked = self._asked(selection, name)
-        if asked is not None and self._recent is not None and self._recent.get(asked) is None:
-            self._recent.put(asked, found())
-
-    def _asked(self, selection: Selection, name: str) -> Asked | None:
-        """None where rows may come that count, too."""
-        if self._removals is None:
-            self._removals = removals(self._connection)
-        self._newest()
-        assert self._highest is not None
-        return None if self._snapshot > self._highest else (selection, name, self._snapshot, self._removals)
-
-    def _counted(self, selection: Selection, *columns: ColumnElement[Any]) -> Counter[Any]:
-        """Rows by *columns*, counted in an index."""
-        if selection.nothing:
-            return Counter()
-        conditions = [*selection.conditions(driver=self.driver(selection)), _record.row + 0 <= self._snapshot]
-        return self._grouped(conditions, columns)
-
-    def _grouped(self, conditions: list[ColumnElement[bool]], columns: tuple[ColumnElement[Any], ...]) -> Counter[Any]:
-        keys = [column + 0 for column in columns]  # the index is chosen by what is looked for, not by what it is sorted
-        rows = self._connection.execute(select(*keys, func.count()).where(*conditions).group_by(*keys))
-        if len(columns) == 1:
-            return Counter({row[0]: row[1] for row in rows})
-        return Counter({tuple(map(int, row[:-1])): row[-1] for row in rows})
-
 
 def by_key(counted: Subquery) -> Subquery:
-    """What `Counting.classed` found, a row a key: key, n0, n1, … by class."""
+    """What `Counting.classed` found, a row a key: key, n0, n1, … by class; NULL for none."""
     sums = (
-        func.sum(case((counted.c["class"] == number, counted.c.n), else_=0)).label(f"n{number}")
-        for number in range(NO_CLASS + 1)
+        func.sum(counted.c.n).filter(counted.c["class"] == number).label(f"n{number}") for number in range(NO_CLASS + 1)
     )
     return select(counted.c.key, *sums).group_by(counted.c.key).subquery()
 

@@ -116,7 +116,7 @@ def _add(found: Counts, values: Iterable[str], cls: int, n: int) -> None:
 def _best(counted: Subquery, dimension: Dimension, limit: int) -> Select[Any]:
     """The values that come most often, and how often in each class: added up where the counts are."""
     keyed = by_key(counted)
-    sums = [func.sum(keyed.c[f"n{number}"]) for number in range(NO_CLASS + 1)]
+    sums = [func.coalesce(func.sum(keyed.c[f"n{number}"]), 0) for number in range(NO_CLASS + 1)]
     total = sum(sums[1:], sums[0])
     labelled = [each.label(f"n{number}") for number, each in enumerate(sums)]
     if dimension is not Dimension.HOST:
