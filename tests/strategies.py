@@ -310,10 +310,10 @@ def _exceptions(draw: st.DrawFn) -> Rule:
     return replace(
         rule if draw(st.booleans()) else Rule(id=rule.id, apps=rule.apps, action=rule.action, shadow=rule.shadow),
         exception=True,
-        author=draw(st.sampled_from((None, "alice", "alice", "alice"))),
-        approved_by=draw(st.sampled_from((None, "bob", "bob", "bob", "Alice "))),
-        basis=draw(st.sampled_from((None, *Basis))),
-        ticket=draw(st.sampled_from((None, "T-1", "T-1", "T-1"))),
+        author=draw(st.sampled_from((None, *["alice"] * 7))),
+        approved_by=draw(st.sampled_from((None, *["bob"] * 6, "Alice "))),
+        basis=draw(st.sampled_from((None, *Basis, *Basis))),
+        ticket=draw(st.sampled_from((None, *["T-1"] * 7))),
     )
 
 

@@ -16,6 +16,7 @@ from e2e.proxy import Proxy
 
 _numbers = itertools.count()
 CLIENT = "10.203.0.2"  # the client's address on the device
+_UP = 1  # IFF_UP, netdevice(7)
 
 
 class Namespace:
@@ -79,12 +80,19 @@ class TunProxy(Proxy):
         """Until the device is there and, with *policy*, one is enforced."""
 
         def ready() -> bool:
-            there = Path("/sys/class/net", self.device).exists()
-            return there and (not policy or bool((self.status() or {}).get("policy")))
+            return self._is_up() and (not policy or bool((self.status() or {}).get("policy")))
 
         self.wait(ready, "the TUN device and the policy")
         self.namespace.adopt(self.device)
         return self
+
+    def _is_up(self) -> bool:
+        """Whether mitmproxy is done with the device: one that is moved before gets no address, and is gone."""
+        try:
+            flags = int(Path("/sys/class/net", self.device, "flags").read_text(), 16)
+        except OSError:
+            return False
+        return bool(flags & _UP)
 
     def stop(self, *arguments: Any) -> None:
         super().stop(*arguments)

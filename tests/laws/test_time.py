@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from embargo.core.decide import decide
@@ -39,8 +39,13 @@ def test_a_schedule_is_what_the_calendar_says(schedule: Schedule, instant: datet
     assert held is within(schedule, instant)
 
 
+# A change of the clock half a day beyond the last boundary that was named, and none between.
+FAR_CHANGE = Schedule(timezone=ZoneInfo("Asia/Ust-Nera"), days=frozenset({0, 1, 2, 6}), hours=((1, 1440),))
+
+
 @settings(max_examples=MANY)
 @given(anywhere | schedules, instants, st.lists(st.floats(0, 1), min_size=3, max_size=3))
+@example(FAR_CHANGE, datetime(2000, 10, 19, 3, 0, 0, 1, tzinfo=UTC), [0.0, 0.5, 1.0])
 def test_between_two_boundaries_a_schedule_does_not_change(
     schedule: Schedule, instant: datetime, shares: list[float]
 ) -> None:

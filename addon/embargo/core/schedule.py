@@ -59,7 +59,8 @@ def clock_changes(timezone: tzinfo, start: datetime, end: datetime) -> Iterator[
                     low = middle
                 else:
                     high = middle
-            yield high
+            if high <= end:  # the last step reaches beyond
+                yield high
         before = after
 
 

@@ -1,9 +1,11 @@
 """What held over a period, without a hole: stretches of time, each with what held in it. Pure values."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
+from heapq import heappop, heappush
+from itertools import pairwise
 
 from embargo.journal.record import Document
 
@@ -115,3 +117,22 @@ def joined(stretches: Iterable[Stretch]) -> tuple[Stretch, ...]:
         else:
             joined.append(each)
     return tuple(joined)
+
+
+def worst(pieces: Iterable[Stretch], begin: datetime, end: datetime) -> Iterator[Stretch]:
+    """Of each instant from *begin* to *end* the worst of *pieces*, of equals the one that began last.
+
+    Pieces may overlap, and be outside; an instant that none tells of is left out.
+    """
+    told = sorted((each for each in pieces if each.end > begin and each.begin < end), key=lambda each: each.begin)
+    edges = sorted({begin, end, *(edge for each in told for edge in (each.begin, each.end) if begin < edge < end)})
+    heap: list[tuple[int, int]] = []  # what began, the worst first
+    place = 0
+    for first, last in pairwise(edges):
+        while place < len(told) and told[place].begin <= first:
+            heappush(heap, (-told[place].state, -place))
+            place += 1
+        while heap and told[-heap[0][1]].end <= first:
+            heappop(heap)
+        if heap:
+            yield replace(told[-heap[0][1]], begin=first, end=last)

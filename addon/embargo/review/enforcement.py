@@ -70,7 +70,7 @@ def enforcement(
     told = Told(begin, end)
     for record in records:
         told.take(record)
-    lives = {name: life.course(told, begin, end, now) for name, life in sorted(told.lives.items())}
+    lives = {name: life.course(told, begin, end, now) for name, life in sorted(told.lives().items())}
     return Enforcement(
         begin=begin,
         end=end,

@@ -2,19 +2,23 @@
 
 A heartbeat vouches for the stretch before it by the clock that nobody sets, and for no more than a heartbeat's
 interval with some grace: neither a clock that was set nor a process that stood still makes time that nobody watched.
+Where two tell of one instant, the worse counts; and a process ran from its first heartbeat to its last, whoever else
+told of that time. So a heartbeat taken out from among others of its process never makes more time enforced.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from embargo.journal.heartbeat import INTERVAL, Heartbeat, heartbeat_of, process_of
 from embargo.journal.record import Record
-from embargo.review.course import Course, State, Stretch, joined
+from embargo.review.course import Course, State, Stretch, joined, worst
 
 LONGEST = timedelta(seconds=2.5 * INTERVAL)  # that one heartbeat can vouch for
 _TOUCHING = timedelta(seconds=1)  # times are cut to the millisecond, and timers may be late: no gap is as short as that
+_MOMENT = timedelta(microseconds=1)
 
 
 _MODES = {"enforce": State.ENFORCED, "monitor": State.MONITORED, "refuse": State.REFUSED}
@@ -33,7 +37,10 @@ class Span:
 
     def stretch(self, begin: datetime, end: datetime) -> Stretch:
         """What held from *begin* to *end*, as it says."""
-        return Stretch(begin=begin, end=end, state=self.state, policy=self.policy, break_glass=self.break_glass)
+        why = "its mode is none that is known here" if self.state is State.GAP else None
+        return Stretch(
+            begin=begin, end=end, state=self.state, why=why, policy=self.policy, break_glass=self.break_glass
+        )
 
     def goes_on_in(self, later: "Span") -> bool:
         """Whether *later* says the same of the time right behind."""
@@ -47,72 +54,79 @@ class Span:
 
 
 @dataclass(slots=True)
+class Run:
+    """What is known of one process, from its first heartbeat to its last: in between it was running, told or not."""
+
+    spans: list[Span]  # by their begin
+    ending: "_Ending | None" = None
+
+    @property
+    def first(self) -> datetime:
+        """When it is first known to have run."""
+        return self.spans[0].first
+
+    @property
+    def last(self) -> Span:
+        """The span that reaches furthest; of several the worst."""
+        return max(self.spans, key=_reach)
+
+    def told(self) -> Iterator[Stretch]:
+        """What its heartbeats say, and what held between them; two that contradict each other are both told."""
+        before = self.spans[0]
+        for span in self.spans:
+            if span.first > before.time:
+                short = span.first - before.time <= _TOUCHING
+                yield (
+                    max(before, span, key=lambda each: each.state).stretch(before.time, span.first)
+                    if short
+                    else Stretch(begin=before.time, end=span.first, state=State.GAP)
+                )
+            yield span.stretch(span.first, span.time)
+            before = max(before, span, key=_reach)
+
+    def silent(self, end: datetime, *, followed: bool, now: datetime | None) -> Iterator[Stretch]:
+        """What held from its last heartbeat to *end*, where another process of this worker *followed*, or time did."""
+        last = self.last
+        at = last.time
+        if self.ending is not None and self.ending.time <= max(end, at + _TOUCHING):
+            # until it ended it was running, and did not say in what state
+            if self.ending.time - at > _TOUCHING:
+                yield Stretch(begin=at, end=self.ending.time, state=State.GAP, why=self.ending.why)
+                at = self.ending.time
+            yield Stretch(begin=at, end=end, state=State.DOWN, why=self.ending.why)
+        elif followed:
+            yield Stretch(begin=at, end=end, state=State.GAP, why="it ended without a word, and was started again")
+        elif now is not None and end >= now and now - at <= LONGEST:
+            yield last.stretch(at, end)  # the next is not due yet
+        else:
+            yield Stretch(begin=at, end=end, state=State.GAP)
+
+
+@dataclass(slots=True)
 class Life:
     """What is known of one worker, whichever processes it was."""
 
-    spans: list[Span] = field(default_factory=list)
-
-    def take(self, span: Span) -> None:
-        """One more. A year has half a million, and nearly all go on from the one before."""
-        if self.spans and self.spans[-1].goes_on_in(span):
-            self.spans[-1].time = span.time
-        else:
-            self.spans.append(span)
+    runs: list[Run] = field(default_factory=list)
 
     def course(self, told: "Told", begin: datetime, end: datetime, now: datetime | None) -> Course:
-        """What held, without a hole."""
-        stretches: list[Stretch] = []
-        at = begin
-        before: Span | None = None
-        for span in sorted(self.spans, key=lambda each: (each.first, each.time)):
-            if span.first > at:
-                stretches += self._between(told, before, span, at, min(span.first, end))
-                at = min(span.first, end)
-            if span.time > at:
-                stretches.append(span.stretch(at, min(span.time, end)))
-                at = min(span.time, end)
-            if before is None or span.time >= before.time:
-                before = span
-            if at >= end:
-                break
-        if at < end:
-            stretches += self._between(told, before, None, at, end, now)
-        return Course(stretches=joined(stretches))
-
-    def _between(
-        self,
-        told: "Told",
-        before: Span | None,
-        after: Span | None,
-        begin: datetime,
-        end: datetime,
-        now: datetime | None = None,
-    ) -> Iterator[Stretch]:
-        """What held where no heartbeat tells it."""
-        if before is None:
-            why = "nothing is recorded of it before" if after is not None else "nothing is recorded of it"
-            yield Stretch(begin=begin, end=end, state=State.DOWN, why=why)
-            return
-        same = after is not None and after.process == before.process
-        if same and end - begin <= _TOUCHING:
-            yield before.stretch(begin, end)
-            return
-        ended = told.ending(before)
-        if ended is not None and ended.time <= end:
-            # until it ended it was running, and did not say in what state
-            seen = min(max(ended.time, begin), end)
-            if seen - begin > _TOUCHING:
-                yield Stretch(begin=begin, end=seen, state=State.GAP, why=ended.why)
-            else:
-                seen = begin
-            if seen < end:
-                yield Stretch(begin=seen, end=end, state=State.DOWN, why=ended.why)
-        elif after is not None and not same:
-            yield Stretch(begin=begin, end=end, state=State.GAP, why="it ended without a word, and was started again")
-        elif now is not None and end >= now and now - before.time <= LONGEST:
-            yield before.stretch(begin, end)  # the next is not due yet
-        else:
-            yield Stretch(begin=begin, end=end, state=State.GAP, why=told.why_missing(begin, end))
+        """What held, without a hole: at each instant the worst that is told of it."""
+        runs = sorted(self.runs, key=lambda run: run.first)
+        why = "nothing is recorded of it before" if runs[0].first < end else "nothing is recorded of it"
+        pieces = [Stretch(begin=begin, end=max(begin, runs[0].first), state=State.DOWN, why=why)]
+        firsts = [run.first for run in runs]
+        for run in runs:
+            pieces += run.told()
+            next_one = bisect_left(firsts, max(run.last.time - _TOUCHING, run.first + _MOMENT))
+            followed = next_one < len(runs)
+            pieces += run.silent(firsts[next_one] if followed else max(end, run.last.time), followed=followed, now=now)
+        return Course(
+            stretches=tuple(
+                replace(each, why=told.why_missing(each.begin, each.end))
+                if each.state is State.GAP and each.why is None
+                else each
+                for each in joined(worst(pieces, begin, end))
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +141,12 @@ class Told:
     """The records, sorted out."""
 
     def __init__(self, begin: datetime, end: datetime) -> None:
-        self.lives: dict[str, Life] = {}
+        self.spans: dict[tuple[str | None, tuple[str, int | None]], list[Span]] = {}  # by worker with a number, process
         self.flows: dict[str, int] = {}
         self.uninspected: dict[str, int] = {}
         self.lost = 0
         self.certificates: dict[str, datetime] = {}  # when each was first in use
         self._begin, self._end = begin, end
-        self._alone: dict[tuple[str, int | None], str] = {}  # names of workers without a number, by process
         self._endings: dict[tuple[str, int | None], list[_Ending]] = {}  # by host and pid, which is used again one day
         self._losses: list[tuple[datetime, datetime, str]] = []
         self._deleted: list[tuple[datetime, datetime, str]] = []
@@ -160,24 +173,56 @@ class Told:
 
     def _beat(self, beat: Heartbeat) -> None:
         span = _span(beat)
-        self.lives.setdefault(self._name(beat, span), Life()).take(span)
+        name = None if beat.worker is None else f"{beat.host} worker {beat.worker}"
+        spans = self.spans.setdefault((name, span.process), [])
+        if spans and spans[-1].goes_on_in(span):  # a year has half a million, and nearly all do
+            spans[-1].time = span.time
+        else:
+            spans.append(span)
         if self._begin < beat.time <= self._end:
             self._count(beat)
 
-    def _name(self, beat: Heartbeat, span: Span) -> str:
-        """Of the worker; several that run side by side without a number get one, by which started first."""
-        if beat.worker is not None:
-            return f"{beat.host} worker {beat.worker}"
-        if (name := self._alone.get(span.process)) is not None:
-            return name
-        names = (beat.host if number == 1 else f"{beat.host} ({number})" for number in count(1))
-        name = next(
-            name
-            for name in names
-            if (life := self.lives.get(name)) is None or life.spans[-1].time <= span.first + _TOUCHING
-        )
-        self._alone[span.process] = name
-        return name
+    def lives(self) -> dict[str, Life]:
+        """The workers by name; several that ran side by side without a number get one, by which started first.
+
+        Who ran side by side is told by all the records, so that their order tells nothing.
+        """
+        lives: dict[str, Life] = {}
+        alone: list[tuple[tuple[str, int | None], Run]] = []
+        for (name, process), spans in self.spans.items():
+            for run in self._runs(process, spans):
+                if name is None:
+                    alone.append((process, run))
+                else:
+                    lives.setdefault(name, Life()).runs.append(run)
+        for (host, _), run in sorted(alone, key=lambda each: (each[1].first, each[0][1] or 0, each[1].last.time)):
+            names = (host if number == 1 else f"{host} ({number})" for number in count(1))
+            name = next(
+                name
+                for name in names
+                if (life := lives.get(name)) is None or life.runs[-1].last.time <= run.first + _TOUCHING
+            )
+            lives.setdefault(name, Life()).runs.append(run)
+        return lives
+
+    def _runs(self, process: tuple[str, int | None], spans: list[Span]) -> Iterator[Run]:
+        """The processes that had one number, each after the end of the one before."""
+        endings = sorted(self._endings.get(process, ()), key=lambda each: each.time)
+        times = [each.time for each in endings]
+
+        def ending(time: datetime) -> _Ending | None:
+            place = bisect_left(times, time - _TOUCHING)
+            return endings[place] if place < len(endings) else None
+
+        run: list[Span] = []
+        reached = datetime.min.replace(tzinfo=UTC)
+        for span in _gathered(spans):
+            if run and span.first >= reached and (end := ending(reached)) is not None and end.time <= span.first:
+                yield Run(run, end)
+                run = []
+            run.append(span)
+            reached = max(reached, span.time)
+        yield Run(run, ending(reached))
 
     def _count(self, beat: Heartbeat) -> None:
         for sums, counts in ((self.flows, beat.flows), (self.uninspected, beat.uninspected)):
@@ -186,11 +231,6 @@ class Told:
         self.lost += beat.lost
         if beat.ca is not None:
             self.certificates[beat.ca] = min(beat.time, self.certificates.get(beat.ca, beat.time))
-
-    def ending(self, span: Span) -> _Ending | None:
-        """How the process of *span*, its last, ended; None where nothing says it."""
-        later = [each for each in self._endings.get(span.process, ()) if each.time >= span.time - _TOUCHING]
-        return min(later, key=lambda each: each.time, default=None)
 
     def why_deleted(self, begin: datetime, end: datetime) -> str | None:
         """That the log of the time was deleted, where it was."""
@@ -204,6 +244,22 @@ class Told:
             if since - LONGEST < end and until + _TOUCHING > begin:
                 return why
         return "no heartbeat: it hung or was killed, the machine slept or lost power, or its clock was set"
+
+
+def _gathered(spans: list[Span]) -> list[Span]:
+    """The *spans* of a process by their begin, those that say the same made one where they touch."""
+    alike: dict[tuple[State, str | None, str | None], list[Span]] = {}
+    for span in sorted(spans, key=lambda each: (each.first, each.time)):
+        told = alike.setdefault((span.state, span.policy, span.break_glass), [])
+        if told and span.first <= told[-1].time + _TOUCHING:
+            told[-1].time = max(told[-1].time, span.time)
+        else:
+            told.append(replace(span))
+    return sorted((span for told in alike.values() for span in told), key=lambda each: (each.first, each.time))
+
+
+def _reach(span: Span) -> tuple[datetime, State]:
+    return span.time, span.state
 
 
 def _span(beat: Heartbeat) -> Span:
