@@ -3,13 +3,10 @@
 python -m tests.bench.console_server DIRECTORY LOG NOW      prints PORT COOKIE=VALUE
 """
 
-import os
 import sys
 import threading
 from datetime import datetime
 from pathlib import Path
-
-_NICENESS = 10  # as `embargo console` has it
 
 
 def main() -> None:
@@ -17,9 +14,10 @@ def main() -> None:
     from console.signed_in import a_console, signed_in
     from embargo.console.access.rights import Role
     from embargo.console.server import Server
+    from embargo.priority import give_way
 
     directory, log, moment = Path(sys.argv[1]), Path(sys.argv[2]), datetime.fromisoformat(sys.argv[3])
-    os.nice(_NICENESS)
+    give_way()  # as `embargo console` does
     directory.mkdir(parents=True, exist_ok=True)
     app = a_console(directory, log=log, now=lambda: moment)
     server = Server(app, ("127.0.0.1", 0))

@@ -12,7 +12,8 @@ import threading
 import time
 from typing import TextIO
 
-NICENESS = 10  # the proxy goes first
+from embargo.priority import give_way
+
 PATIENCE = 5.0  # seconds for an orderly end
 
 
@@ -84,8 +85,7 @@ def main() -> None:
     sys.stdout, sys.stderr = out, err
     os.set_inheritable(int(descriptor), False)
     end_with(int(descriptor))
-    if hasattr(os, "nice"):
-        os.nice(NICENESS)
+    give_way()
     sys.argv = ["embargo", *arguments]
     from embargo.cli.main import main as embargo
 

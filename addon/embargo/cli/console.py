@@ -1,6 +1,5 @@
 """`embargo console`: the web console alone, in a process of its own."""
 
-import os
 import signal
 import ssl
 import sys
@@ -16,6 +15,7 @@ from embargo.cli.options import NetworkType, log_option, policy_option
 from embargo.cli.output import printable
 from embargo.core.address import Network, is_loopback
 from embargo.paths import runtime_directory, state_directory
+from embargo.priority import give_way
 
 if TYPE_CHECKING:
     from embargo.console.access.desk import Desk
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from embargo.console.settings import OpenIdConnect, ProxySignIn
 
 PORT = 8090
-_NICENESS = 10  # the proxy goes first; 19 is the least urgent
 _ROLES = ("viewer", "auditor", "operator", "admin")
 
 
@@ -175,7 +174,7 @@ def command(
     )
     if (settings.access.oidc is not None or user_header) and not roles:
         click.echo("warning: no --role gives a group of theirs a role, so nobody gets in that way", err=True)
-    os.nice(max(0, _NICENESS - os.nice(0)))
+    give_way()
     _serve(settings, host, port, tls_certificate, tls_key, host_names, fills=not no_store)
 
 

@@ -1,7 +1,5 @@
 """`embargo store`: fills and tends the index of the decision log that `embargo log` and the console ask."""
 
-import contextlib
-import os
 import signal
 import sys
 import threading
@@ -16,8 +14,7 @@ import click
 from embargo.cli.log_source import bar
 from embargo.cli.options import json_option, log_option
 from embargo.cli.output import echo_json, printable
-
-_NICE = 10  # below the proxy, which must not wait for us
+from embargo.priority import give_way
 
 
 @click.group(
@@ -40,8 +37,7 @@ def follow(log: Path) -> None:
     """Keep the store up to the log until interrupted, in the background of everything else."""
     from embargo.journal.store.following import Following
 
-    with contextlib.suppress(OSError):
-        os.nice(_NICE)
+    give_way()
     stopped = threading.Event()
 
     def stop(_number: int, _frame: FrameType | None) -> None:
